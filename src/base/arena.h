@@ -1,0 +1,32 @@
+/* arena.h -- memory that lives as long as one request, job or message being parsed.
+ *
+ * Nothing in an arena is freed piece by piece; the arena goes as a whole. Running out of memory ends
+ * the process: what a stranger can make us keep is bounded before it gets here. One thread at a time. */
+#ifndef PARLEY_BASE_ARENA_H
+#define PARLEY_BASE_ARENA_H
+
+#include "base/str.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks;      /* newest first */
+    char               *next, *end;  /* free room in the newest block */
+};
+
+void arena_init(struct arena *a);   /* allocates nothing yet */
+void arena_deinit(struct arena *a); /* safe on a zeroed arena */
+void arena_reset(struct arena *a);  /* forgets everything, keeps one block for the next use */
+
+/* Zeroed, aligned for any type, never NULL. */
+void *arena_alloc(struct arena *a, size_t size);
+
+#define arena_new(a, type)       ((type *)arena_alloc((a), sizeof(type)))
+#define arena_array(a, type, n)  ((type *)arena_alloc_array((a), (n), sizeof(type)))
+void *arena_alloc_array(struct arena *a, size_t n, size_t size); /* ends the process on overflow */
+
+/* Copies are NUL-terminated behind their length, so `.ptr` may be handed to a C library. A none stays none. */
+struct str arena_copy(struct arena *a, struct str s);
+struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
