@@ -1,0 +1,151 @@
+/* db.h -- one interface to two databases: SQLite in this process, PostgreSQL for many.
+ *
+ * A transaction is a plain synchronous function that gets a `struct db` and does all its reading and writing with
+ * it. Who wants one fills a `struct db_txn` and submits it; when it is over (and, for a write, durable) the txn comes
+ * back to the submitter's own event loop. Write transactions that are waiting together share one commit: each runs
+ * under its own savepoint, and none is answered before the commit they share is on disk.
+ *
+ * SQL is written once, in the dialect both engines share: `$1` parameters, RETURNING, ON CONFLICT. Statements
+ * are named constants and are prepared once per connection; the constant's address is the key, so never build SQL. */
+#ifndef PARLEY_DB_DB_H
+#define PARLEY_DB_DB_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/mailbox.h"
+
+struct db;        /* one connection, inside a transaction */
+struct db_engine; /* an open database */
+
+/* ---- statements ---- */
+
+enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
+
+struct db_value {
+    enum db_type type;
+    int64_t      number;
+    struct str   text;
+};
+
+static inline struct db_value
+db_int(int64_t v)
+{
+    return (struct db_value){ .type = DB_INT, .number = v };
+}
+
+static inline struct db_value
+db_int_or_null(int64_t v) /* 0 is stored as NULL: times that are not yet, keys of nothing */
+{
+    return (struct db_value){ .type = v ? DB_INT : DB_NULL, .number = v };
+}
+
+static inline struct db_value
+db_text(struct str v) /* none is stored as NULL */
+{
+    return (struct db_value){ .type = v.ptr ? DB_TEXT : DB_NULL, .text = v };
+}
+
+static inline struct db_value
+db_blob(struct str v)
+{
+    return (struct db_value){ .type = v.ptr ? DB_BLOB : DB_NULL, .text = v };
+}
+
+#define DB_ARGS(...)                        \
+    ((const struct db_value[]){ __VA_ARGS__ }), \
+        (sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
+#define DB_NO_ARGS NULL, (size_t)0
+
+struct db_rows {
+    void *statement; /* the driver's */
+    struct db *db;
+    bool  failed;
+    struct error err;
+};
+
+/* Runs a query; rows are read with db_next() until it is false, then db_finish() must be called (also early). */
+bool db_query(struct db *db, const char *sql, const struct db_value *args, size_t n, struct db_rows *rows,
+              struct error *err);
+bool db_next(struct db_rows *rows);
+bool db_finish(struct db_rows *rows, struct error *err); /* false when reading failed midway */
+
+/* Columns of the current row, from 0. NULL reads as 0 or none. Text is copied into `a`. */
+int64_t    db_col_int(struct db_rows *rows, int col);
+struct str db_col_text(struct db_rows *rows, int col, struct arena *a);
+struct str db_col_peek(struct db_rows *rows, int col); /* borrowed until the next db_next() */
+bool       db_col_is_null(struct db_rows *rows, int col);
+
+/* Runs a statement that returns nothing. `changed` (may be NULL) gets the number of rows it touched. */
+bool db_exec(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed,
+             struct error *err);
+
+/* One statement that answers at most one row with one integer. *found tells whether there was one (may be NULL;
+ * then a missing row leaves *out as it was). */
+bool db_get_int(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *out, bool *found,
+                struct error *err);
+
+/* Tells whoever listens, once the transaction is committed and not at all otherwise: "there is work in this lane", "there are
+ * events". Topics belong to the caller. The same topic and key twice in one transaction is told once. */
+void db_signal(struct db *db, int topic, int64_t key);
+
+/* ---- transactions ---- */
+
+enum db_mode { DB_READ, DB_WRITE };
+
+struct db_txn {
+    /* Set by the submitter. run() may be called again after a rollback that was nobody's fault, so it changes nothing but
+     * the database and memory it starts afresh. Returning false rolls this transaction back, not its neighbours. */
+    bool (*run)(struct db_txn *t, struct db *db, struct error *err);
+    void (*done)(struct db_txn *t); /* on `reply_to`'s loop; `t->err.status` is 0 when it was committed */
+    struct mailbox *reply_to;       /* NULL: done() is called on whichever thread finished it, and must be quick */
+
+    /* Filled by the engine. */
+    struct error   err;
+    struct mail    mail;
+    struct db_txn *next;
+};
+
+/* Takes `t` until done(). A read on SQLite runs here and now, so done() may be called before this returns. A full queue (writes
+ * waiting above the engine's bound) ends the transaction with a 503. */
+void db_submit(struct db_engine *e, enum db_mode mode, struct db_txn *t);
+
+/* For the command line and tests: runs it here and waits. */
+bool db_run(struct db_engine *e, enum db_mode mode, bool (*run)(void *arg, struct db *db, struct error *err), void *arg,
+            struct error *err);
+
+/* ---- the engine ---- */
+
+struct db_options {
+    const char *path;          /* SQLite file; made when it is missing */
+    const char *url;           /* postgres://...; when set, `path` is not used */
+    int         busy_timeout_ms; /* how long a lock held by another process is waited for before a 503 */
+    int         batch_max;     /* write transactions sharing one commit; 0 = 256 */
+    int         queue_max;     /* write transactions waiting; 0 = 20000 */
+    void (*on_signal)(void *ctx, int topic, int64_t key); /* on a database thread; may be NULL */
+    void *signal_ctx;
+};
+
+/* False with a sentence that says what to do: unwritable folder, locked file, not a database. */
+bool db_open(const struct db_options *options, struct db_engine **out, struct error *err);
+void db_close(struct db_engine *e); /* runs what is queued, then closes; NULL is fine */
+
+struct db_migration {
+    int         number; /* 1, 2, 3 ... */
+    const char *name;
+    const char *sql;    /* several statements; $KEY stands for the engine's 64-bit primary key type, $BLOB for bytes */
+};
+
+/* Brings the schema up to the last of `list`, all or nothing per migration. Refuses (err) a database that a newer version wrote. */
+bool db_migrate(struct db_engine *e, const struct db_migration *list, size_t n, struct error *err);
+bool db_version(struct db_engine *e, int *out, struct error *err);
+
+bool db_backup(struct db_engine *e, const char *path, struct error *err); /* consistent, while others write */
+bool db_check(struct db_engine *e, struct error *err);                    /* integrity; slow */
+
+struct db_stats {
+    int64_t commits, transactions, rollbacks, waiting, batch_largest;
+    int64_t commit_us_total;
+};
+void db_stats(struct db_engine *e, struct db_stats *out); /* any thread */
+
+#endif

@@ -1,0 +1,50 @@
+/* media.h -- files that messages carry, kept under names that never change.
+ *
+ * An object's name is random and carries its type ("8fKq...Zt.jpg"), so serving one needs no database and its URL
+ * tells nothing. Two stores stand behind this page: a folder (disk.c) and an S3 bucket. */
+#ifndef PARLEY_MEDIA_MEDIA_H
+#define PARLEY_MEDIA_MEDIA_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+struct media_store;
+
+#define MEDIA_NAME_MAX 40
+
+/* What a file is, told from its bytes (libmagic), not from what someone called it. */
+struct media_info {
+    char        name[MEDIA_NAME_MAX]; /* of the stored object */
+    const char *content_type;         /* lives for ever */
+    const char *kind;                 /* "image", "video", "audio", "file" */
+    int64_t     size;
+    int         width, height;        /* of png, jpeg, gif, webp; 0 = unknown */
+};
+
+bool media_open_disk(const char *folder, struct media_store **out, struct error *err);
+void media_close(struct media_store *m);
+
+/* A new file name on the store's file system for something that is arriving; the caller writes and then adds or unlinks it. */
+struct str media_spool_path(struct media_store *m, struct arena *a);
+const char *media_spool_dir(struct media_store *m);
+
+/* Looks into a file without storing it. `claimed_type` (may be none) decides only between types the bytes leave open:
+ * text formats, audio or video in one container, Telegram's gzipped stickers. */
+bool media_inspect(const char *path, struct str claimed_type, struct media_info *out, struct error *err);
+
+/* Moves the file at `path` into the store, durably, under a new name; the file is gone from `path` either way. Blocking (disk). */
+bool media_add(struct media_store *m, const char *path, struct str claimed_type, struct media_info *out, struct error *err);
+bool media_add_bytes(struct media_store *m, struct str bytes, struct str claimed_type, struct media_info *out, struct error *err);
+
+/* A local path to the object's bytes, in `a`; on disk that is the object itself. 404 when there is none. */
+bool media_path(struct media_store *m, struct str name, struct arena *a, struct str *out, struct error *err);
+
+/* For serving. Opens the object; *content_type lives for ever. A name that is not one of ours is a 404, whatever it holds. */
+bool media_open(struct media_store *m, struct str name, int *fd, const char **content_type, int64_t *modified_ms,
+                struct error *err);
+bool media_remove(struct media_store *m, struct str name, struct error *err);
+
+const char *media_extension(const char *content_type); /* "jpg"; "bin" when unknown */
+bool media_is_inline_safe(const char *content_type);   /* images, audio, video: may be shown; everything else is a download */
+
+#endif
