@@ -21,6 +21,9 @@ void arena_reset(struct arena *a);  /* forgets everything, keeps one block for t
 /* Zeroed, aligned for any type, never NULL. */
 void *arena_alloc(struct arena *a, size_t size);
 
+/* The same without the zeroing, for what is overwritten at once. */
+void *arena_bytes(struct arena *a, size_t size);
+
 #define arena_new(a, type)       ((type *)arena_alloc((a), sizeof(type)))
 #define arena_array(a, type, n)  ((type *)arena_alloc_array((a), (n), sizeof(type)))
 void *arena_alloc_array(struct arena *a, size_t n, size_t size); /* ends the process on overflow */

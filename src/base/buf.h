@@ -22,6 +22,7 @@ void buf_clear(struct buf *b);  /* keeps the memory, forgets the failure */
 
 void buf_append(struct buf *b, struct str s);
 void buf_append_char(struct buf *b, char c);
+void buf_append_i64(struct buf *b, int64_t n); /* in decimal */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Room for `n` more bytes at the end, to be filled and then counted with buf_grew(); NULL past the bound. */

@@ -59,6 +59,8 @@ bool str_to_i64(struct str s, int64_t *out);
 
 /* Strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool   str_is_utf8(struct str s);
+size_t str_utf8_len(struct str s);    /* bytes of the character `s` begins with, 1 to 4; 0 = not valid or empty */
+struct str str_utf8_cut(struct str s, size_t max); /* at most `max` bytes, without half a character at the end */
 size_t str_code_points(struct str s); /* `s` must be valid UTF-8 */
 
 #endif
