@@ -14,7 +14,7 @@ JOBS ?= 2
 build:
 	@tools/install-deps build
 	@tools/configure build
-	@ninja -C build -j $(JOBS) --quiet
+	@ninja -C build -j $(JOBS)
 
 demo: build
 	@build/parley demo
