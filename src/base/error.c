@@ -28,17 +28,16 @@ make_valid(char *message, bool was_cut)
 bool
 error_set(struct error *err, int status, const char *fmt, ...)
 {
+    char    message[sizeof(err->message)] = ""; /* apart, because the old one may be among the arguments */
     va_list args;
     int     len;
 
-    err->status = status;
-    err->retry_after_ms = 0;
     va_start(args, fmt);
-    len = vsnprintf(err->message, sizeof(err->message), fmt, args);
+    len = vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
-    if (len < 0)
-        err->message[0] = '\0';
-    make_valid(err->message, len >= (int)sizeof(err->message));
+    make_valid(message, len >= (int)sizeof(message));
+    *err = (struct error){ .status = status };
+    memcpy(err->message, message, sizeof(message));
     return false;
 }
 

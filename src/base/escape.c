@@ -1,0 +1,79 @@
+/* escape.c -- see escape.h. Most text needs no escaping, so it is copied in the longest runs that hold. */
+#include "base/escape.h"
+
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+static const char short_form[0x80] = {
+    ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
+};
+
+static uint64_t
+has_zero(uint64_t word)
+{
+    return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
+}
+
+/* True when all eight bytes are ASCII that stands for itself. Carries between bytes can only make it
+ * say no too often. */
+static bool
+is_plain_word(const char *p)
+{
+    uint64_t word, control;
+
+    memcpy(&word, p, sizeof(word));
+    control = (word - EACH_BYTE(0x20)) & ~word;
+    return ((word | control) & EACH_BYTE(0x80)) == 0 && has_zero(word ^ EACH_BYTE('"')) == 0
+        && has_zero(word ^ EACH_BYTE('\\')) == 0;
+}
+
+/* How many bytes from `at` on can be copied as they are. */
+static size_t
+plain_run(struct str s, size_t at)
+{
+    size_t i = at, len;
+
+    while (i < s.len) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        if (s.len - i >= sizeof(uint64_t) && is_plain_word(s.ptr + i)) {
+            i += sizeof(uint64_t);
+        } else if (c >= 0x80) {
+            len = str_utf8_len((struct str){ s.ptr + i, s.len - i });
+            if (len == 0)
+                break;
+            i += len;
+        } else if (c < 0x20 || short_form[c]) {
+            break;
+        } else {
+            i++;
+        }
+    }
+    return i - at;
+}
+
+static void
+append_escape(struct buf *b, unsigned char c)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (c >= 0x80)
+        buf_append(b, STR("\xEF\xBF\xBD"));
+    else if (short_form[c])
+        buf_append(b, (struct str){ (const char[]){ '\\', short_form[c] }, 2 });
+    else
+        buf_append(b, (struct str){ (const char[]){ '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15] }, 6 });
+}
+
+void
+buf_append_json_escaped(struct buf *b, struct str s)
+{
+    size_t i = 0, run;
+
+    while (i < s.len && buf_ok(b)) {
+        run = plain_run(s, i);
+        buf_append(b, (struct str){ s.ptr + i, run });
+        i += run;
+        if (i < s.len)
+            append_escape(b, (unsigned char)s.ptr[i++]);
+    }
+}

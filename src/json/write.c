@@ -1,0 +1,117 @@
+/* write.c -- the writing half of json.h. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+#include "json/json.h"
+
+static void
+quoted(struct buf *b, struct str s)
+{
+    buf_append_char(b, '"');
+    buf_append_json_escaped(b, s);
+    buf_append_char(b, '"');
+}
+
+/* The comma that is due, and the name. */
+static void
+lead_in(struct json *w, const char *name)
+{
+    if (w->comma)
+        buf_append_char(w->buf, ',');
+    w->comma = true;
+    if (!name)
+        return;
+    quoted(w->buf, str_of(name));
+    buf_append_char(w->buf, ':');
+}
+
+void
+json_begin(struct json *w, const char *name)
+{
+    lead_in(w, name);
+    buf_append_char(w->buf, '{');
+    w->comma = false;
+}
+
+void
+json_end(struct json *w)
+{
+    buf_append_char(w->buf, '}');
+    w->comma = true;
+}
+
+void
+json_begin_array(struct json *w, const char *name)
+{
+    lead_in(w, name);
+    buf_append_char(w->buf, '[');
+    w->comma = false;
+}
+
+void
+json_end_array(struct json *w)
+{
+    buf_append_char(w->buf, ']');
+    w->comma = true;
+}
+
+void
+json_put_str(struct json *w, const char *name, struct str value)
+{
+    if (str_is_none(value)) {
+        json_put_null(w, name);
+        return;
+    }
+    lead_in(w, name);
+    quoted(w->buf, value);
+}
+
+void
+json_put_int(struct json *w, const char *name, int64_t value)
+{
+    lead_in(w, name);
+    buf_append_i64(w->buf, value);
+}
+
+void
+json_put_bool(struct json *w, const char *name, bool value)
+{
+    lead_in(w, name);
+    buf_append(w->buf, value ? STR("true") : STR("false"));
+}
+
+void
+json_put_null(struct json *w, const char *name)
+{
+    lead_in(w, name);
+    buf_append(w->buf, STR("null"));
+}
+
+void
+json_put_time(struct json *w, const char *name, int64_t ms)
+{
+    char text[TIME_TEXT_MAX];
+
+    if (ms == 0)
+        json_put_null(w, name);
+    else
+        json_put_str(w, name, str_of(time_format(ms, text)));
+}
+
+void
+json_put_raw(struct json *w, const char *name, struct str text)
+{
+    lead_in(w, name);
+    buf_append(w->buf, text.len > 0 ? text : STR("null"));
+}
+
+void
+json_put_val(struct json *w, const char *name, yyjson_val *val)
+{
+    size_t len = 0;
+    char  *text = val ? yyjson_val_write_opts(val, YYJSON_WRITE_NOFLAG, NULL, &len, NULL) : NULL;
+
+    json_put_raw(w, name, (struct str){ text, len });
+    free(text);
+}
