@@ -1,0 +1,53 @@
+/* config.h -- the process's configuration: filled once at start (cli/options.c), read-only afterwards. */
+#ifndef PARLEY_BASE_CONFIG_H
+#define PARLEY_BASE_CONFIG_H
+
+#include "base/crypto.h"
+#include "base/log.h"
+
+#define RETRY_STEPS_MAX 16
+
+struct config {
+    /* where */
+    const char *listen;
+    const char *data_dir;
+    const char *database_url;  /* NULL = SQLite in data_dir */
+    struct str  public_url;    /* as others reach us, without a trailing slash; none = nobody can */
+    struct str  storage_url;   /* what media URLs begin with: public_url, or the address we listen on */
+    int         http_threads;
+
+    /* secrets */
+    struct keyring keys;
+    struct secret  api_key;    /* PARLEY_API_KEY; none = no bootstrap key */
+
+    /* platforms */
+    struct str telegram_api_url;
+    int64_t    telegram_poll_seconds;
+
+    /* limits */
+    size_t  header_max, body_max, upload_max;
+    int     json_depth_max;
+    int     connections_max;
+    int64_t idle_ms, request_ms;
+    int64_t download_max;
+
+    /* sending */
+    bool    pace;                          /* false: no rate of our own (tests, benchmarks) */
+    int64_t retry_ms[RETRY_STEPS_MAX];
+    size_t  retry_count;
+    int     sends_per_profile;             /* at once */
+
+    /* outside */
+    struct str allow_private;              /* CIDRs */
+    struct str cors_origins;               /* comma-separated; none = off */
+
+    /* running */
+    enum log_level  log_level;
+    enum log_format log_format;
+    const char     *log_file;              /* NULL = standard error */
+    int64_t         drain_ms;
+};
+
+extern struct config config;
+
+#endif

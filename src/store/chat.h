@@ -1,0 +1,50 @@
+/* chat.h -- a conversation between a profile and one participant. */
+#ifndef PARLEY_STORE_CHAT_H
+#define PARLEY_STORE_CHAT_H
+
+#include "store/profile.h"
+
+struct chat {
+    int64_t                id, workspace_id, profile_id;
+    const struct platform *platform;
+    enum profile_status    profile_status;
+    struct str             profile_external_id, profile_status_detail;
+    struct str             participant_external_id, participant_username, participant_name;
+    struct str             avatar, avatar_id, external_conversation_id, metadata;
+    int64_t                participant_fetched_at, last_inbound_at, last_outbound_at, last_message_at, blocked_at;
+    bool                   archived;
+    int64_t                n_received, n_pending, n_waiting, n_published, n_failed;
+    int64_t                created_at;
+};
+
+/* By public id or external_conversation_id. 404 outside the scope; 409 listing the candidates when the platform's id names several. */
+bool chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct chat *out, struct error *err);
+bool chat_get(struct db *db, int64_t id, struct arena *a, struct chat *out, bool *found, struct error *err);
+
+/* Finds or creates the chat of (profile, participant); fields that are given (not none) update it. *created tells which. Safe when two do
+ * it at once. A new chat queues fetching the participant. */
+bool chat_open(struct db *db, const struct profile *p, const struct participant *who, struct str conversation_id,
+               int64_t now_ms, struct arena *a, struct chat *out, bool *created, struct error *err);
+
+struct chat_filter {
+    int64_t before, after; /* on last_message_at, strict; 0 = none */
+    int64_t page, per_page;
+};
+bool chat_list(struct db *db, const struct profile *p, const struct chat_filter *f, struct arena *a, struct chat **out,
+               size_t *n, int64_t *total, struct error *err);
+
+/* What a message changes in its chat: counters of its old and new status, and the last_* times (only ever forward). Also
+ * what makes two transactions on one chat wait for each other. Statuses are those of message.h; 0 = none. */
+bool chat_touch(struct db *db, int64_t chat_id, int from_status, int to_status, int64_t inbound_at, int64_t outbound_at,
+                struct error *err);
+
+bool chat_set_conversation(struct db *db, int64_t chat_id, struct str conversation_id, struct error *err);
+bool chat_set_blocked(struct db *db, int64_t chat_id, int64_t at_ms, struct error *err); /* 0 = no longer */
+
+/* What the platform said of the participant. `metadata` is the whole new object's text. */
+bool chat_set_participant(struct db *db, int64_t chat_id, const struct participant *who, struct str metadata,
+                          struct str avatar, int64_t now_ms, struct error *err);
+/* Marks the participant as asked for now, so that the next ask is an hour away. */
+bool chat_participant_due(const struct chat *c, int64_t now_ms);
+
+#endif

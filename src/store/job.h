@@ -1,0 +1,64 @@
+/* job.h -- what must still be done, as rows written in the transaction that made it necessary.
+ *
+ * A job belongs to a lane (a profile, or a webhook endpoint). Jobs with the same queue (a chat) run strictly one after
+ * another: only the first of a queue is `ready`, the others are `queued` and move up when it is finished. So finding what
+ * can run is one index range, however long a single chat's backlog is. */
+#ifndef PARLEY_STORE_JOB_H
+#define PARLEY_STORE_JOB_H
+
+#include "db/db.h"
+
+enum job_kind {
+    JOB_NONE, JOB_SEND, JOB_MIRROR, JOB_PARTICIPANT, JOB_ANSWER_TAP, JOB_UNSUBSCRIBE, JOB_ERASE, JOB_POLL, JOB_CHECK,
+    JOB_KINDS
+};
+extern const char *const job_kind_names[JOB_KINDS];
+
+/* IN_FLIGHT: a request that must not be repeated lightly may have been written. It is set before the first byte leaves,
+ * so that a crash leaves a trace. */
+enum job_state { JOB_READY, JOB_QUEUED, JOB_IN_FLIGHT };
+
+struct job {
+    int64_t        id;
+    enum job_kind  kind;
+    int64_t        lane_id, queue_id, record_id;
+    enum job_state state;
+    int64_t        due_at, created_at;
+    int            attempts;
+    struct str     payload; /* JSON or plain text, the kind's own */
+};
+
+/* Signals of this layer (db_signal). The key is the lane, the workspace, the profile. */
+enum store_topic { TOPIC_LANE = 1, TOPIC_EVENTS, TOPIC_PROFILE, TOPIC_KEYS };
+
+/* Queues a job (id, state and created_at are filled) and wakes its lane. A transaction that adds to a queue must have touched the
+ * queue's chat first (chat_touch), so that two of them cannot both think they are first. */
+bool job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err);
+
+/* The same, unless the lane already has a job of this kind for this record. */
+bool job_add_once(struct db *db, struct job *job, int64_t now_ms, struct error *err);
+
+/* Ready jobs of a lane due at `now_ms`, oldest first, at most `limit`; payload in `a`. *next_due_at is when the
+ * first later one is due, 0 when there is none. */
+bool job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct arena *a, struct job **out, size_t *n,
+             int64_t *next_due_at, struct error *err);
+bool job_get(struct db *db, int64_t id, struct arena *a, struct job *out, bool *found, struct error *err);
+
+bool job_mark_in_flight(struct db *db, int64_t id, struct error *err);
+/* Done: the row goes, the next of its queue becomes ready, and its lane is woken. */
+bool job_finish(struct db *db, const struct job *job, int64_t now_ms, struct error *err);
+/* Again at `due_at`; `attempts` is what it then counts. Keeps its place at the head of its queue. */
+bool job_retry(struct db *db, const struct job *job, int64_t due_at, int attempts, struct str payload, struct error *err);
+/* All waiting jobs of a lane become due now (its account works again). */
+bool job_hurry_lane(struct db *db, int64_t lane_id, int64_t now_ms, struct error *err);
+bool job_drop_lane(struct db *db, int64_t lane_id, struct error *err);
+
+/* At start: the lanes that have anything to do, and those found in flight made ready again with attempts counted and payload
+ * marked (`interrupted`), so that the platform can be asked, or the repeat be marked as possibly double. */
+bool job_lanes(struct db *db, struct arena *a, int64_t **out, size_t *n, struct error *err);
+bool job_in_flight(struct db *db, int64_t lane_id, struct arena *a, struct job **out, size_t *n, struct error *err);
+
+/* For metrics and doctor: how many of each kind, and since when the oldest due one waits (0 = none). */
+bool job_stats(struct db *db, int64_t counts[JOB_KINDS], int64_t *oldest_due_at, struct error *err);
+
+#endif

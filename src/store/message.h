@@ -1,0 +1,86 @@
+/* message.h -- a message in either direction, and the states an outbound one passes through.
+ *
+ * One function moves a status, so that the counters of the chat, the job that sends it and the event that tells of it
+ * can never disagree: all are written in the caller's transaction. */
+#ifndef PARLEY_STORE_MESSAGE_H
+#define PARLEY_STORE_MESSAGE_H
+
+#include "store/attachment.h"
+#include "store/chat.h"
+
+enum message_direction { INBOUND = 1, OUTBOUND, DIRECTIONS };
+
+/* From FAILED_WAITING on they are rare, which an index counts on (schema.c). */
+enum message_status {
+    STATUS_NONE, STATUS_RECEIVED, STATUS_PUBLISHED, STATUS_PENDING, STATUS_WAITING, STATUS_FAILED, STATUSES
+};
+extern const char *const message_direction_names[DIRECTIONS]; /* "inbound" ... */
+extern const char *const message_status_names[STATUSES];      /* "failed_waiting_for_retry" ... */
+
+struct message {
+    int64_t                id, workspace_id, chat_id, profile_id;
+    const struct platform *platform;
+    struct str             chat_participant, chat_conversation; /* whom it goes to */
+    enum message_direction direction;
+    enum message_status    status;
+    struct str             external_id, external_comment_id, body, error_message, platform_data;
+    struct str             reply_to_external_id, reply_markup, reactions;
+    bool                   is_unsupported;
+    int64_t                posted_at, delivered_at, read_at, edited_at, deleted_at, created_at;
+    struct attachment     *attachments;
+    size_t                 attachment_count;
+};
+
+/* By public id or the platform's; 404, or 409 with the candidates. With attachments, as all reads below. */
+bool message_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct message *out,
+                  struct error *err);
+bool message_get(struct db *db, int64_t id, struct arena *a, struct message *out, bool *found, struct error *err);
+bool message_by_external(struct db *db, const struct chat *c, struct str external_id, struct arena *a,
+                         struct message *out, bool *found, struct error *err);
+
+struct message_filter {
+    int     direction, status; /* 0 = any */
+    int64_t page, per_page;
+};
+bool message_list(struct db *db, const struct chat *c, const struct message_filter *f, struct arena *a,
+                  struct message **out, size_t *n, int64_t *total, struct error *err);
+
+/* ---- outbound ---- */
+
+struct draft {
+    struct str               body, reply_to_external_id, reply_markup, external_comment_id;
+    struct attachment        media;      /* of a message with an attachment */
+    bool                     has_media;
+};
+
+/* Stores the draft as pending and queues its sending: one transaction, so what is answered 202 is sent. */
+bool message_accept(struct db *db, const struct chat *c, const struct draft *d, int64_t now_ms, struct arena *a,
+                    struct message *out, struct error *err);
+
+struct send_result {
+    enum message_status status;      /* PUBLISHED, WAITING or FAILED */
+    struct str          external_id, conversation_id, error_message;
+    int64_t             posted_at;
+    bool                maybe_done;  /* it may have gone out already: platform_data.possible_duplicate once it is sent again */
+};
+/* Moves an outbound message to the state the platform's answer puts it in, with event and counters. The job is the caller's. */
+bool message_settle(struct db *db, struct message *m, const struct send_result *r, int64_t now_ms, struct arena *a,
+                    struct error *err);
+/* The send was taken up again after an answer nobody saw; from now on it carries possible_duplicate. */
+bool message_mark_possible_duplicate(struct db *db, struct message *m, struct arena *a, struct error *err);
+
+/* An edit of ours that the platform took. Only what `has_*` names changes. Emits message.edited. */
+bool message_apply_edit(struct db *db, struct message *m, bool has_body, struct str body, bool has_markup,
+                        struct str reply_markup, int64_t edited_at, int64_t now_ms, struct arena *a, struct error *err);
+
+/* ---- inbound ---- */
+
+/* Stores what the platform told (also an echo of our account writing elsewhere). *stored is false when it was there
+ * already. Emits message.received or message.sent; queues fetching its media. */
+bool message_receive(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms, struct arena *a,
+                     struct message *out, bool *stored, struct error *err);
+/* An edit by the other side. Older than what is stored: nothing. Unknown message: stored as if it had just come. */
+bool message_receive_edit(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
+                          struct arena *a, struct error *err);
+
+#endif

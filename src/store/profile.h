@@ -1,0 +1,70 @@
+/* profile.h -- a connected account, and the groups accounts are kept in. */
+#ifndef PARLEY_STORE_PROFILE_H
+#define PARLEY_STORE_PROFILE_H
+
+#include "base/crypto.h"
+#include "platform/platform.h"
+#include "store/workspace.h"
+
+enum profile_status { PROFILE_ACTIVE = 1, PROFILE_EXPIRED, PROFILE_INACTIVE, PROFILE_STATUSES };
+extern const char *const profile_status_names[PROFILE_STATUSES];
+
+struct group {
+    int64_t    id, workspace_id;
+    struct str name;
+    int64_t    profiles_count, created_at;
+};
+
+struct profile {
+    int64_t                id, workspace_id, group_id;
+    const struct platform *platform;
+    struct str             external_id, username, name, status_detail, poll_cursor;
+    enum profile_status    status;
+    int64_t                chats_count, created_at;
+};
+
+/* Groups. Look-ups answer 404 for what the scope does not hold; deleting one that holds profiles is a 409. */
+bool group_create(struct db *db, const struct scope *s, struct str name, int64_t now_ms, struct arena *a,
+                  struct group *out, struct error *err);
+bool group_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct group *out,
+                struct error *err);
+bool group_list(struct db *db, const struct scope *s, struct arena *a, struct group **out, size_t *n,
+                struct error *err);
+bool group_delete(struct db *db, const struct scope *s, int64_t id, struct error *err);
+
+/* Profiles. Deleted ones are not found. */
+bool profile_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct profile *out,
+                  struct error *err);
+bool profile_get(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err);
+bool profile_by_account(struct db *db, int64_t workspace_id, const char *platform, struct str external_id,
+                        struct arena *a, struct profile *out, bool *found, struct error *err);
+bool profile_list(struct db *db, const struct scope *s, struct arena *a, struct profile **out, size_t *n,
+                  struct error *err);
+/* Every profile that is to be polled or checked, of all workspaces. */
+bool profile_list_all(struct db *db, struct arena *a, struct profile **out, size_t *n, struct error *err);
+
+/* Connects an account for the first time or again: a new row with id `id`, or new credentials and status active for the one
+ * there is (whose id and group stay). Emits profile.connected, and lets what waited for the reconnect go. `account` carries
+ * external_id, name, username, token, webhook_secret. */
+bool profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t id, const struct platform *platform,
+                     const struct account *account, int64_t now_ms, struct arena *a, struct profile *out,
+                     struct error *err);
+
+/* The account with its secrets unsealed into `a`; wipe with account_wipe() when done. */
+bool profile_account(struct db *db, const struct profile *p, struct arena *a, struct account *out, struct error *err);
+void account_wipe(struct account *account);
+
+/* The platform says the token is no longer valid: status expired, profile.disconnected, queued sends wait. Nothing when it
+ * already is. */
+bool profile_expire(struct db *db, int64_t id, struct str reason, int64_t now_ms, struct error *err);
+/* A sentence shown with the profile that does not change its status (NULL-like none clears it). */
+bool profile_note(struct db *db, int64_t id, struct str detail, struct error *err);
+bool profile_set_cursor(struct db *db, int64_t id, struct str cursor, struct error *err);
+
+/* Hides it at once, emits profile.disconnected, and queues removing the platform's subscription and erasing what it held. */
+bool profile_delete(struct db *db, const struct profile *p, int64_t now_ms, struct error *err);
+/* Erases a bounded piece of a deleted profile; *more tells whether anything is left. Media objects to remove are in *media. */
+bool profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **media, size_t *media_count, bool *more,
+                        struct error *err);
+
+#endif

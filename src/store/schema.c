@@ -1,0 +1,169 @@
+/* schema.c -- what is kept, and why each index exists.
+ *
+ * Conventions: keys are our 64-bit time-ordered ids; times are milliseconds and 0 means "never", so that indexes
+ * order the same on every engine; JSON is text; a status is a small number named in the entity's header. */
+#include "store/schema.h"
+
+static const char first_sql[] =
+    "CREATE TABLE workspace ("
+    " id $KEY,"
+    " name TEXT NOT NULL,"
+    " created_at BIGINT NOT NULL);"
+
+    "CREATE TABLE profile_group ("
+    " id $KEY,"
+    " workspace_id BIGINT NOT NULL REFERENCES workspace(id),"
+    " name TEXT NOT NULL,"
+    " created_at BIGINT NOT NULL);"
+    "CREATE INDEX profile_group_of_workspace ON profile_group(workspace_id, id);"
+
+    "CREATE TABLE api_key ("
+    " id $KEY,"
+    " workspace_id BIGINT NOT NULL REFERENCES workspace(id),"
+    " group_id BIGINT NOT NULL DEFAULT 0," /* 0 = the whole workspace */
+    " name TEXT NOT NULL,"
+    " hash $BLOB NOT NULL,"                /* SHA-256; the key itself has 256 random bits, so nothing slower is needed */
+    " hint TEXT NOT NULL,"                 /* its last four characters */
+    " created_at BIGINT NOT NULL,"
+    " revoked_at BIGINT NOT NULL DEFAULT 0);"
+    "CREATE UNIQUE INDEX api_key_by_hash ON api_key(hash);"
+
+    "CREATE TABLE profile ("
+    " id $KEY,"
+    " workspace_id BIGINT NOT NULL REFERENCES workspace(id),"
+    " group_id BIGINT NOT NULL REFERENCES profile_group(id),"
+    " platform TEXT NOT NULL,"
+    " external_id TEXT NOT NULL,"
+    " username TEXT,"
+    " name TEXT,"
+    " status INTEGER NOT NULL,"
+    " status_detail TEXT,"
+    " token $BLOB,"                        /* sealed */
+    " webhook_secret $BLOB,"               /* sealed */
+    " poll_cursor TEXT,"
+    " chats_count BIGINT NOT NULL DEFAULT 0,"
+    " created_at BIGINT NOT NULL,"
+    " deleted_at BIGINT NOT NULL DEFAULT 0);"
+    "CREATE UNIQUE INDEX profile_account ON profile(workspace_id, platform, external_id) WHERE deleted_at = 0;"
+    "CREATE INDEX profile_of_group ON profile(group_id, id);"
+
+    "CREATE TABLE chat ("
+    " id $KEY,"
+    " workspace_id BIGINT NOT NULL,"
+    " profile_id BIGINT NOT NULL REFERENCES profile(id),"
+    " participant_external_id TEXT NOT NULL,"
+    " participant_username TEXT,"
+    " participant_name TEXT,"
+    " avatar TEXT,"                        /* media object */
+    " avatar_id TEXT,"                     /* the platform's mark of that picture */
+    " external_conversation_id TEXT,"
+    " metadata TEXT,"
+    " participant_fetched_at BIGINT NOT NULL DEFAULT 0,"
+    " last_inbound_at BIGINT NOT NULL DEFAULT 0,"
+    " last_outbound_at BIGINT NOT NULL DEFAULT 0,"
+    " last_message_at BIGINT NOT NULL DEFAULT 0,"
+    " archived INTEGER NOT NULL DEFAULT 0,"
+    " blocked_at BIGINT NOT NULL DEFAULT 0,"
+    /* how many messages are in each status: what lists call `total`, without counting */
+    " n_received BIGINT NOT NULL DEFAULT 0,"
+    " n_pending BIGINT NOT NULL DEFAULT 0,"
+    " n_waiting BIGINT NOT NULL DEFAULT 0,"
+    " n_published BIGINT NOT NULL DEFAULT 0,"
+    " n_failed BIGINT NOT NULL DEFAULT 0,"
+    " created_at BIGINT NOT NULL);"
+    "CREATE UNIQUE INDEX chat_participant ON chat(profile_id, participant_external_id);"
+    "CREATE INDEX chat_page ON chat(profile_id, last_message_at, id);"
+    "CREATE INDEX chat_conversation ON chat(workspace_id, external_conversation_id)"
+    " WHERE external_conversation_id IS NOT NULL;"
+
+    "CREATE TABLE message ("
+    " id $KEY,"
+    " workspace_id BIGINT NOT NULL,"
+    " chat_id BIGINT NOT NULL REFERENCES chat(id),"
+    " direction INTEGER NOT NULL,"
+    " status INTEGER NOT NULL,"
+    " external_id TEXT,"
+    " external_comment_id TEXT,"
+    " body TEXT,"
+    " error_message TEXT,"
+    " platform_data TEXT,"
+    " reply_to_external_id TEXT,"
+    " reply_markup TEXT,"
+    " reactions TEXT,"                     /* the live state, as the JSON array it is shown as */
+    " is_unsupported INTEGER NOT NULL DEFAULT 0,"
+    " attachments_count INTEGER NOT NULL DEFAULT 0,"
+    " posted_at BIGINT NOT NULL DEFAULT 0,"
+    " delivered_at BIGINT NOT NULL DEFAULT 0,"
+    " read_at BIGINT NOT NULL DEFAULT 0,"
+    " edited_at BIGINT NOT NULL DEFAULT 0,"
+    " deleted_at BIGINT NOT NULL DEFAULT 0,"
+    " sort_at BIGINT NOT NULL,"            /* posted_at, or created_at while there is none */
+    " created_at BIGINT NOT NULL);"
+    "CREATE INDEX message_page ON message(chat_id, sort_at, id);"
+    /* look-up by platform id inside a workspace, and the promise that nothing is stored twice */
+    "CREATE UNIQUE INDEX message_external ON message(workspace_id, external_id, chat_id)"
+    " WHERE external_id IS NOT NULL;"
+    /* the rare ones a filter asks for among millions; see message_list_troubled_sql */
+    "CREATE INDEX message_troubled ON message(chat_id, status, sort_at, id) WHERE status >= 4;"
+
+    "CREATE TABLE attachment ("
+    " id $KEY,"
+    " message_id BIGINT NOT NULL REFERENCES message(id),"
+    " type INTEGER NOT NULL,"
+    " status INTEGER NOT NULL,"
+    " external_id TEXT,"
+    " media TEXT,"                         /* media object, once there is one */
+    " source_url TEXT,"
+    " ref TEXT,"                           /* what the platform fetches it by */
+    " content_type TEXT,"
+    " file_name TEXT,"
+    " size BIGINT NOT NULL DEFAULT 0,"
+    " width INTEGER NOT NULL DEFAULT 0,"
+    " height INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX attachment_of_message ON attachment(message_id, id);"
+
+    "CREATE TABLE job ("
+    " id $KEY,"
+    " kind INTEGER NOT NULL,"
+    " lane_id BIGINT NOT NULL,"
+    " queue_id BIGINT NOT NULL DEFAULT 0," /* jobs of one queue run one after another; 0 = needs no order */
+    " state INTEGER NOT NULL,"
+    " due_at BIGINT NOT NULL,"
+    " attempts INTEGER NOT NULL DEFAULT 0,"
+    " record_id BIGINT NOT NULL,"
+    " payload TEXT,"
+    " created_at BIGINT NOT NULL);"
+    "CREATE INDEX job_due ON job(lane_id, due_at, id) WHERE state = 0;"
+    "CREATE INDEX job_queue ON job(queue_id, id) WHERE queue_id <> 0;"
+
+    "CREATE TABLE event ("
+    " id $KEY,"
+    " workspace_id BIGINT NOT NULL,"
+    " profile_id BIGINT NOT NULL,"
+    " chat_id BIGINT NOT NULL,"
+    " type INTEGER NOT NULL,"
+    " data TEXT NOT NULL,"                 /* the object as it was when it happened */
+    " created_at BIGINT NOT NULL);"
+    "CREATE INDEX event_of_workspace ON event(workspace_id, id);"
+
+    "CREATE TABLE idempotency ("
+    " workspace_id BIGINT NOT NULL,"
+    " key TEXT NOT NULL,"
+    " request_hash $BLOB NOT NULL,"
+    " status INTEGER NOT NULL,"            /* 0 = still running */
+    " body TEXT,"
+    " created_at BIGINT NOT NULL,"
+    " PRIMARY KEY (workspace_id, key));"
+    "CREATE INDEX idempotency_age ON idempotency(created_at);"
+
+    /* Payloads that could not be understood, kept so that a newer version can replay them. */
+    "CREATE TABLE raw_payload ("
+    " id $KEY,"
+    " profile_id BIGINT NOT NULL,"
+    " body TEXT NOT NULL,"
+    " created_at BIGINT NOT NULL);";
+
+const struct db_migration store_migrations[] = {
+    { 1, "the first tables", first_sql },
+};
+const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -1,0 +1,18 @@
+/* view.h -- the JSON the outside sees of each thing, in one place, because replies and events must agree.
+ *
+ * Every key of the contract is always there. `name` is the member to write it as, NULL at the top or in an array. */
+#ifndef PARLEY_STORE_VIEW_H
+#define PARLEY_STORE_VIEW_H
+
+#include "json/json.h"
+#include "store/message.h"
+
+void view_group(struct json *w, const char *name, const struct group *g);
+void view_profile(struct json *w, const char *name, const struct profile *p);
+void view_chat(struct json *w, const char *name, const struct chat *c);
+void view_message(struct json *w, const char *name, const struct message *m);
+
+/* The stable URL of a media object: config.storage_url + "/storage/" + object. */
+void view_media_url(struct buf *out, struct str object);
+
+#endif
