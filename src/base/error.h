@@ -10,6 +10,7 @@ struct error {
     int     status;         /* HTTP status of the answer; 0 = no error */
     int64_t retry_after_ms; /* becomes Retry-After; 0 = none */
     char    message[512];   /* {"error": message}; always valid UTF-8 and never holds a secret */
+    char    detail[256];    /* further members of the body, as JSON text: "candidates":["msg_..."]; "" = none */
 };
 
 /* Always false, so that `return error_set(...)` reads well. A message too long is cut at a whole character. */
