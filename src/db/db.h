@@ -63,13 +63,16 @@ struct db_rows {
     struct error err;
 };
 
-/* Runs a query; rows are read with db_next() until it is false, then db_finish() must be called (also early). */
+/* Runs a query; rows are read with db_next() until it is false, then db_finish() must be called (also early, and not
+ * when this is false). `args` are copied. A statement that failed dooms its transaction, whatever run() makes of it: later
+ * statements get the same error, and nothing is committed. So avoid failures with ON CONFLICT; do not catch them. */
 bool db_query(struct db *db, const char *sql, const struct db_value *args, size_t n, struct db_rows *rows,
               struct error *err);
 bool db_next(struct db_rows *rows);
 bool db_finish(struct db_rows *rows, struct error *err); /* false when reading failed midway */
 
-/* Columns of the current row, from 0. NULL reads as 0 or none. Text is copied into `a`. */
+/* Columns of the current row, from 0. NULL reads as 0 or none, and so does a column that is not there, but then
+ * db_finish() fails. Text is copied into `a`. */
 int64_t    db_col_int(struct db_rows *rows, int col);
 struct str db_col_text(struct db_rows *rows, int col, struct arena *a);
 struct str db_col_peek(struct db_rows *rows, int col); /* borrowed until the next db_next() */
@@ -85,7 +88,8 @@ bool db_get_int(struct db *db, const char *sql, const struct db_value *args, siz
                 struct error *err);
 
 /* Tells whoever listens, once the transaction is committed and not at all otherwise: "there is work in this lane", "there are
- * events". Topics belong to the caller. The same topic and key twice in one transaction is told once. */
+ * events". Topics belong to the caller. The same topic and key from several transactions that share a commit is told
+ * once, before any of them is answered. A DB_READ tells nothing. */
 void db_signal(struct db *db, int topic, int64_t key);
 
 /* ---- transactions ---- */
@@ -105,11 +109,12 @@ struct db_txn {
     struct db_txn *next;
 };
 
-/* Takes `t` until done(). A read on SQLite runs here and now, so done() may be called before this returns. A full queue (writes
- * waiting above the engine's bound) ends the transaction with a 503. */
+/* Takes `t` until done(). A read on SQLite runs here and now and done() is called before this returns, so submit reads from
+ * the thread of `reply_to`. A full queue (writes waiting above the engine's bound) ends the transaction with a 503, and so
+ * does a database that is full or locked: for everyone in the batch, and the next batch finds out whether it still is. */
 void db_submit(struct db_engine *e, enum db_mode mode, struct db_txn *t);
 
-/* For the command line and tests: runs it here and waits. */
+/* For the command line and tests: runs it and waits. Not from within a transaction that writes. */
 bool db_run(struct db_engine *e, enum db_mode mode, bool (*run)(void *arg, struct db *db, struct error *err), void *arg,
             struct error *err);
 
@@ -118,10 +123,10 @@ bool db_run(struct db_engine *e, enum db_mode mode, bool (*run)(void *arg, struc
 struct db_options {
     const char *path;          /* SQLite file; made when it is missing */
     const char *url;           /* postgres://...; when set, `path` is not used */
-    int         busy_timeout_ms; /* how long a lock held by another process is waited for before a 503 */
+    int         busy_timeout_ms; /* how long a lock held by another process is waited for before a 503; 0 = 5000 */
     int         batch_max;     /* write transactions sharing one commit; 0 = 256 */
     int         queue_max;     /* write transactions waiting; 0 = 20000 */
-    void (*on_signal)(void *ctx, int topic, int64_t key); /* on a database thread; may be NULL */
+    void (*on_signal)(void *ctx, int topic, int64_t key); /* on a database thread, so be quick; may be NULL */
     void *signal_ctx;
 };
 
@@ -132,19 +137,25 @@ void db_close(struct db_engine *e); /* runs what is queued, then closes; NULL is
 struct db_migration {
     int         number; /* 1, 2, 3 ... */
     const char *name;
-    const char *sql;    /* several statements; $KEY stands for the engine's 64-bit primary key type, $BLOB for bytes */
+    const char *sql;    /* several statements; "id $KEY" makes the 64-bit primary key, $BLOB stands for the type of bytes */
 };
 
 /* Brings the schema up to the last of `list`, all or nothing per migration. Refuses (err) a database that a newer version wrote. */
 bool db_migrate(struct db_engine *e, const struct db_migration *list, size_t n, struct error *err);
 bool db_version(struct db_engine *e, int *out, struct error *err);
 
-bool db_backup(struct db_engine *e, const char *path, struct error *err); /* consistent, while others write */
-bool db_check(struct db_engine *e, struct error *err);                    /* integrity; slow */
+/* A copy of the database as it is at one moment, in a new file at `path`, while others write. Overwrites nothing. */
+bool db_backup(struct db_engine *e, const char *path, struct error *err);
 
-struct db_stats {
-    int64_t commits, transactions, rollbacks, waiting, batch_largest;
-    int64_t commit_us_total;
+/* Reads everything (slow); false with the first damage found, in the file itself or in what refers to what. */
+bool db_check(struct db_engine *e, struct error *err);
+
+struct db_stats { /* of writes, since db_open() */
+    int64_t commits;
+    int64_t transactions, rollbacks; /* answered, and those of them with an error */
+    int64_t waiting;                 /* now */
+    int64_t batch_largest;
+    int64_t commit_us_total;         /* spent in COMMIT, most of it waiting for the disk */
 };
 void db_stats(struct db_engine *e, struct db_stats *out); /* any thread */
 

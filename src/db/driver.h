@@ -1,0 +1,114 @@
+/* driver.h -- the border inside db/: what an engine must be able to do, and what it finds done already.
+ *
+ * db.c and writer.c know transactions, batches and threads and no engine; sqlite.c knows one engine and none of
+ * these. A driver embeds `struct db` as the first member of its own connection and exports one constant table. */
+#ifndef PARLEY_DB_DRIVER_H
+#define PARLEY_DB_DRIVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "db/db.h"
+
+struct db_told {
+    int     topic;
+    int64_t key;
+};
+
+/* A connection as every driver has it. The driver sets `lost`, the rest belongs to db.c and writer.c. */
+struct db {
+    const struct db_driver *driver;
+    struct db *next;      /* in the pool of idle readers */
+
+    int  open_rows;       /* queries whose db_finish() is still to come */
+    bool lost;            /* the transaction cannot be continued nor committed, for nobody in the batch */
+    struct error doom;    /* the first statement that failed since db_start(); those after it are not run */
+
+    struct db_told *told; /* signals of this batch so far */
+    size_t told_count, told_cap;
+};
+
+/* What moves a transaction along. BEGIN of a writing connection waits for the right to write; of a reading
+ * one it fixes nothing until the first read, and then all reads see the database as it was at that moment. */
+enum db_control { DB_BEGIN, DB_COMMIT, DB_ROLLBACK, DB_SAVEPOINT, DB_RELEASE, DB_ROLLBACK_TO, DB_CONTROLS };
+
+struct db_driver {
+    const char *name;
+    const char *key_type, *blob_type; /* what $KEY and $BLOB in a migration stand for */
+    const char *table_exists_sql;     /* counts tables named $1 */
+
+    /* Makes the place to connect to ready, once. */
+    bool (*prepare)(const struct db_options *o, struct error *err);
+    bool (*connect)(const struct db_options *o, enum db_mode mode, struct db **out, struct error *err);
+    void (*disconnect)(struct db *db); /* NULL is fine */
+
+    /* After a ROLLBACK that failed the connection is of no more use. */
+    bool (*control)(struct db *db, enum db_control what, struct error *err);
+
+    bool (*exec)(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed,
+                 struct error *err);
+    bool (*script)(struct db *db, const char *sql, struct error *err); /* several statements, nothing bound */
+
+    /* The statement has done its work when query() returns; next() only hands out rows. */
+    bool (*query)(struct db *db, const char *sql, const struct db_value *args, size_t n, struct db_rows *rows,
+                  struct error *err);
+    bool (*next)(struct db_rows *rows); /* false at the end and on failure, then with rows->failed and err */
+    void (*finish)(struct db_rows *rows);
+    void (*abandon)(struct db *db);     /* finishes the rows that a transaction left open */
+
+    int        (*columns)(struct db_rows *rows); /* of the current row; 0 = there is none */
+    int64_t    (*col_int)(struct db_rows *rows, int col);
+    struct str (*col_peek)(struct db_rows *rows, int col);
+    bool       (*col_is_null)(struct db_rows *rows, int col);
+
+    bool (*backup)(const struct db_options *o, const char *path, struct error *err);
+    bool (*check)(struct db *db, struct error *err);
+};
+
+extern const struct db_driver db_sqlite;
+
+/* The waiting write transactions and the thread that runs them. */
+struct db_writer {
+    pthread_t       thread;
+    bool            started;
+    struct db      *db;   /* the thread's own; NULL when it has to connect again */
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t  work;
+    struct db_txn  *first, *last;
+    int             waiting;
+    bool            closing;
+};
+
+struct db_engine {
+    const struct db_driver *driver;
+    struct db_options       options; /* with copies of its strings */
+    struct db_writer        writer;
+
+    pthread_mutex_t pool_lock;
+    struct db      *idle_readers;
+
+    struct {
+        _Atomic int64_t commits, transactions, rollbacks, batch_largest, commit_us_total;
+    } stats;
+};
+
+/* ---- db.c, for writer.c and migrate.c ---- */
+
+bool db_script(struct db *db, const char *sql, struct error *err);
+
+/* A transaction's own part on a connection: after db_start() and run(), db_ended() tells whether it may be committed.
+ * Then `err` is clean, otherwise it holds the first cause. */
+void db_start(struct db *db);
+bool db_ended(struct db *db, bool ran, struct error *err);
+
+void db_tell(struct db_engine *e, struct db *db); /* the signals of what has just been committed */
+void db_answer(struct db_txn *t);                 /* gives `t` back to its submitter */
+
+/* ---- writer.c ---- */
+
+bool writer_start(struct db_engine *e, struct error *err); /* takes over e->writer.db */
+void writer_stop(struct db_engine *e);                     /* runs what is queued first; fine when not started */
+bool writer_push(struct db_engine *e, struct db_txn *t, struct error *err);
+
+#endif

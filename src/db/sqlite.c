@@ -1,0 +1,570 @@
+/* sqlite.c -- the driver for a database in one file, on SQLite with a write-ahead log.
+ *
+ * One connection writes, any number read meanwhile, each from its own snapshot. A commit is on the disk when it returns
+ * (synchronous=FULL). Other processes (the command line) may use the file at the same time. */
+#include "db/sqlite.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+
+enum { RETRY_AFTER_MS = 1000, ARGS_MAX = 1000 };
+
+/* A prepared statement. A query that is run again inside the loop over its own rows gets a second one. */
+struct statement {
+    sqlite3_stmt     *handle;
+    struct statement *again; /* the next one of the same SQL */
+    bool busy;               /* a query whose rows are being read */
+    bool has_row, fresh;     /* there is a row; it has not been handed out yet */
+    size_t args;
+    uint16_t arg_at[];       /* which of the arguments each of SQLite's parameters is, from 0 */
+};
+
+struct sqlite {
+    struct db  db;
+    sqlite3   *handle;
+    char      *path;
+    const char *begin_sql;
+    struct map statements; /* by the address of their SQL */
+};
+
+static struct sqlite *
+of(struct db *db)
+{
+    return container_of(db, struct sqlite, db);
+}
+
+/* ---- what went wrong ---- */
+
+bool
+sqlite_explain_system(struct error *err, const char *path, int system_errno)
+{
+    switch (system_errno) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return error_set(err, 503, "The database has no space left: make room on the disk of %s", path);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return error_set(err, 503, "The database %s cannot be written: %s. Its file and folder must belong to the user"
+                         " Parley runs as", path, strerror(system_errno));
+    default:
+        return error_set(err, 503, "The database %s cannot be used: %s", path, strerror(system_errno));
+    }
+}
+
+/* Turns SQLite's result code into the sentence, and notes when the transaction is over for the whole batch. */
+static bool
+explain(struct sqlite *c, int rc, const char *sql, struct error *err)
+{
+    int system_errno = c->handle ? sqlite3_system_errno(c->handle) : 0;
+    const char *said = c->handle ? sqlite3_errmsg(c->handle) : sqlite3_errstr(rc);
+
+    err->retry_after_ms = RETRY_AFTER_MS;
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+        c->db.lost = true;
+        return error_set(err, 503, "The database is locked by another process");
+    case SQLITE_FULL:
+        c->db.lost = true;
+        return sqlite_explain_system(err, c->path, ENOSPC);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        c->db.lost = true;
+        if (system_errno)
+            return sqlite_explain_system(err, c->path, system_errno);
+        return error_set(err, 503, "The database %s cannot be read or written: %s", c->path, said);
+    case SQLITE_READONLY:
+        c->db.lost = true;
+        if (sqlite3_db_readonly(c->handle, "main") == 1)
+            return sqlite_explain_system(err, c->path, EACCES);
+        err->retry_after_ms = 0; /* our own: a write in a transaction that was submitted for reading */
+        return error_set(err, 500, "The database refused to write: %s (%s)", said, sql);
+    case SQLITE_NOMEM:
+        c->db.lost = true;
+        return error_set(err, 503, "The database had not enough memory");
+    }
+    err->retry_after_ms = 0;
+    if (sqlite3_get_autocommit(c->handle))
+        c->db.lost = true;
+    switch (rc & 0xff) {
+    case SQLITE_NOTADB:
+        return error_set(err, 500, "%s is not a database: point Parley at another file, or move this one away", c->path);
+    case SQLITE_CORRUPT:
+        return error_set(err, 500, "The database %s is damaged: stop Parley and restore a backup", c->path);
+    case SQLITE_CONSTRAINT:
+        return error_set(err, 500, "The database refused a row: %s", said);
+    default:
+        return error_set(err, 500, "The database failed: %s (%s)", said, sql);
+    }
+}
+
+/* ---- statements ---- */
+
+static void
+free_statements(struct statement *s)
+{
+    struct statement *again;
+
+    for (; s; s = again) {
+        again = s->again;
+        sqlite3_finalize(s->handle);
+        free(s);
+    }
+}
+
+/* SQLite takes "$1" for a name and numbers names as they appear: "VALUES ($2, $1)" has $2 at 1. */
+static bool
+map_args(struct statement *s, int params, const char *sql, struct error *err)
+{
+    for (int i = 0; i < params; i++) {
+        const char *name = sqlite3_bind_parameter_name(s->handle, i + 1);
+        int64_t number = 0;
+
+        if (!name || name[0] != '$' || !str_to_i64(str_of(name + 1), &number) || number < 1 || number > ARGS_MAX)
+            return error_set(err, 500, "A parameter is not $1, $2, ...: %s", sql);
+        s->arg_at[i] = (uint16_t)(number - 1);
+        if (s->args < (size_t)number)
+            s->args = (size_t)number;
+    }
+    if (s->args != (size_t)params)
+        return error_set(err, 500, "Parameters are missing between $1 and $%zu: %s", s->args, sql);
+    return true;
+}
+
+static bool
+prepare_statement(struct sqlite *c, const char *sql, struct statement **out, struct error *err)
+{
+    sqlite3_stmt *handle = NULL;
+    const char *tail;
+    struct statement *s;
+    int params, rc;
+
+    rc = sqlite3_prepare_v3(c->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, &tail);
+    if (rc != SQLITE_OK)
+        return explain(c, rc, sql, err);
+    while (isspace((unsigned char)*tail) || *tail == ';')
+        tail++;
+    if (!handle || *tail) {
+        sqlite3_finalize(handle);
+        return error_set(err, 500, "Not exactly one statement: %s", sql);
+    }
+    params = sqlite3_bind_parameter_count(handle);
+    s = calloc(1, sizeof(*s) + (size_t)params * sizeof(s->arg_at[0]));
+    if (!s)
+        abort();
+    s->handle = handle;
+    if (!map_args(s, params, sql, err)) {
+        free_statements(s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+/* The statement for `sql`, prepared now or before, and not in use. */
+static bool
+find_statement(struct sqlite *c, const char *sql, struct statement **out, struct error *err)
+{
+    int64_t key = (int64_t)(intptr_t)sql;
+    struct statement *first = map_get(&c->statements, key), *s;
+
+    for (s = first; s; s = s->again)
+        if (!s->busy) {
+            if (strncmp(sqlite3_sql(s->handle), sql, strlen(sqlite3_sql(s->handle))) != 0)
+                return error_set(err, 500, "SQL was built where a constant is needed: %s", sql);
+            *out = s;
+            return true;
+        }
+    if (!prepare_statement(c, sql, &s, err))
+        return false;
+    s->again = first;
+    map_put(&c->statements, key, s);
+    *out = s;
+    return true;
+}
+
+/* `life` tells whether what the arguments point to outlives the statement's run. */
+static bool
+bind_args(struct sqlite *c, struct statement *s, const char *sql, const struct db_value *args, size_t n,
+     sqlite3_destructor_type life, struct error *err)
+{
+    int params = sqlite3_bind_parameter_count(s->handle);
+
+    if (n != s->args)
+        return error_set(err, 500, "%zu values were given for %zu parameters: %s", n, s->args, sql);
+    for (int i = 0; i < params; i++) {
+        const struct db_value *v = &args[s->arg_at[i]];
+        int rc = SQLITE_OK;
+
+        switch (v->type) {
+        case DB_NULL:
+            rc = sqlite3_bind_null(s->handle, i + 1);
+            break;
+        case DB_INT:
+            rc = sqlite3_bind_int64(s->handle, i + 1, v->number);
+            break;
+        case DB_TEXT:
+            rc = sqlite3_bind_text64(s->handle, i + 1, v->text.ptr, v->text.len, life, SQLITE_UTF8);
+            break;
+        case DB_BLOB:
+            rc = sqlite3_bind_blob64(s->handle, i + 1, v->text.ptr, v->text.len, life);
+            break;
+        }
+        if (rc != SQLITE_OK)
+            return explain(c, rc, sql, err);
+    }
+    return true;
+}
+
+/* One step; after a failure or the last row the statement is ready for its next use. */
+static bool
+step(struct sqlite *c, struct statement *s, struct error *err)
+{
+    int rc = sqlite3_step(s->handle);
+
+    s->has_row = rc == SQLITE_ROW;
+    if (s->has_row)
+        return true;
+    if (rc != SQLITE_DONE)
+        explain(c, rc, sqlite3_sql(s->handle), err);
+    sqlite3_reset(s->handle);
+    return rc == SQLITE_DONE;
+}
+
+static bool
+sqlite_exec(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed, struct error *err)
+{
+    struct sqlite *c = of(db);
+    struct statement *s;
+
+    *changed = 0;
+    if (!find_statement(c, sql, &s, err) || !bind_args(c, s, sql, args, n, SQLITE_STATIC, err))
+        return false;
+    do {
+        if (!step(c, s, err))
+            return false;
+    } while (s->has_row);
+    if (!sqlite3_stmt_readonly(s->handle))
+        *changed = sqlite3_changes(c->handle);
+    return true;
+}
+
+static bool
+sqlite_script(struct db *db, const char *sql, struct error *err)
+{
+    struct sqlite *c = of(db);
+    int rc = sqlite3_exec(c->handle, sql, NULL, NULL, NULL);
+
+    return rc == SQLITE_OK || explain(c, rc, "script", err);
+}
+
+/* ---- rows ---- */
+
+/* The arguments are copied: a caller's text may be gone before the last row is read. */
+static bool
+sqlite_query(struct db *db, const char *sql, const struct db_value *args, size_t n, struct db_rows *rows,
+             struct error *err)
+{
+    struct sqlite *c = of(db);
+    struct statement *s;
+
+    if (!find_statement(c, sql, &s, err) || !bind_args(c, s, sql, args, n, SQLITE_TRANSIENT, err) || !step(c, s, err))
+        return false;
+    s->fresh = s->has_row;
+    s->busy = true;
+    rows->statement = s;
+    return true;
+}
+
+static bool
+sqlite_next(struct db_rows *rows)
+{
+    struct statement *s = rows->statement;
+
+    if (s->fresh) {
+        s->fresh = false;
+        return true;
+    }
+    if (s->has_row && !step(of(rows->db), s, &rows->err))
+        rows->failed = true;
+    return s->has_row;
+}
+
+static void
+release(struct statement *s)
+{
+    if (s->has_row)
+        sqlite3_reset(s->handle);
+    sqlite3_clear_bindings(s->handle); /* frees the copies */
+    s->has_row = s->fresh = s->busy = false;
+}
+
+static void
+sqlite_finish(struct db_rows *rows)
+{
+    release(rows->statement);
+}
+
+static void
+sqlite_abandon(struct db *db)
+{
+    size_t at = 0;
+    int64_t key;
+    void *first;
+
+    while (map_next(&of(db)->statements, &at, &key, &first))
+        for (struct statement *s = first; s; s = s->again)
+            if (s->busy)
+                release(s);
+}
+
+static int
+sqlite_columns(struct db_rows *rows)
+{
+    struct statement *s = rows->statement;
+
+    return s->has_row && !s->fresh ? sqlite3_data_count(s->handle) : 0;
+}
+
+static int64_t
+sqlite_col_int(struct db_rows *rows, int col)
+{
+    return sqlite3_column_int64(((struct statement *)rows->statement)->handle, col);
+}
+
+static struct str
+sqlite_col_peek(struct db_rows *rows, int col)
+{
+    sqlite3_stmt *handle = ((struct statement *)rows->statement)->handle;
+    int type = sqlite3_column_type(handle, col);
+    const void *ptr;
+
+    if (type == SQLITE_NULL)
+        return STR_NONE;
+    ptr = type == SQLITE_BLOB ? sqlite3_column_blob(handle, col) : (const void *)sqlite3_column_text(handle, col);
+    return (struct str){ ptr ? ptr : "", (size_t)sqlite3_column_bytes(handle, col) }; /* an empty blob has no address */
+}
+
+static bool
+sqlite_col_is_null(struct db_rows *rows, int col)
+{
+    return sqlite3_column_type(((struct statement *)rows->statement)->handle, col) == SQLITE_NULL;
+}
+
+/* ---- transactions ---- */
+
+static bool
+sqlite_control(struct db *db, enum db_control what, struct error *err)
+{
+    static const char *const sql[DB_CONTROLS] = {
+        [DB_COMMIT] = "COMMIT",
+        [DB_ROLLBACK] = "ROLLBACK",
+        [DB_SAVEPOINT] = "SAVEPOINT one",
+        [DB_RELEASE] = "RELEASE one",
+        [DB_ROLLBACK_TO] = "ROLLBACK TO one",
+    };
+    struct sqlite *c = of(db);
+    int64_t changed;
+
+    if (what == DB_ROLLBACK && sqlite3_get_autocommit(c->handle))
+        return true; /* some errors take the transaction with them */
+    return sqlite_exec(db, what == DB_BEGIN ? c->begin_sql : sql[what], DB_NO_ARGS, &changed, err);
+}
+
+/* ---- connections ---- */
+
+/* The folder of `path`, made when it is missing (but not its parents: a typo should not grow a tree). */
+static bool
+prepare_folder(const char *path, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    struct arena a;
+    struct str folder;
+    bool ok;
+
+    if (!slash || slash == path)
+        return true;
+    arena_init(&a);
+    folder = arena_copy(&a, (struct str){ path, (size_t)(slash - path) });
+    ok = mkdir(folder.ptr, 0700) == 0 || errno == EEXIST
+      || error_set(err, 503, "The folder %s cannot be made: %s", folder.ptr, strerror(errno));
+    arena_deinit(&a);
+    return ok;
+}
+
+/* Makes the file, for its owner only, before SQLite would for everybody. A file that is there is never opened
+ * here: closing it again would drop the locks that other connections in this process hold on it. */
+static bool
+sqlite_prepare(const struct db_options *o, struct error *err)
+{
+    struct stat st;
+    int fd;
+
+    if (!o->path || !o->path[0])
+        return error_set(err, 500, "No path of a database file was given");
+    if (!prepare_folder(o->path, err))
+        return false;
+    fd = open(o->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        close(fd);
+        return true;
+    }
+    if (errno != EEXIST)
+        return sqlite_explain_system(err, o->path, errno);
+    if (stat(o->path, &st) != 0)
+        return sqlite_explain_system(err, o->path, errno);
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, 503, "%s is not a file, so it cannot be the database", o->path);
+    return true;
+}
+
+static void
+sqlite_disconnect(struct db *db)
+{
+    struct sqlite *c;
+    size_t at = 0;
+    int64_t key;
+    void *first;
+
+    if (!db)
+        return;
+    c = of(db);
+    while (map_next(&c->statements, &at, &key, &first))
+        free_statements(first);
+    map_deinit(&c->statements);
+    sqlite3_close(c->handle);
+    free(c->path);
+    free(c->db.told);
+    free(c);
+}
+
+/* journal_mode answers with the mode it could set: no shared memory (a network share, say), no log. */
+static bool
+use_log(struct sqlite *c, struct error *err)
+{
+    static const char sql[] = "PRAGMA journal_mode = WAL";
+    struct db_rows rows = { .db = &c->db };
+    bool is_on;
+
+    if (!sqlite_query(&c->db, sql, DB_NO_ARGS, &rows, err))
+        return false;
+    is_on = sqlite_next(&rows) && str_eq(sqlite_col_peek(&rows, 0), STR("wal"));
+    sqlite_finish(&rows);
+    return is_on
+        || error_set(err, 503, "The file system of %s cannot share memory between processes: use a local disk", c->path);
+}
+
+/* No memory map: a disk that fails under one kills the process instead of failing a statement. The log is never cut
+ * short (no journal_size_limit) because writing over it is much cheaper than growing it. */
+static const char write_settings[] =
+    "PRAGMA synchronous = FULL;"
+    "PRAGMA foreign_keys = ON;"
+    "PRAGMA wal_autocheckpoint = 10000;"
+    "PRAGMA temp_store = MEMORY;"
+    "PRAGMA cache_size = -16384;";
+
+static const char read_settings[] =
+    "PRAGMA query_only = ON;"
+    "PRAGMA temp_store = MEMORY;"
+    "PRAGMA cache_size = -4096;";
+
+static bool
+set_up(struct sqlite *c, enum db_mode mode, int busy_timeout_ms, struct error *err)
+{
+    int rc = sqlite3_open_v2(c->path, &c->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (rc != SQLITE_OK)
+        return explain(c, rc, "open", err);
+    sqlite3_extended_result_codes(c->handle, 1);
+    sqlite3_busy_timeout(c->handle, busy_timeout_ms);
+    sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL); /* "x" is a column, as PostgreSQL has it */
+    sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    if (sqlite3_db_readonly(c->handle, "main") == 1)
+        return sqlite_explain_system(err, c->path, EACCES);
+    if (mode == DB_READ)
+        return sqlite_script(&c->db, read_settings, err);
+    return use_log(c, err) && sqlite_script(&c->db, write_settings, err);
+}
+
+static bool
+sqlite_connect(const struct db_options *o, enum db_mode mode, struct db **out, struct error *err)
+{
+    struct sqlite *c = calloc(1, sizeof(*c));
+
+    if (!c || !(c->path = strdup(o->path)))
+        abort();
+    c->db.driver = &db_sqlite;
+    c->begin_sql = mode == DB_WRITE ? "BEGIN IMMEDIATE" : "BEGIN";
+    *out = NULL;
+    if (!set_up(c, mode, o->busy_timeout_ms, err)) {
+        sqlite_disconnect(&c->db);
+        return false;
+    }
+    *out = &c->db;
+    return true;
+}
+
+/* ---- care ---- */
+
+static bool
+sqlite_check(struct db *db, struct error *err)
+{
+    static const char integrity_sql[] = "PRAGMA integrity_check(1)";
+    static const char references_sql[] = "PRAGMA foreign_key_check";
+    struct sqlite *c = of(db);
+    struct db_rows rows = { .db = db };
+    struct str found;
+
+    if (!sqlite_query(db, integrity_sql, DB_NO_ARGS, &rows, err))
+        return false;
+    found = sqlite_next(&rows) ? sqlite_col_peek(&rows, 0) : STR_NONE;
+    if (!str_eq(found, STR("ok")))
+        error_set(err, 500, "The database %s is damaged: %.*s. Restore a backup", c->path, STR_ARG(found));
+    else
+        err->status = 0;
+    sqlite_finish(&rows);
+    if (err->status || !sqlite_query(db, references_sql, DB_NO_ARGS, &rows, err))
+        return false;
+    if (sqlite_next(&rows)) {
+        found = sqlite_col_peek(&rows, 0);
+        error_set(err, 500, "The database %s is damaged: row %lld of table %.*s refers to a row that is not there. Restore"
+                  " a backup", c->path, (long long)sqlite_col_int(&rows, 1), STR_ARG(found));
+    }
+    sqlite_finish(&rows);
+    return err->status == 0;
+}
+
+const struct db_driver db_sqlite = {
+    .name = "sqlite",
+    .key_type = "INTEGER PRIMARY KEY",
+    .blob_type = "BLOB",
+    .table_exists_sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+    .prepare = sqlite_prepare,
+    .connect = sqlite_connect,
+    .disconnect = sqlite_disconnect,
+    .control = sqlite_control,
+    .exec = sqlite_exec,
+    .script = sqlite_script,
+    .query = sqlite_query,
+    .next = sqlite_next,
+    .finish = sqlite_finish,
+    .abandon = sqlite_abandon,
+    .columns = sqlite_columns,
+    .col_int = sqlite_col_int,
+    .col_peek = sqlite_col_peek,
+    .col_is_null = sqlite_col_is_null,
+    .backup = sqlite_backup,
+    .check = sqlite_check,
+};
