@@ -50,54 +50,67 @@ sqlite_explain_system(struct error *err, const char *path, int system_errno)
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-        return error_set(err, 503, "The database has no space left: make room on the disk of %s", path);
+        error_set(err, 503, "The database has no space left: make room on the disk of %s", path);
+        break;
     case EACCES:
     case EPERM:
     case EROFS:
-        return error_set(err, 503, "The database %s cannot be written: %s. Its file and folder must belong to the user"
-                         " Parley runs as", path, strerror(system_errno));
+        error_set(err, 503, "The database %s cannot be written: %s. Its file and folder must belong to the user Parley"
+                  " runs as", path, strerror(system_errno));
+        break;
     default:
-        return error_set(err, 503, "The database %s cannot be used: %s", path, strerror(system_errno));
+        error_set(err, 503, "The database %s cannot be used: %s", path, strerror(system_errno));
     }
+    err->retry_after_ms = RETRY_AFTER_MS;
+    return false;
 }
 
-/* Turns SQLite's result code into the sentence, and notes when the transaction is over for the whole batch. */
+/* What may be over in a moment, or when somebody has made room: the whole batch ends, and is worth trying again. */
 static bool
-explain(struct sqlite *c, int rc, const char *sql, struct error *err)
+explain_outage(struct sqlite *c, int rc, const char *said, struct error *err)
 {
     int system_errno = c->handle ? sqlite3_system_errno(c->handle) : 0;
-    const char *said = c->handle ? sqlite3_errmsg(c->handle) : sqlite3_errstr(rc);
 
-    err->retry_after_ms = RETRY_AFTER_MS;
+    c->db.lost = true;
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
-        c->db.lost = true;
-        return error_set(err, 503, "The database is locked by another process");
+        error_set(err, 503, "The database is locked by another process");
+        break;
     case SQLITE_FULL:
-        c->db.lost = true;
         return sqlite_explain_system(err, c->path, ENOSPC);
-    case SQLITE_IOERR:
-    case SQLITE_CANTOPEN:
-        c->db.lost = true;
+    case SQLITE_NOMEM:
+        error_set(err, 503, "The database had not enough memory");
+        break;
+    default:
         if (system_errno)
             return sqlite_explain_system(err, c->path, system_errno);
-        return error_set(err, 503, "The database %s cannot be read or written: %s", c->path, said);
-    case SQLITE_READONLY:
-        c->db.lost = true;
-        if (sqlite3_db_readonly(c->handle, "main") == 1)
-            return sqlite_explain_system(err, c->path, EACCES);
-        err->retry_after_ms = 0; /* our own: a write in a transaction that was submitted for reading */
-        return error_set(err, 500, "The database refused to write: %s (%s)", said, sql);
-    case SQLITE_NOMEM:
-        c->db.lost = true;
-        return error_set(err, 503, "The database had not enough memory");
+        error_set(err, 503, "The database %s cannot be read or written: %s", c->path, said);
     }
-    err->retry_after_ms = 0;
-    if (sqlite3_get_autocommit(c->handle))
+    err->retry_after_ms = RETRY_AFTER_MS;
+    return false;
+}
+
+/* Turns SQLite's result code into the sentence, and notes when the transaction is over for everybody in it. */
+static bool
+explain(struct sqlite *c, int rc, const char *sql, struct error *err)
+{
+    const char *said = c->handle ? sqlite3_errmsg(c->handle) : sqlite3_errstr(rc);
+
+    if (c->handle && sqlite3_get_autocommit(c->handle))
         c->db.lost = true;
     switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        return explain_outage(c, rc, said, err);
+    case SQLITE_READONLY:
+        return error_set(err, 500, "The database refused to write: %s (%s)", said, sql);
     case SQLITE_NOTADB:
         return error_set(err, 500, "%s is not a database: point Parley at another file, or move this one away", c->path);
     case SQLITE_CORRUPT:
