@@ -41,6 +41,12 @@ is_value(char c)
 }
 
 static bool
+is_quote(char c)
+{
+    return c == '"' || c == '\'';
+}
+
+static bool
 is_userinfo(char c)
 {
     return (unsigned char)c > ' ' && !strchr("/?#\"'<>@", c);
@@ -86,6 +92,13 @@ names_a_secret(struct str word)
     return false;
 }
 
+/* What stands before a key in an Authorization header. */
+static bool
+is_scheme(struct str word)
+{
+    return str_eq_nocase(word, STR("bearer")) || str_eq_nocase(word, STR("dpop"));
+}
+
 /* name=value, name="value", "name":"value"; as queries, forms and JSON write them, the last also inside a JSON string. */
 static bool
 hide_value(struct walk *w, struct str word, size_t end)
@@ -96,7 +109,7 @@ hide_value(struct walk *w, struct str word, size_t end)
     if (!names_a_secret(word))
         return false;
     from += str_starts(str_from(w->s, from), STR("\\"));
-    quoted = from < w->s.len && strchr("\"'", w->s.ptr[from]);
+    quoted = from < w->s.len && is_quote(w->s.ptr[from]);
     from += quoted;
     while (quoted && from < w->s.len && w->s.ptr[from] == ' ')
         from++;
@@ -106,10 +119,10 @@ hide_value(struct walk *w, struct str word, size_t end)
     while (quoted && from < w->s.len && w->s.ptr[from] == ' ')
         from++;
     from += str_starts(str_from(w->s, from), STR("\\"));
-    from += from < w->s.len && strchr("\"'", w->s.ptr[from]);
+    from += from < w->s.len && is_quote(w->s.ptr[from]);
     to = run_end(w->s, from, is_value);
-    if (to == from)
-        return false;
+    if (to == from || is_scheme(str_slice(w->s, from, to - from)))
+        return false; /* the secret is the next word, which hide_bearer() takes */
     hide(w, from, to);
     return true;
 }
@@ -119,7 +132,7 @@ hide_bearer(struct walk *w, struct str word, size_t end)
 {
     size_t from = end, to;
 
-    if (!str_eq_nocase(word, STR("bearer")) && !str_eq_nocase(word, STR("dpop")))
+    if (!is_scheme(word))
         return false;
     while (from < w->s.len && w->s.ptr[from] == ' ')
         from++;

@@ -79,6 +79,8 @@ static const char *
 describe(yyjson_read_code code)
 {
     switch (code) {
+    case YYJSON_READ_ERROR_EMPTY_CONTENT:
+        return "nothing but white space";
     case YYJSON_READ_ERROR_UNEXPECTED_CONTENT:
         return "more text behind the value";
     case YYJSON_READ_ERROR_UNEXPECTED_END:

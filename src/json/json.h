@@ -13,8 +13,10 @@
 
 #define JSON_DEPTH_MAX 64
 
-/* Strict RFC 8259 (numbers above 64 bits become doubles, invalid UTF-8 and NUL in keys are errors). False with a 400 that says
- * what and where. `text` is copied, the values live in `a`. Objects nested deeper than `depth_max` are refused. */
+/* Strict RFC 8259. Integers above 64 bits become doubles; invalid UTF-8, numbers no double holds and NUL in keys are
+ * errors; NUL inside a string value is content (the slices know their length); of equal keys the first one counts.
+ * False with a 400 that says what and where, counting bytes from 0. `text` is copied, the values live in `a`.
+ * Arrays and objects nested deeper than `depth_max` are refused. */
 bool json_parse(struct arena *a, struct str text, int depth_max, yyjson_val **out, struct error *err);
 
 /* Fields of an object; `obj` may be NULL or no object. */
@@ -32,7 +34,7 @@ struct str json_text(struct arena *a, yyjson_val *val);
 /* Writing. Commas are looked after; `name` is NULL inside arrays. Text that is not valid UTF-8 has its bad bytes replaced. */
 struct json {
     struct buf *buf;
-    bool        comma;
+    bool        comma; /* starts false: `struct json w = { .buf = &out };` */
 };
 
 void json_begin(struct json *w, const char *name);       /* { */
