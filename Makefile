@@ -14,7 +14,7 @@ JOBS ?= 2
 build:
 	@tools/install-deps build
 	@tools/configure build
-	@ninja -C build -j $(JOBS)
+	@ninja -C build -j $(JOBS) parley
 
 demo: build
 	@build/parley demo
@@ -47,6 +47,7 @@ bench-quick: build
 PREFIX ?= /usr/local
 install: build
 	@meson configure build -Dprefix='$(abspath $(PREFIX))'
+	@ninja -C build -j $(JOBS) parley
 	@meson install -C build --no-rebuild --quiet $(if $(DESTDIR),--destdir '$(abspath $(DESTDIR))')
 
 clean:
