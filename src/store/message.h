@@ -5,6 +5,7 @@
 #ifndef PARLEY_STORE_MESSAGE_H
 #define PARLEY_STORE_MESSAGE_H
 
+#include "json/json.h"
 #include "store/attachment.h"
 #include "store/chat.h"
 
@@ -61,13 +62,17 @@ struct send_result {
     enum message_status status;      /* PUBLISHED, WAITING or FAILED */
     struct str          external_id, conversation_id, error_message;
     int64_t             posted_at;
-    bool                maybe_done;  /* it may have gone out already: platform_data.possible_duplicate once it is sent again */
 };
 /* Moves an outbound message to the state the platform's answer puts it in, with event and counters. The job is the caller's. */
 bool message_settle(struct db *db, struct message *m, const struct send_result *r, int64_t now_ms, struct arena *a,
                     struct error *err);
 /* The send was taken up again after an answer nobody saw; from now on it carries possible_duplicate. */
 bool message_mark_possible_duplicate(struct db *db, struct message *m, struct arena *a, struct error *err);
+
+/* Sets one member of platform_data; the second says why an attachment is not to be had. */
+bool message_note(struct db *db, struct message *m, const char *key, yyjson_val *value, struct arena *a,
+                  struct error *err);
+bool message_note_media_error(struct db *db, struct message *m, struct str reason, struct arena *a, struct error *err);
 
 /* An edit of ours that the platform took. Only what `has_*` names changes. Emits message.edited. */
 bool message_apply_edit(struct db *db, struct message *m, bool has_body, struct str body, bool has_markup,

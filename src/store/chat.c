@@ -1,0 +1,331 @@
+#include "store/chat.h"
+
+#include "base/id.h"
+#include "json/json.h"
+#include "store/job.h"
+#include "store/message.h"
+
+#define PARTICIPANT_REFRESH_MS ((int64_t)3600 * 1000)
+
+#define CHAT_COLUMNS                                                                                           \
+    "c.id, c.workspace_id, c.profile_id, c.participant_external_id, c.participant_username,"                   \
+    " c.participant_name, c.avatar, c.avatar_id, c.external_conversation_id, c.metadata,"                      \
+    " c.participant_fetched_at, c.last_inbound_at, c.last_outbound_at, c.last_message_at, c.blocked_at,"       \
+    " c.archived, c.n_received, c.n_pending, c.n_waiting, c.n_published, c.n_failed, c.created_at,"            \
+    " p.platform, p.status, p.external_id, p.status_detail"
+#define CHAT_TABLES "chat c JOIN profile p ON p.id = c.profile_id"
+#define IN_SCOPE    "c.workspace_id = $2 AND p.deleted_at = 0 AND ($3 = 0 OR p.group_id = $3)"
+
+static const char chat_find_sql[] = "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.id = $1 AND " IN_SCOPE;
+static const char chat_by_conversation_sql[] =
+    "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.external_conversation_id = $1 AND " IN_SCOPE
+    " ORDER BY c.id LIMIT 10";
+static const char chat_get_sql[] =
+    "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.id = $1 AND p.deleted_at = 0";
+static const char chat_by_participant_sql[] =
+    "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.profile_id = $1 AND c.participant_external_id = $2";
+static const char chat_insert_sql[] =
+    "INSERT INTO chat (id, workspace_id, profile_id, participant_external_id, participant_username, participant_name,"
+    " external_conversation_id, metadata, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    " ON CONFLICT (profile_id, participant_external_id) DO NOTHING";
+static const char chat_count_one_sql[] = "UPDATE profile SET chats_count = chats_count + 1 WHERE id = $1";
+static const char chat_update_names_sql[] =
+    "UPDATE chat SET participant_username = $2, participant_name = $3, external_conversation_id = $4, metadata = $5"
+    " WHERE id = $1";
+static const char chat_touch_sql[] =
+    "UPDATE chat SET n_received = n_received + $2, n_pending = n_pending + $3, n_waiting = n_waiting + $4,"
+    " n_published = n_published + $5, n_failed = n_failed + $6,"
+    " last_inbound_at = CASE WHEN last_inbound_at < $7 THEN $7 ELSE last_inbound_at END,"
+    " last_outbound_at = CASE WHEN last_outbound_at < $8 THEN $8 ELSE last_outbound_at END,"
+    " last_message_at = CASE WHEN last_message_at < $9 THEN $9 ELSE last_message_at END"
+    " WHERE id = $1";
+/* A chat whose times do not change keeps its place in chat_page, and leaving the column out spares the index. */
+static const char chat_count_sql[] =
+    "UPDATE chat SET n_received = n_received + $2, n_pending = n_pending + $3, n_waiting = n_waiting + $4,"
+    " n_published = n_published + $5, n_failed = n_failed + $6 WHERE id = $1";
+static const char chat_conversation_sql[] = "UPDATE chat SET external_conversation_id = $2 WHERE id = $1";
+static const char chat_blocked_sql[] = "UPDATE chat SET blocked_at = $2 WHERE id = $1";
+static const char chat_participant_sql[] =
+    "UPDATE chat SET participant_username = $2, participant_name = $3, avatar = $4, avatar_id = $5, metadata = $6,"
+    " participant_fetched_at = $7 WHERE id = $1";
+static const char chat_page_sql[] =
+    "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.profile_id = $1"
+    " ORDER BY c.last_message_at DESC, c.id DESC LIMIT $2 OFFSET $3";
+static const char chat_page_between_sql[] =
+    "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.profile_id = $1"
+    " AND c.last_message_at > $4 AND c.last_message_at < $5"
+    " ORDER BY c.last_message_at DESC, c.id DESC LIMIT $2 OFFSET $3";
+/* Only an index range is counted, and only when a bound was asked for; the whole list's total is kept in the profile. */
+static const char chat_count_between_sql[] =
+    "SELECT COUNT(*) FROM chat WHERE profile_id = $1 AND last_message_at > $2 AND last_message_at < $3";
+
+static void
+chat_from_row(struct db_rows *rows, struct arena *a, struct chat *out)
+{
+    *out = (struct chat){
+        .id                       = db_col_int(rows, 0),
+        .workspace_id             = db_col_int(rows, 1),
+        .profile_id               = db_col_int(rows, 2),
+        .participant_external_id  = db_col_text(rows, 3, a),
+        .participant_username     = db_col_text(rows, 4, a),
+        .participant_name         = db_col_text(rows, 5, a),
+        .avatar                   = db_col_text(rows, 6, a),
+        .avatar_id                = db_col_text(rows, 7, a),
+        .external_conversation_id = db_col_text(rows, 8, a),
+        .metadata                 = db_col_text(rows, 9, a),
+        .participant_fetched_at   = db_col_int(rows, 10),
+        .last_inbound_at          = db_col_int(rows, 11),
+        .last_outbound_at         = db_col_int(rows, 12),
+        .last_message_at          = db_col_int(rows, 13),
+        .blocked_at               = db_col_int(rows, 14),
+        .archived                 = db_col_int(rows, 15) != 0,
+        .n_received               = db_col_int(rows, 16),
+        .n_pending                = db_col_int(rows, 17),
+        .n_waiting                = db_col_int(rows, 18),
+        .n_published              = db_col_int(rows, 19),
+        .n_failed                 = db_col_int(rows, 20),
+        .created_at               = db_col_int(rows, 21),
+        .platform                 = platform_find(db_col_peek(rows, 22)),
+        .profile_status           = (enum profile_status)db_col_int(rows, 23),
+        .profile_external_id      = db_col_text(rows, 24, a),
+        .profile_status_detail    = db_col_text(rows, 25, a),
+    };
+}
+
+/* At most `cap` chats into `out`. */
+static bool
+chat_read(struct db *db, const char *sql, const struct db_value *args, size_t args_n, struct arena *a,
+          struct chat *out, size_t cap, size_t *n, struct error *err)
+{
+    struct db_rows rows;
+
+    *n = 0;
+    if (!db_query(db, sql, args, args_n, &rows, err))
+        return false;
+    while (*n < cap && db_next(&rows)) {
+        chat_from_row(&rows, a, &out[*n]);
+        if (out[*n].platform)
+            (*n)++;
+    }
+    return db_finish(&rows, err);
+}
+
+static bool
+chat_ambiguous(struct str id, const struct chat *chats, size_t n, struct error *err)
+{
+    struct buf list;
+    char text[ID_TEXT_MAX];
+
+    error_set(err, 409, "'%.*s' names %s%zu chats; use one of their ids", STR_ARG(str_slice(id, 0, 80)),
+              n == 10 ? "at least " : "", n);
+    buf_init(&list, sizeof(err->detail) - 1);
+    buf_append(&list, STR("\"candidates\":["));
+    for (size_t i = 0; i < n && list.len + ID_TEXT_MAX + 4 < sizeof(err->detail); i++)
+        buf_printf(&list, "%s\"%s\"", i ? "," : "", id_format(ID_CHAT, chats[i].id, text));
+    buf_append(&list, STR("]"));
+    memcpy(err->detail, list.ptr, list.len);
+    buf_deinit(&list);
+    return false;
+}
+
+bool
+chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct chat *out, struct error *err)
+{
+    struct chat found[10];
+    int64_t key;
+    size_t n;
+
+    if (id_parse(ID_CHAT, id, &key)) {
+        if (!chat_read(db, chat_find_sql, DB_ARGS(db_int(key), db_int(s->workspace_id), db_int(s->group_id)), a, out,
+                       1, &n, err))
+            return false;
+        if (n == 1)
+            return true;
+    }
+    if (!chat_read(db, chat_by_conversation_sql, DB_ARGS(db_text(id), db_int(s->workspace_id), db_int(s->group_id)), a,
+                   found, 10, &n, err))
+        return false;
+    if (n == 0)
+        return error_set(err, 404, "There is no chat '%.*s'", STR_ARG(str_slice(id, 0, 80)));
+    if (n > 1)
+        return chat_ambiguous(id, found, n, err);
+    *out = found[0];
+    return true;
+}
+
+bool
+chat_get(struct db *db, int64_t id, struct arena *a, struct chat *out, bool *found, struct error *err)
+{
+    size_t n;
+
+    if (!chat_read(db, chat_get_sql, DB_ARGS(db_int(id)), a, out, 1, &n, err))
+        return false;
+    *found = n == 1;
+    return true;
+}
+
+/* The metadata with the language the participant was last seen with. The other keys stay. */
+static struct str
+metadata_with_language(struct arena *a, struct str metadata, struct str language)
+{
+    struct error ignored;
+    struct buf text;
+    struct json w;
+    yyjson_val *old = NULL, *key;
+    yyjson_obj_iter iter;
+    struct str out;
+
+    if (language.len == 0)
+        return metadata;
+    if (metadata.len > 0 && json_parse(a, metadata, JSON_DEPTH_MAX, &old, &ignored)
+        && str_eq(json_str(old, "language_code"), language))
+        return metadata;
+    buf_init(&text, 64 * KIB);
+    w = (struct json){ .buf = &text };
+    json_begin(&w, NULL);
+    if (old) {
+        yyjson_obj_iter_init(old, &iter);
+        while ((key = yyjson_obj_iter_next(&iter)) != NULL)
+            if (strcmp(yyjson_get_str(key), "language_code") != 0)
+                json_put_val(&w, yyjson_get_str(key), yyjson_obj_iter_get_val(key));
+    }
+    json_put_str(&w, "language_code", language);
+    json_end(&w);
+    out = buf_ok(&text) ? arena_copy(a, buf_str(&text)) : metadata;
+    buf_deinit(&text);
+    return out;
+}
+
+/* Takes over what is known of the participant; writes only when that is news. */
+static bool
+chat_refresh(struct db *db, struct chat *c, const struct participant *who, struct str conversation_id,
+             struct arena *a, struct error *err)
+{
+    struct str metadata = metadata_with_language(a, c->metadata, who->language_code);
+    struct str username = who->username.ptr ? who->username : c->participant_username;
+    struct str name = who->name.ptr ? who->name : c->participant_name;
+    struct str conversation = conversation_id.ptr ? conversation_id : c->external_conversation_id;
+
+    if (str_eq(username, c->participant_username) && str_eq(name, c->participant_name)
+        && str_eq(conversation, c->external_conversation_id) && str_eq(metadata, c->metadata))
+        return true;
+    c->participant_username = username;
+    c->participant_name = name;
+    c->external_conversation_id = conversation;
+    c->metadata = metadata;
+    return db_exec(db, chat_update_names_sql,
+                   DB_ARGS(db_int(c->id), db_text(username), db_text(name), db_text(conversation), db_text(metadata)),
+                   NULL, err);
+}
+
+static bool
+chat_queue_participant(struct db *db, const struct chat *c, int64_t now_ms, struct error *err)
+{
+    struct job job = { .kind = JOB_PARTICIPANT, .lane_id = c->profile_id, .record_id = c->id, .due_at = now_ms };
+
+    return job_add_once(db, &job, now_ms, err);
+}
+
+bool
+chat_open(struct db *db, const struct profile *p, const struct participant *who, struct str conversation_id,
+          int64_t now_ms, struct arena *a, struct chat *out, bool *created, struct error *err)
+{
+    struct str metadata;
+    int64_t inserted;
+    size_t n;
+
+    *created = false;
+    if (!chat_read(db, chat_by_participant_sql, DB_ARGS(db_int(p->id), db_text(who->external_id)), a, out, 1, &n, err))
+        return false;
+    if (n == 1)
+        return chat_refresh(db, out, who, conversation_id, a, err);
+
+    metadata = metadata_with_language(a, STR_NONE, who->language_code);
+    if (!db_exec(db, chat_insert_sql,
+                 DB_ARGS(db_int(id_generate(now_ms)), db_int(p->workspace_id), db_int(p->id),
+                         db_text(who->external_id), db_text(who->username), db_text(who->name),
+                         db_text(conversation_id), db_text(metadata), db_int(now_ms)),
+                 &inserted, err)
+        || (inserted && !db_exec(db, chat_count_one_sql, DB_ARGS(db_int(p->id)), NULL, err))
+        || !chat_read(db, chat_by_participant_sql, DB_ARGS(db_int(p->id), db_text(who->external_id)), a, out, 1, &n,
+                      err))
+        return false;
+    *created = inserted > 0;
+    return !*created || chat_queue_participant(db, out, now_ms, err);
+}
+
+bool
+chat_list(struct db *db, const struct profile *p, const struct chat_filter *f, struct arena *a, struct chat **out,
+          size_t *n, int64_t *total, struct error *err)
+{
+    bool bounded = f->before != 0 || f->after != 0;
+    /* chats without messages have last_message_at 0 and lie outside every bound */
+    int64_t low = f->after > 0 ? f->after : 0, high = f->before != 0 ? f->before : INT64_MAX;
+    int64_t skip;
+
+    *n = 0;
+    *out = arena_array(a, struct chat, (size_t)f->per_page);
+    *total = p->chats_count;
+    if (bounded
+        && !db_get_int(db, chat_count_between_sql, DB_ARGS(db_int(p->id), db_int(low), db_int(high)), total, NULL, err))
+        return false;
+    if (f->page > *total / f->per_page)
+        return true;
+    skip = f->page * f->per_page;
+    if (!bounded)
+        return chat_read(db, chat_page_sql, DB_ARGS(db_int(p->id), db_int(f->per_page), db_int(skip)), a, *out,
+                         (size_t)f->per_page, n, err);
+    return chat_read(db, chat_page_between_sql,
+                     DB_ARGS(db_int(p->id), db_int(f->per_page), db_int(skip), db_int(low), db_int(high)), a, *out,
+                     (size_t)f->per_page, n, err);
+}
+
+bool
+chat_touch(struct db *db, int64_t chat_id, int from_status, int to_status, int64_t inbound_at, int64_t outbound_at,
+           struct error *err)
+{
+    int64_t delta[STATUSES] = { 0 };
+    int64_t latest = inbound_at > outbound_at ? inbound_at : outbound_at;
+
+    delta[from_status] -= 1;
+    delta[to_status] += 1;
+    if (latest == 0)
+        return db_exec(db, chat_count_sql,
+                       DB_ARGS(db_int(chat_id), db_int(delta[STATUS_RECEIVED]), db_int(delta[STATUS_PENDING]),
+                               db_int(delta[STATUS_WAITING]), db_int(delta[STATUS_PUBLISHED]),
+                               db_int(delta[STATUS_FAILED])),
+                       NULL, err);
+    return db_exec(db, chat_touch_sql,
+                   DB_ARGS(db_int(chat_id), db_int(delta[STATUS_RECEIVED]), db_int(delta[STATUS_PENDING]),
+                           db_int(delta[STATUS_WAITING]), db_int(delta[STATUS_PUBLISHED]),
+                           db_int(delta[STATUS_FAILED]), db_int(inbound_at), db_int(outbound_at), db_int(latest)),
+                   NULL, err);
+}
+
+bool
+chat_set_conversation(struct db *db, int64_t chat_id, struct str conversation_id, struct error *err)
+{
+    return db_exec(db, chat_conversation_sql, DB_ARGS(db_int(chat_id), db_text(conversation_id)), NULL, err);
+}
+
+bool
+chat_set_blocked(struct db *db, int64_t chat_id, int64_t at_ms, struct error *err)
+{
+    return db_exec(db, chat_blocked_sql, DB_ARGS(db_int(chat_id), db_int(at_ms)), NULL, err);
+}
+
+bool
+chat_set_participant(struct db *db, int64_t chat_id, const struct participant *who, struct str metadata,
+                     struct str avatar, int64_t now_ms, struct error *err)
+{
+    return db_exec(db, chat_participant_sql,
+                   DB_ARGS(db_int(chat_id), db_text(who->username), db_text(who->name), db_text(avatar),
+                           db_text(who->avatar_id), db_text(metadata), db_int(now_ms)),
+                   NULL, err);
+}
+
+bool
+chat_participant_due(const struct chat *c, int64_t now_ms)
+{
+    return now_ms - c->participant_fetched_at >= PARTICIPANT_REFRESH_MS;
+}

@@ -1,0 +1,55 @@
+/* erase.c -- forgetting what a deleted profile held, piece by piece, so that no writer waits long.
+ *
+ * Events that quote its messages go with the retention of events. */
+#include "store/profile.h"
+
+#define ERASE_MESSAGES 200
+
+static const char erase_chat_sql[] = "SELECT id FROM chat WHERE profile_id = $1 ORDER BY id LIMIT 1";
+static const char erase_media_sql[] =
+    "SELECT media FROM attachment WHERE media IS NOT NULL AND message_id IN"
+    " (SELECT id FROM message WHERE chat_id = $1 ORDER BY sort_at, id LIMIT $2)";
+static const char erase_attachments_sql[] =
+    "DELETE FROM attachment WHERE message_id IN"
+    " (SELECT id FROM message WHERE chat_id = $1 ORDER BY sort_at, id LIMIT $2)";
+static const char erase_messages_sql[] =
+    "DELETE FROM message WHERE id IN (SELECT id FROM message WHERE chat_id = $1 ORDER BY sort_at, id LIMIT $2)";
+static const char erase_avatar_sql[] = "SELECT avatar FROM chat WHERE id = $1 AND avatar IS NOT NULL";
+static const char erase_empty_chat_sql[] =
+    "DELETE FROM chat WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM message WHERE chat_id = $1)";
+static const char erase_secrets_sql[] =
+    "UPDATE profile SET token = NULL, webhook_secret = NULL, poll_cursor = NULL, chats_count = 0 WHERE id = $1";
+
+static bool
+collect(struct db *db, const char *sql, const struct db_value *args, size_t args_n, struct arena *a, struct str *media,
+        size_t *n, size_t cap, struct error *err)
+{
+    struct db_rows rows;
+
+    if (!db_query(db, sql, args, args_n, &rows, err))
+        return false;
+    while (*n < cap && db_next(&rows))
+        media[(*n)++] = db_col_text(&rows, 0, a);
+    return db_finish(&rows, err);
+}
+
+bool
+profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **media, size_t *media_count, bool *more,
+                   struct error *err)
+{
+    enum { CAP = ERASE_MESSAGES * 16 };
+    int64_t chat = 0, messages = 0;
+
+    *media = arena_array(a, struct str, CAP + 1);
+    *media_count = 0;
+    if (!db_get_int(db, erase_chat_sql, DB_ARGS(db_int(id)), &chat, more, err))
+        return false;
+    if (!*more)
+        return db_exec(db, erase_secrets_sql, DB_ARGS(db_int(id)), NULL, err);
+    return collect(db, erase_media_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), a, *media, media_count, CAP, err)
+        && db_exec(db, erase_attachments_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), NULL, err)
+        && db_exec(db, erase_messages_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), &messages, err)
+        && (messages == ERASE_MESSAGES
+            || (collect(db, erase_avatar_sql, DB_ARGS(db_int(chat)), a, *media, media_count, CAP + 1, err)
+                && db_exec(db, erase_empty_chat_sql, DB_ARGS(db_int(chat)), NULL, err)));
+}

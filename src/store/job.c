@@ -1,0 +1,235 @@
+#include "store/job.h"
+
+#include "base/id.h"
+
+#define JOB_COLUMNS "id, kind, lane_id, queue_id, state, due_at, attempts, record_id, payload, created_at"
+
+const char *const job_kind_names[JOB_KINDS] = {
+    [JOB_NONE] = "none",
+    [JOB_SEND] = "send",
+    [JOB_MIRROR] = "mirror",
+    [JOB_PARTICIPANT] = "participant",
+    [JOB_ANSWER_TAP] = "answer_tap",
+    [JOB_UNSUBSCRIBE] = "unsubscribe",
+    [JOB_ERASE] = "erase",
+    [JOB_POLL] = "poll",
+    [JOB_CHECK] = "check",
+};
+
+static const char job_insert_sql[] =
+    "INSERT INTO job (id, kind, lane_id, queue_id, state, due_at, attempts, record_id, payload, created_at)"
+    " VALUES ($1, $2, $3, $4,"
+    " CASE WHEN $4 <> 0 AND EXISTS (SELECT 1 FROM job WHERE queue_id = $4) THEN 1 ELSE 0 END,"
+    " $5, $6, $7, $8, $9) RETURNING state";
+static const char job_exists_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND record_id = $3 LIMIT 1";
+static const char job_due_sql[] =
+    "SELECT " JOB_COLUMNS " FROM job WHERE lane_id = $1 AND state = 0 AND due_at <= $2"
+    " ORDER BY due_at, id LIMIT $3";
+static const char job_next_due_sql[] =
+    "SELECT due_at FROM job WHERE lane_id = $1 AND state = 0 AND due_at > $2 ORDER BY due_at LIMIT 1";
+static const char job_get_sql[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = $1";
+static const char job_mark_sql[] = "UPDATE job SET state = 2 WHERE id = $1";
+static const char job_delete_sql[] = "DELETE FROM job WHERE id = $1";
+static const char job_promote_sql[] =
+    "UPDATE job SET state = 0, due_at = CASE WHEN due_at < $2 THEN $2 ELSE due_at END"
+    " WHERE id = (SELECT id FROM job WHERE queue_id = $1 ORDER BY id LIMIT 1) AND state = 1";
+static const char job_retry_sql[] =
+    "UPDATE job SET state = 0, due_at = $2, attempts = $3, payload = $4 WHERE id = $1";
+static const char job_hurry_sql[] =
+    "UPDATE job SET due_at = $2 WHERE lane_id = $1 AND state = 0 AND due_at > $2";
+static const char job_drop_sql[] = "DELETE FROM job WHERE lane_id = $1";
+static const char job_lanes_sql[] = "SELECT DISTINCT lane_id FROM job";
+static const char job_in_flight_sql[] = "SELECT " JOB_COLUMNS " FROM job WHERE lane_id = $1 AND state = 2 ORDER BY id";
+static const char job_count_sql[] = "SELECT kind, COUNT(*) FROM job GROUP BY kind";
+static const char job_oldest_sql[] = "SELECT MIN(due_at) FROM job WHERE state = 0";
+
+static void
+job_from_row(struct db_rows *rows, struct arena *a, struct job *out)
+{
+    *out = (struct job){
+        .id         = db_col_int(rows, 0),
+        .kind       = (enum job_kind)db_col_int(rows, 1),
+        .lane_id    = db_col_int(rows, 2),
+        .queue_id   = db_col_int(rows, 3),
+        .state      = (enum job_state)db_col_int(rows, 4),
+        .due_at     = db_col_int(rows, 5),
+        .attempts   = (int)db_col_int(rows, 6),
+        .record_id  = db_col_int(rows, 7),
+        .payload    = db_col_text(rows, 8, a),
+        .created_at = db_col_int(rows, 9),
+    };
+}
+
+/* Reads all rows there are into a growing array in the arena. */
+static bool
+job_read_all(struct db *db, const char *sql, const struct db_value *args, size_t args_n, struct arena *a,
+             struct job **out, size_t *n, struct error *err)
+{
+    struct db_rows rows;
+    size_t cap = 0;
+
+    *out = NULL;
+    *n = 0;
+    if (!db_query(db, sql, args, args_n, &rows, err))
+        return false;
+    while (db_next(&rows)) {
+        if (*n == cap) {
+            struct job *more;
+
+            cap = cap ? cap * 2 : 16;
+            more = arena_array(a, struct job, cap);
+            if (*n)
+                memcpy(more, *out, *n * sizeof(*more));
+            *out = more;
+        }
+        job_from_row(&rows, a, &(*out)[(*n)++]);
+    }
+    return db_finish(&rows, err);
+}
+
+bool
+job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err)
+{
+    int64_t state = JOB_READY;
+
+    job->id = id_generate(now_ms);
+    job->created_at = now_ms;
+    if (!db_get_int(db, job_insert_sql,
+                    DB_ARGS(db_int(job->id), db_int(job->kind), db_int(job->lane_id), db_int(job->queue_id),
+                            db_int(job->due_at), db_int(job->attempts), db_int(job->record_id),
+                            db_text(job->payload), db_int(now_ms)),
+                    &state, NULL, err))
+        return false;
+    job->state = (enum job_state)state;
+    if (job->state == JOB_READY)
+        db_signal(db, TOPIC_LANE, job->lane_id);
+    return true;
+}
+
+bool
+job_add_once(struct db *db, struct job *job, int64_t now_ms, struct error *err)
+{
+    int64_t one = 0;
+    bool found;
+
+    if (!db_get_int(db, job_exists_sql, DB_ARGS(db_int(job->lane_id), db_int(job->kind), db_int(job->record_id)), &one,
+                    &found, err))
+        return false;
+    return found || job_add(db, job, now_ms, err);
+}
+
+bool
+job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct arena *a, struct job **out, size_t *n,
+        int64_t *next_due_at, struct error *err)
+{
+    *next_due_at = 0;
+    return job_read_all(db, job_due_sql, DB_ARGS(db_int(lane_id), db_int(now_ms), db_int(limit)), a, out, n, err)
+        && db_get_int(db, job_next_due_sql, DB_ARGS(db_int(lane_id), db_int(now_ms)), next_due_at, NULL, err);
+}
+
+bool
+job_get(struct db *db, int64_t id, struct arena *a, struct job *out, bool *found, struct error *err)
+{
+    struct db_rows rows;
+
+    if (!db_query(db, job_get_sql, DB_ARGS(db_int(id)), &rows, err))
+        return false;
+    *found = db_next(&rows);
+    if (*found)
+        job_from_row(&rows, a, out);
+    return db_finish(&rows, err);
+}
+
+bool
+job_mark_in_flight(struct db *db, int64_t id, struct error *err)
+{
+    return db_exec(db, job_mark_sql, DB_ARGS(db_int(id)), NULL, err);
+}
+
+bool
+job_finish(struct db *db, const struct job *job, int64_t now_ms, struct error *err)
+{
+    int64_t promoted = 0;
+
+    if (!db_exec(db, job_delete_sql, DB_ARGS(db_int(job->id)), NULL, err))
+        return false;
+    if (job->queue_id == 0)
+        return true;
+    if (!db_exec(db, job_promote_sql, DB_ARGS(db_int(job->queue_id), db_int(now_ms)), &promoted, err))
+        return false;
+    if (promoted > 0)
+        db_signal(db, TOPIC_LANE, job->lane_id);
+    return true;
+}
+
+bool
+job_retry(struct db *db, const struct job *job, int64_t due_at, int attempts, struct str payload, struct error *err)
+{
+    if (!db_exec(db, job_retry_sql, DB_ARGS(db_int(job->id), db_int(due_at), db_int(attempts), db_text(payload)), NULL,
+                 err))
+        return false;
+    db_signal(db, TOPIC_LANE, job->lane_id);
+    return true;
+}
+
+bool
+job_hurry_lane(struct db *db, int64_t lane_id, int64_t now_ms, struct error *err)
+{
+    if (!db_exec(db, job_hurry_sql, DB_ARGS(db_int(lane_id), db_int(now_ms)), NULL, err))
+        return false;
+    db_signal(db, TOPIC_LANE, lane_id);
+    return true;
+}
+
+bool
+job_drop_lane(struct db *db, int64_t lane_id, struct error *err)
+{
+    return db_exec(db, job_drop_sql, DB_ARGS(db_int(lane_id)), NULL, err);
+}
+
+bool
+job_lanes(struct db *db, struct arena *a, int64_t **out, size_t *n, struct error *err)
+{
+    struct db_rows rows;
+    size_t cap = 64;
+
+    *n = 0;
+    *out = arena_array(a, int64_t, cap);
+    if (!db_query(db, job_lanes_sql, DB_NO_ARGS, &rows, err))
+        return false;
+    while (db_next(&rows)) {
+        if (*n == cap) {
+            int64_t *more = arena_array(a, int64_t, cap * 2);
+
+            memcpy(more, *out, cap * sizeof(*more));
+            *out = more;
+            cap *= 2;
+        }
+        (*out)[(*n)++] = db_col_int(&rows, 0);
+    }
+    return db_finish(&rows, err);
+}
+
+bool
+job_in_flight(struct db *db, int64_t lane_id, struct arena *a, struct job **out, size_t *n, struct error *err)
+{
+    return job_read_all(db, job_in_flight_sql, DB_ARGS(db_int(lane_id)), a, out, n, err);
+}
+
+bool
+job_stats(struct db *db, int64_t counts[JOB_KINDS], int64_t *oldest_due_at, struct error *err)
+{
+    struct db_rows rows;
+
+    memset(counts, 0, JOB_KINDS * sizeof(counts[0]));
+    if (!db_query(db, job_count_sql, DB_NO_ARGS, &rows, err))
+        return false;
+    while (db_next(&rows)) {
+        int64_t kind = db_col_int(&rows, 0);
+
+        if (kind > JOB_NONE && kind < JOB_KINDS)
+            counts[kind] = db_col_int(&rows, 1);
+    }
+    *oldest_due_at = 0;
+    return db_finish(&rows, err) && db_get_int(db, job_oldest_sql, DB_NO_ARGS, oldest_due_at, NULL, err);
+}

@@ -1,0 +1,160 @@
+/* message_out.c -- the outbound half of message.h: accepting, settling, editing. */
+#include <assert.h>
+
+#include "base/id.h"
+#include "json/json.h"
+#include "store/event.h"
+#include "store/job.h"
+#include "store/message.h"
+
+static const char message_insert_sql[] =
+    "INSERT INTO message (id, workspace_id, chat_id, direction, status, external_comment_id, body,"
+    " reply_to_external_id, reply_markup, attachments_count, sort_at, created_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
+static const char message_published_sql[] =
+    "UPDATE message SET status = $2, error_message = NULL, external_id = $3, posted_at = $4, sort_at = $4"
+    " WHERE id = $1";
+static const char message_unpublished_sql[] = "UPDATE message SET status = $2, error_message = $3 WHERE id = $1";
+static const char message_platform_data_sql[] = "UPDATE message SET platform_data = $2 WHERE id = $1";
+static const char message_edit_sql[] =
+    "UPDATE message SET body = $2, reply_markup = $3, edited_at = $4 WHERE id = $1";
+
+/* Which states an outbound message may pass into; anything else is our own mistake. */
+static const bool may_become[STATUSES][STATUSES] = {
+    [STATUS_PENDING] = { [STATUS_PUBLISHED] = true, [STATUS_WAITING] = true, [STATUS_FAILED] = true },
+    [STATUS_WAITING] = { [STATUS_PUBLISHED] = true, [STATUS_WAITING] = true, [STATUS_FAILED] = true },
+};
+static const enum event_type event_of[STATUSES] = {
+    [STATUS_PUBLISHED] = EVENT_MESSAGE_SENT,
+    [STATUS_WAITING] = EVENT_MESSAGE_WAITING,
+    [STATUS_FAILED] = EVENT_MESSAGE_FAILED,
+};
+
+static bool
+message_add_media(struct db *db, struct message *m, const struct attachment *media, int64_t now_ms, struct arena *a,
+                  struct error *err)
+{
+    m->attachments = arena_new(a, struct attachment);
+    m->attachment_count = 1;
+    m->attachments[0] = *media;
+    m->attachments[0].message_id = m->id;
+    return attachment_add(db, &m->attachments[0], now_ms, err);
+}
+
+bool
+message_accept(struct db *db, const struct chat *c, const struct draft *d, int64_t now_ms, struct arena *a,
+               struct message *out, struct error *err)
+{
+    struct job job = { .kind = JOB_SEND, .lane_id = c->profile_id, .queue_id = c->id, .due_at = now_ms };
+
+    *out = (struct message){
+        .id                   = id_generate(now_ms),
+        .workspace_id         = c->workspace_id,
+        .chat_id              = c->id,
+        .profile_id           = c->profile_id,
+        .platform             = c->platform,
+        .direction            = OUTBOUND,
+        .status               = STATUS_PENDING,
+        .body                 = d->body,
+        .reply_to_external_id = d->reply_to_external_id,
+        .reply_markup         = d->reply_markup,
+        .external_comment_id  = d->external_comment_id,
+        .created_at           = now_ms,
+    };
+    job.record_id = out->id;
+    return chat_touch(db, c->id, STATUS_NONE, STATUS_PENDING, 0, 0, err)
+        && db_exec(db, message_insert_sql,
+                   DB_ARGS(db_int(out->id), db_int(c->workspace_id), db_int(c->id), db_int(OUTBOUND),
+                           db_int(STATUS_PENDING), db_text(d->external_comment_id), db_text(d->body),
+                           db_text(d->reply_to_external_id), db_text(d->reply_markup), db_int(d->has_media),
+                           db_int(now_ms)),
+                   NULL, err)
+        && (!d->has_media || message_add_media(db, out, &d->media, now_ms, a, err))
+        && job_add(db, &job, now_ms, err);
+}
+
+bool
+message_settle(struct db *db, struct message *m, const struct send_result *r, int64_t now_ms, struct arena *a,
+               struct error *err)
+{
+    enum message_status from = m->status;
+    bool published = r->status == STATUS_PUBLISHED;
+    int64_t posted_at = published ? (r->posted_at ? r->posted_at : now_ms) : 0;
+
+    (void)a;
+    assert(may_become[from][r->status]);
+    m->status = r->status;
+    if (published) {
+        m->external_id = r->external_id;
+        m->posted_at = posted_at;
+        m->error_message = STR_NONE;
+    } else {
+        m->error_message = r->error_message;
+    }
+    if (!chat_touch(db, m->chat_id, from, r->status, 0, posted_at, err))
+        return false;
+    if (published
+            ? !db_exec(db, message_published_sql,
+                       DB_ARGS(db_int(m->id), db_int(r->status), db_text(r->external_id), db_int(posted_at)), NULL, err)
+            : !db_exec(db, message_unpublished_sql,
+                       DB_ARGS(db_int(m->id), db_int(r->status), db_text(r->error_message)), NULL, err))
+        return false;
+    if (published && r->conversation_id.len > 0 && !str_eq(r->conversation_id, m->chat_conversation)
+        && !chat_set_conversation(db, m->chat_id, r->conversation_id, err))
+        return false;
+    return event_message(db, event_of[r->status], m, now_ms, err);
+}
+
+bool
+message_note(struct db *db, struct message *m, const char *key, yyjson_val *value, struct arena *a, struct error *err)
+{
+    struct error ignored;
+    struct buf text;
+    struct json w;
+    yyjson_val *old = NULL, *name;
+    yyjson_obj_iter iter;
+
+    if (m->platform_data.len > 0)
+        (void)json_parse(a, m->platform_data, JSON_DEPTH_MAX, &old, &ignored);
+    buf_init(&text, 2 * MIB);
+    w = (struct json){ .buf = &text };
+    json_begin(&w, NULL);
+    if (old) {
+        yyjson_obj_iter_init(old, &iter);
+        while ((name = yyjson_obj_iter_next(&iter)) != NULL)
+            if (strcmp(yyjson_get_str(name), key) != 0)
+                json_put_val(&w, yyjson_get_str(name), yyjson_obj_iter_get_val(name));
+    }
+    json_put_val(&w, key, value);
+    json_end(&w);
+    if (!buf_ok(&text)) {
+        buf_deinit(&text);
+        return error_set(err, 500, "The message's platform_data has become too large");
+    }
+    m->platform_data = arena_copy(a, buf_str(&text));
+    buf_deinit(&text);
+    return db_exec(db, message_platform_data_sql, DB_ARGS(db_int(m->id), db_text(m->platform_data)), NULL, err);
+}
+
+bool
+message_mark_possible_duplicate(struct db *db, struct message *m, struct arena *a, struct error *err)
+{
+    yyjson_val *yes;
+
+    return json_parse(a, STR("true"), 1, &yes, err) && message_note(db, m, "possible_duplicate", yes, a, err);
+}
+
+bool
+message_apply_edit(struct db *db, struct message *m, bool has_body, struct str body, bool has_markup,
+                   struct str reply_markup, int64_t edited_at, int64_t now_ms, struct arena *a, struct error *err)
+{
+    (void)a;
+    if (has_body)
+        m->body = body;
+    if (has_markup)
+        m->reply_markup = reply_markup;
+    m->edited_at = edited_at;
+    return db_exec(db, message_edit_sql,
+                   DB_ARGS(db_int(m->id), db_text(m->body), db_text(m->reply_markup), db_int(edited_at)), NULL, err)
+        && event_message(db, EVENT_MESSAGE_EDITED, m, now_ms, err);
+}

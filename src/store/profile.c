@@ -1,0 +1,289 @@
+#include "store/profile.h"
+
+#include "base/config.h"
+#include "base/id.h"
+#include "store/event.h"
+#include "store/job.h"
+
+#define PROFILE_COLUMNS                                                                              \
+    "p.id, p.workspace_id, p.group_id, p.platform, p.external_id, p.username, p.name, p.status,"    \
+    " p.status_detail, p.poll_cursor, p.chats_count, p.created_at"
+
+const char *const profile_status_names[PROFILE_STATUSES] = {
+    [PROFILE_ACTIVE] = "active",
+    [PROFILE_EXPIRED] = "expired",
+    [PROFILE_INACTIVE] = "inactive",
+};
+
+static const char profile_find_sql[] =
+    "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.id = $1 AND p.workspace_id = $2"
+    " AND ($3 = 0 OR p.group_id = $3) AND p.deleted_at = 0";
+static const char profile_get_sql[] = "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.id = $1 AND p.deleted_at = 0";
+static const char profile_by_account_sql[] =
+    "SELECT " PROFILE_COLUMNS " FROM profile p"
+    " WHERE p.workspace_id = $1 AND p.platform = $2 AND p.external_id = $3 AND p.deleted_at = 0";
+static const char profile_list_sql[] =
+    "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.workspace_id = $1 AND ($2 = 0 OR p.group_id = $2)"
+    " AND p.deleted_at = 0 ORDER BY p.id";
+static const char profile_list_all_sql[] =
+    "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.deleted_at = 0 ORDER BY p.id";
+static const char profile_insert_sql[] =
+    "INSERT INTO profile (id, workspace_id, group_id, platform, external_id, username, name, status, token,"
+    " webhook_secret, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10)";
+static const char profile_refresh_sql[] =
+    "UPDATE profile SET username = $2, name = $3, status = 1, status_detail = NULL, token = $4, webhook_secret = $5"
+    " WHERE id = $1";
+static const char profile_secrets_sql[] = "SELECT token, webhook_secret FROM profile WHERE id = $1";
+static const char profile_expire_sql[] =
+    "UPDATE profile SET status = 2, status_detail = $2 WHERE id = $1 AND status <> 2 AND deleted_at = 0";
+static const char profile_note_sql[] = "UPDATE profile SET status_detail = $2 WHERE id = $1";
+static const char profile_cursor_sql[] = "UPDATE profile SET poll_cursor = $2 WHERE id = $1";
+static const char profile_hide_sql[] = "UPDATE profile SET deleted_at = $2, status = 3 WHERE id = $1";
+
+static const char token_context[] = "profile.token";
+static const char hook_context[] = "profile.webhook_secret";
+
+static void
+profile_from_row(struct db_rows *rows, struct arena *a, struct profile *out)
+{
+    *out = (struct profile){
+        .id            = db_col_int(rows, 0),
+        .workspace_id  = db_col_int(rows, 1),
+        .group_id      = db_col_int(rows, 2),
+        .platform      = platform_find(db_col_peek(rows, 3)),
+        .external_id   = db_col_text(rows, 4, a),
+        .username      = db_col_text(rows, 5, a),
+        .name          = db_col_text(rows, 6, a),
+        .status        = (enum profile_status)db_col_int(rows, 7),
+        .status_detail = db_col_text(rows, 8, a),
+        .poll_cursor   = db_col_text(rows, 9, a),
+        .chats_count   = db_col_int(rows, 10),
+        .created_at    = db_col_int(rows, 11),
+    };
+}
+
+static bool
+profile_read(struct db *db, const char *sql, const struct db_value *args, size_t n, struct arena *a,
+             struct profile *out, bool *found, struct error *err)
+{
+    struct db_rows rows;
+
+    if (!db_query(db, sql, args, n, &rows, err))
+        return false;
+    *found = db_next(&rows);
+    if (*found)
+        profile_from_row(&rows, a, out);
+    if (!db_finish(&rows, err))
+        return false;
+    if (*found && !out->platform)
+        return error_set(err, 500, "A profile is stored for a platform this version does not know");
+    return true;
+}
+
+static bool
+profile_read_all(struct db *db, const char *sql, const struct db_value *args, size_t args_n, struct arena *a,
+                 struct profile **out, size_t *n, struct error *err)
+{
+    struct db_rows rows;
+    size_t cap = 16;
+
+    *n = 0;
+    *out = arena_array(a, struct profile, cap);
+    if (!db_query(db, sql, args, args_n, &rows, err))
+        return false;
+    while (db_next(&rows)) {
+        if (*n == cap) {
+            struct profile *more = arena_array(a, struct profile, cap * 2);
+
+            memcpy(more, *out, cap * sizeof(*more));
+            *out = more;
+            cap *= 2;
+        }
+        profile_from_row(&rows, a, &(*out)[*n]);
+        if ((*out)[*n].platform)
+            (*n)++;
+    }
+    return db_finish(&rows, err);
+}
+
+bool
+profile_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct profile *out,
+             struct error *err)
+{
+    int64_t key = 0;
+    bool found = false;
+
+    if (id_parse(ID_PROFILE, id, &key)
+        && !profile_read(db, profile_find_sql, DB_ARGS(db_int(key), db_int(s->workspace_id), db_int(s->group_id)), a,
+                         out, &found, err))
+        return false;
+    return found || error_set(err, 404, "There is no profile '%.*s'", STR_ARG(str_slice(id, 0, 80)));
+}
+
+bool
+profile_get(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err)
+{
+    return profile_read(db, profile_get_sql, DB_ARGS(db_int(id)), a, out, found, err);
+}
+
+bool
+profile_by_account(struct db *db, int64_t workspace_id, const char *platform, struct str external_id, struct arena *a,
+                   struct profile *out, bool *found, struct error *err)
+{
+    return profile_read(db, profile_by_account_sql,
+                        DB_ARGS(db_int(workspace_id), db_text(str_of(platform)), db_text(external_id)), a, out, found,
+                        err);
+}
+
+bool
+profile_list(struct db *db, const struct scope *s, struct arena *a, struct profile **out, size_t *n, struct error *err)
+{
+    return profile_read_all(db, profile_list_sql, DB_ARGS(db_int(s->workspace_id), db_int(s->group_id)), a, out, n,
+                            err);
+}
+
+bool
+profile_list_all(struct db *db, struct arena *a, struct profile **out, size_t *n, struct error *err)
+{
+    return profile_read_all(db, profile_list_all_sql, DB_NO_ARGS, a, out, n, err);
+}
+
+/* Connecting again replaces every credential the account has. */
+static bool
+profile_store(struct db *db, const struct profile *p, bool is_new, struct str token, struct str hook, int64_t now_ms,
+              struct error *err)
+{
+    if (!is_new)
+        return db_exec(db, profile_refresh_sql,
+                       DB_ARGS(db_int(p->id), db_text(p->username), db_text(p->name), db_blob(token), db_blob(hook)),
+                       NULL, err);
+    return db_exec(db, profile_insert_sql,
+                   DB_ARGS(db_int(p->id), db_int(p->workspace_id), db_int(p->group_id),
+                           db_text(str_of(p->platform->name)), db_text(p->external_id), db_text(p->username),
+                           db_text(p->name), db_blob(token), db_blob(hook), db_int(now_ms)),
+                   NULL, err);
+}
+
+bool
+profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t id, const struct platform *platform,
+                const struct account *account, int64_t now_ms, struct arena *a, struct profile *out, struct error *err)
+{
+    struct buf token, hook;
+    bool found, ok = false;
+
+    buf_init(&token, 64 * KIB);
+    buf_init(&hook, 4 * KIB);
+    if (!profile_by_account(db, workspace_id, platform->name, account->external_id, a, out, &found, err))
+        goto out;
+    if (!found)
+        *out = (struct profile){ .id = id, .workspace_id = workspace_id, .group_id = group_id, .platform = platform,
+                                 .external_id = account->external_id, .created_at = now_ms };
+    out->username = account->username;
+    out->name = account->name;
+    out->status = PROFILE_ACTIVE;
+    out->status_detail = STR_NONE;
+    seal(&config.keys, str_of(token_context), account->token, &token);
+    if (account->webhook_secret.len > 0)
+        seal(&config.keys, str_of(hook_context), account->webhook_secret, &hook);
+    ok = profile_store(db, out, !found, buf_str(&token), hook.len ? buf_str(&hook) : STR_NONE, now_ms, err)
+        && event_profile(db, EVENT_PROFILE_CONNECTED, out, now_ms, err)
+        && job_hurry_lane(db, out->id, now_ms, err);
+    if (ok)
+        db_signal(db, TOPIC_PROFILE, out->id);
+out:
+    buf_deinit(&token);
+    buf_deinit(&hook);
+    return ok;
+}
+
+static bool
+unseal_into(struct str context, struct str sealed, struct arena *a, struct str *out, struct error *err)
+{
+    struct secret plain = { 0 };
+
+    if (sealed.len == 0)
+        return true;
+    if (!unseal(&config.keys, context, sealed, &plain))
+        return error_set(err, 500, "A stored token cannot be opened with this PARLEY_SECRET_KEY; start with the key "
+                                   "it was stored with, or connect the profile again");
+    *out = arena_copy(a, secret_str(&plain));
+    secret_wipe(&plain);
+    return true;
+}
+
+bool
+profile_account(struct db *db, const struct profile *p, struct arena *a, struct account *out, struct error *err)
+{
+    struct db_rows rows;
+    bool ok = true;
+
+    *out = (struct account){ .id = p->id, .external_id = p->external_id, .name = p->name, .username = p->username,
+                             .cursor = p->poll_cursor };
+    if (!db_query(db, profile_secrets_sql, DB_ARGS(db_int(p->id)), &rows, err))
+        return false;
+    if (db_next(&rows))
+        ok = unseal_into(str_of(token_context), db_col_peek(&rows, 0), a, &out->token, err)
+            && unseal_into(str_of(hook_context), db_col_peek(&rows, 1), a, &out->webhook_secret, err);
+    return db_finish(&rows, ok ? err : &(struct error){ 0 }) && ok;
+}
+
+void
+account_wipe(struct account *account)
+{
+    /* the texts are copies in an arena, so the const of a slice is only our own politeness */
+    if (account->token.ptr)
+        explicit_bzero((char *)(uintptr_t)account->token.ptr, account->token.len);
+    if (account->webhook_secret.ptr)
+        explicit_bzero((char *)(uintptr_t)account->webhook_secret.ptr, account->webhook_secret.len);
+}
+
+bool
+profile_expire(struct db *db, int64_t id, struct str reason, int64_t now_ms, struct error *err)
+{
+    struct arena a;
+    struct profile p;
+    int64_t changed;
+    bool found, ok;
+
+    if (!db_exec(db, profile_expire_sql, DB_ARGS(db_int(id), db_text(reason)), &changed, err))
+        return false;
+    if (changed == 0)
+        return true;
+    arena_init(&a);
+    ok = profile_get(db, id, &a, &p, &found, err)
+        && (!found || event_profile(db, EVENT_PROFILE_DISCONNECTED, &p, now_ms, err));
+    arena_deinit(&a);
+    if (ok)
+        db_signal(db, TOPIC_PROFILE, id);
+    return ok;
+}
+
+bool
+profile_note(struct db *db, int64_t id, struct str detail, struct error *err)
+{
+    return db_exec(db, profile_note_sql, DB_ARGS(db_int(id), db_text(detail)), NULL, err);
+}
+
+bool
+profile_set_cursor(struct db *db, int64_t id, struct str cursor, struct error *err)
+{
+    return db_exec(db, profile_cursor_sql, DB_ARGS(db_int(id), db_text(cursor)), NULL, err);
+}
+
+bool
+profile_delete(struct db *db, const struct profile *p, int64_t now_ms, struct error *err)
+{
+    struct profile gone = *p;
+    struct job unsubscribe = { .kind = JOB_UNSUBSCRIBE, .lane_id = p->id, .record_id = p->id, .due_at = now_ms };
+    struct job erase = { .kind = JOB_ERASE, .lane_id = p->id, .record_id = p->id, .due_at = now_ms };
+
+    gone.status = PROFILE_INACTIVE;
+    if (!db_exec(db, profile_hide_sql, DB_ARGS(db_int(p->id), db_int(now_ms)), NULL, err)
+        || !job_drop_lane(db, p->id, err)
+        || !job_add(db, &unsubscribe, now_ms, err)
+        || !job_add(db, &erase, now_ms, err)
+        || !event_profile(db, EVENT_PROFILE_DISCONNECTED, &gone, now_ms, err))
+        return false;
+    db_signal(db, TOPIC_PROFILE, p->id);
+    return true;
+}

@@ -1,0 +1,162 @@
+#include "store/view.h"
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/id.h"
+
+static void
+put_id(struct json *w, const char *name, enum id_kind kind, int64_t id)
+{
+    char text[ID_TEXT_MAX];
+
+    json_put_str(w, name, str_of(id_format(kind, id, text)));
+}
+
+static void
+put_int_or_null(struct json *w, const char *name, int64_t value)
+{
+    if (value > 0)
+        json_put_int(w, name, value);
+    else
+        json_put_null(w, name);
+}
+
+void
+view_media_url(struct buf *out, struct str object)
+{
+    buf_append(out, config.storage_url);
+    buf_append(out, STR("/storage/"));
+    buf_append(out, object);
+}
+
+static void
+put_media_url(struct json *w, const char *name, struct str object)
+{
+    struct buf url;
+
+    buf_init(&url, 4 * KIB);
+    view_media_url(&url, object);
+    json_put_str(w, name, buf_str(&url));
+    buf_deinit(&url);
+}
+
+void
+view_group(struct json *w, const char *name, const struct group *g)
+{
+    json_begin(w, name);
+    put_id(w, "id", ID_GROUP, g->id);
+    json_put_str(w, "name", g->name);
+    json_put_int(w, "profiles_count", g->profiles_count);
+    json_end(w);
+}
+
+static void
+view_capabilities(struct json *w, const struct platform *p)
+{
+    static const struct {
+        const char *name;
+        unsigned can;
+    } list[] = {
+        { "attachments", CAN_ATTACH }, { "reactions", CAN_REACT }, { "edit", CAN_EDIT },
+        { "receipts", CAN_RECEIPTS },  { "archive", CAN_ARCHIVE }, { "private_reply", CAN_PRIVATE_REPLY },
+    };
+
+    json_begin(w, "capabilities");
+    json_put_bool(w, "text", true);
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+        json_put_bool(w, list[i].name, (p->can & list[i].can) != 0);
+    json_end(w);
+}
+
+void
+view_profile(struct json *w, const char *name, const struct profile *p)
+{
+    json_begin(w, name);
+    put_id(w, "id", ID_PROFILE, p->id);
+    json_put_str(w, "name", p->name);
+    json_put_str(w, "status", str_of(profile_status_names[p->status]));
+    json_put_str(w, "platform", str_of(p->platform->name));
+    put_id(w, "profile_group_id", ID_GROUP, p->group_id);
+    json_put_null(w, "expires_at");
+    json_put_int(w, "post_count", 0);
+    json_put_str(w, "external_id", p->external_id);
+    json_put_str(w, "username", p->username);
+    view_capabilities(w, p->platform);
+    json_put_str(w, "status_detail", p->status_detail);
+    json_end(w);
+}
+
+void
+view_chat(struct json *w, const char *name, const struct chat *c)
+{
+    json_begin(w, name);
+    put_id(w, "id", ID_CHAT, c->id);
+    put_id(w, "profile_id", ID_PROFILE, c->profile_id);
+    json_put_str(w, "platform", str_of(c->platform->name));
+    json_put_str(w, "participant_external_id", c->participant_external_id);
+    json_put_str(w, "participant_username", c->participant_username);
+    json_put_str(w, "participant_name", c->participant_name);
+    if (c->avatar.len > 0)
+        put_media_url(w, "participant_avatar_url", c->avatar);
+    else
+        json_put_null(w, "participant_avatar_url");
+    json_put_str(w, "external_conversation_id", c->external_conversation_id);
+    json_put_time(w, "last_inbound_at", c->last_inbound_at);
+    json_put_time(w, "last_outbound_at", c->last_outbound_at);
+    json_put_time(w, "last_message_at", c->last_message_at);
+    json_put_raw(w, "metadata", c->metadata);
+    if (c->platform->can & CAN_ARCHIVE)
+        json_put_bool(w, "archived", c->archived);
+    json_put_time(w, "created_at", c->created_at);
+    json_end(w);
+}
+
+static void
+view_attachment(struct json *w, const struct attachment *at)
+{
+    json_begin(w, NULL);
+    put_id(w, "id", ID_ATTACHMENT, at->id);
+    json_put_str(w, "type", str_of(attachment_type_names[at->type]));
+    if (at->media.len > 0)
+        put_media_url(w, "url", at->media);
+    else
+        json_put_str(w, "url", at->source_url);
+    json_put_str(w, "status", str_of(attachment_status_names[at->status]));
+    json_put_str(w, "external_id", at->external_id);
+    json_put_str(w, "content_type", at->content_type);
+    put_int_or_null(w, "size", at->size);
+    put_int_or_null(w, "width", at->width);
+    put_int_or_null(w, "height", at->height);
+    json_put_str(w, "file_name", at->file_name);
+    json_end(w);
+}
+
+void
+view_message(struct json *w, const char *name, const struct message *m)
+{
+    json_begin(w, name);
+    put_id(w, "id", ID_MESSAGE, m->id);
+    put_id(w, "chat_id", ID_CHAT, m->chat_id);
+    json_put_str(w, "external_id", m->external_id);
+    json_put_str(w, "direction", str_of(message_direction_names[m->direction]));
+    json_put_str(w, "body", m->body);
+    json_put_str(w, "status", str_of(message_status_names[m->status]));
+    json_put_str(w, "external_comment_id", m->external_comment_id);
+    json_put_str(w, "error_message", m->error_message);
+    json_put_raw(w, "platform_data", m->platform_data);
+    json_put_time(w, "external_posted_at", m->posted_at);
+    json_put_time(w, "external_delivered_at", m->delivered_at);
+    json_put_time(w, "external_read_at", m->read_at);
+    json_put_time(w, "external_edited_at", m->edited_at);
+    json_put_str(w, "reply_to_external_id", m->reply_to_external_id);
+    json_put_raw(w, "reply_markup", m->reply_markup);
+    json_put_time(w, "external_deleted_at", m->deleted_at);
+    json_put_raw(w, "reactions", m->reactions.len ? m->reactions : STR("[]"));
+    json_begin_array(w, "attachments");
+    for (size_t i = 0; i < m->attachment_count; i++)
+        view_attachment(w, &m->attachments[i]);
+    json_end_array(w);
+    json_put_bool(w, "is_unsupported", m->is_unsupported);
+    json_put_time(w, "created_at", m->created_at);
+    json_end(w);
+}
