@@ -63,7 +63,8 @@ enum inbound_kind {
  * where it is a message. */
 struct inbound_event {
     enum inbound_kind    kind;
-    int64_t              at_ms;           /* the platform's time */
+    int64_t              at_ms;           /* the platform's time; 0 = it names none (a button press): the time of receipt */
+    int64_t              posted_ms;       /* INBOUND_EDIT: when the message was first written; 0 = unknown */
     struct participant   from;            /* the person, also for what our own account did to them */
     struct str           conversation_id; /* external_conversation_id; may be none */
     struct str           external_id;     /* of the message */
@@ -83,7 +84,7 @@ struct inbound_batch {
     size_t                count;
     struct str            cursor;    /* after a poll: the new position; none = unchanged */
     size_t                ignored;   /* understood, but none of our business (groups, channels) */
-    bool                  not_understood; /* keep the payload for replay */
+    bool                  not_understood; /* all of it or a part: keep the payload for replay; the events are good all the same */
 };
 
 /* ---- operations: what we ask of a platform ---- */
@@ -91,9 +92,9 @@ struct inbound_batch {
 enum op_kind {
     OP_CONNECT,      /* in: token; out: account */
     OP_SUBSCRIBE,    /* in: hook_url, account.webhook_secret (hook_url none: be ready to be polled) */
-    OP_UNSUBSCRIBE,
-    OP_CHECK,        /* whether the account is still ours and well; out: check_* */
-    OP_POLL,         /* in: account.cursor; out: poll_body for parse_poll() */
+    OP_UNSUBSCRIBE,  /* in: hook_url; where it is given, another server's webhook is left alone */
+    OP_CHECK,        /* in: hook_url (none: we poll); whether the account is still ours and well; out: check_* */
+    OP_POLL,         /* in: account.cursor; out: poll_body for parse_poll(); check_* where somebody else gets the updates */
     OP_SEND, OP_EDIT, OP_REACT, OP_UNREACT, OP_ARCHIVE, OP_UNARCHIVE,
     OP_PROBE_CHAT,   /* may we write to this person at all? */
     OP_ANSWER_TAP,   /* in: tap_id */
@@ -113,6 +114,7 @@ struct platform_env {          /* settings an adapter needs; immutable after sta
 struct op_file {
     struct str path, file_name, content_type;
     int64_t    size;
+    int        width, height;  /* of an image; 0 = unknown */
     enum attachment_type type;
     bool       is_voice;       /* asked for as a voice note (opus in ogg) */
     bool       is_animation;   /* gif, or video without sound */
@@ -128,7 +130,8 @@ struct op {
     struct str     participant_id, conversation_id;
     struct str     message_id;          /* external id, for edits and reactions */
     struct str     body, reply_to, reply_markup, reaction, emoji;
-    bool           has_body, has_markup; /* OP_EDIT: which of the two changes */
+    bool           has_body, has_markup; /* OP_EDIT: which of the two changes. Where the body alone changes, reply_markup */
+                                         /* is the one the message has now: Telegram takes it away unless it is sent again */
     bool           is_media_message;     /* OP_EDIT: `body` is a caption */
     struct op_file file;                 /* path none = no attachment */
     bool           has_file;
@@ -137,11 +140,11 @@ struct op {
     struct str     client_ref;           /* our message id, carried along where a platform echoes it */
 
     /* out */
-    struct str         external_id, out_conversation_id, out_body, platform_data;
-    int64_t            posted_at, edited_at;
+    struct str         external_id, out_conversation_id, out_body, platform_data; /* out_body: as the platform has it now */
+    int64_t            posted_at, edited_at; /* 0 = it did not say: the time of the answer */
     struct participant participant;
     struct str         poll_body;
-    bool               check_lost;       /* OP_CHECK: somebody else's webhook or poller has this account */
+    bool               check_lost;       /* somebody else's webhook or poller has this account */
     struct str         check_detail;     /* a sentence for the person who runs this */
 
     /* the adapter's own */
