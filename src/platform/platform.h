@@ -31,6 +31,7 @@ struct account {             /* a profile, as its platform needs it */
     struct str external_id, name, username;
     struct str token;        /* plain; memory of whoever made this */
     struct str webhook_secret;
+    struct str hook_url;     /* where it sends its updates; none = it is polled */
     struct str cursor;       /* where polling stands; the adapter's own text */
 };
 

@@ -1,5 +1,6 @@
 #include "store/chat.h"
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "json/json.h"
 #include "store/job.h"
@@ -48,6 +49,7 @@ static const char chat_blocked_sql[] = "UPDATE chat SET blocked_at = $2 WHERE id
 static const char chat_participant_sql[] =
     "UPDATE chat SET participant_username = $2, participant_name = $3, avatar = $4, avatar_id = $5, metadata = $6,"
     " participant_fetched_at = $7 WHERE id = $1";
+static const char chat_asked_sql[] = "UPDATE chat SET participant_fetched_at = $2 WHERE id = $1";
 static const char chat_page_sql[] =
     "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.profile_id = $1"
     " ORDER BY c.last_message_at DESC, c.id DESC LIMIT $2 OFFSET $3";
@@ -164,32 +166,32 @@ chat_get(struct db *db, int64_t id, struct arena *a, struct chat *out, bool *fou
     return true;
 }
 
-/* The metadata with the language the participant was last seen with. The other keys stay. */
+/* The metadata object with one member set anew. */
 static struct str
-metadata_with_language(struct arena *a, struct str metadata, struct str language)
+metadata_with(struct arena *a, struct str metadata, const char *key, struct str value)
 {
     struct error ignored;
     struct buf text;
     struct json w;
-    yyjson_val *old = NULL, *key;
+    yyjson_val *old = NULL, *name;
     yyjson_obj_iter iter;
     struct str out;
 
-    if (language.len == 0)
+    if (value.len == 0)
         return metadata;
     if (metadata.len > 0 && json_parse(a, metadata, JSON_DEPTH_MAX, &old, &ignored)
-        && str_eq(json_str(old, "language_code"), language))
+        && str_eq(json_str(old, key), value))
         return metadata;
     buf_init(&text, 64 * KIB);
     w = (struct json){ .buf = &text };
     json_begin(&w, NULL);
     if (old) {
         yyjson_obj_iter_init(old, &iter);
-        while ((key = yyjson_obj_iter_next(&iter)) != NULL)
-            if (strcmp(yyjson_get_str(key), "language_code") != 0)
-                json_put_val(&w, yyjson_get_str(key), yyjson_obj_iter_get_val(key));
+        while ((name = yyjson_obj_iter_next(&iter)) != NULL)
+            if (strcmp(yyjson_get_str(name), key) != 0)
+                json_put_val(&w, yyjson_get_str(name), yyjson_obj_iter_get_val(name));
     }
-    json_put_str(&w, "language_code", language);
+    json_put_str(&w, key, value);
     json_end(&w);
     out = buf_ok(&text) ? arena_copy(a, buf_str(&text)) : metadata;
     buf_deinit(&text);
@@ -201,7 +203,7 @@ static bool
 chat_refresh(struct db *db, struct chat *c, const struct participant *who, struct str conversation_id,
              struct arena *a, struct error *err)
 {
-    struct str metadata = metadata_with_language(a, c->metadata, who->language_code);
+    struct str metadata = metadata_with(a, c->metadata, "language_code", who->language_code);
     struct str username = who->username.ptr ? who->username : c->participant_username;
     struct str name = who->name.ptr ? who->name : c->participant_name;
     struct str conversation = conversation_id.ptr ? conversation_id : c->external_conversation_id;
@@ -218,12 +220,25 @@ chat_refresh(struct db *db, struct chat *c, const struct participant *who, struc
                    NULL, err);
 }
 
-static bool
-chat_queue_participant(struct db *db, const struct chat *c, int64_t now_ms, struct error *err)
+bool
+chat_ask_participant(struct db *db, const struct chat *c, int64_t now_ms, struct error *err)
 {
     struct job job = { .kind = JOB_PARTICIPANT, .lane_id = c->profile_id, .record_id = c->id, .due_at = now_ms };
 
-    return job_add_once(db, &job, now_ms, err);
+    return now_ms - c->participant_fetched_at < PARTICIPANT_REFRESH_MS || job_add_once(db, &job, now_ms, err);
+}
+
+bool
+chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id, struct arena *a, struct chat *out,
+                    bool *found, struct error *err)
+{
+    size_t n;
+
+    if (!chat_read(db, chat_by_participant_sql, DB_ARGS(db_int(profile_id), db_text(participant_id)), a, out, 1, &n,
+                   err))
+        return false;
+    *found = n == 1;
+    return true;
 }
 
 bool
@@ -232,26 +247,25 @@ chat_open(struct db *db, const struct profile *p, const struct participant *who,
 {
     struct str metadata;
     int64_t inserted;
-    size_t n;
+    bool found;
 
     *created = false;
-    if (!chat_read(db, chat_by_participant_sql, DB_ARGS(db_int(p->id), db_text(who->external_id)), a, out, 1, &n, err))
+    if (!chat_of_participant(db, p->id, who->external_id, a, out, &found, err))
         return false;
-    if (n == 1)
+    if (found)
         return chat_refresh(db, out, who, conversation_id, a, err);
 
-    metadata = metadata_with_language(a, STR_NONE, who->language_code);
+    metadata = metadata_with(a, STR_NONE, "language_code", who->language_code);
     if (!db_exec(db, chat_insert_sql,
                  DB_ARGS(db_int(id_generate(now_ms)), db_int(p->workspace_id), db_int(p->id),
                          db_text(who->external_id), db_text(who->username), db_text(who->name),
                          db_text(conversation_id), db_text(metadata), db_int(now_ms)),
                  &inserted, err)
         || (inserted && !db_exec(db, chat_count_one_sql, DB_ARGS(db_int(p->id)), NULL, err))
-        || !chat_read(db, chat_by_participant_sql, DB_ARGS(db_int(p->id), db_text(who->external_id)), a, out, 1, &n,
-                      err))
+        || !chat_of_participant(db, p->id, who->external_id, a, out, &found, err))
         return false;
     *created = inserted > 0;
-    return !*created || chat_queue_participant(db, out, now_ms, err);
+    return !*created || chat_ask_participant(db, out, now_ms, err);
 }
 
 bool
@@ -315,17 +329,30 @@ chat_set_blocked(struct db *db, int64_t chat_id, int64_t at_ms, struct error *er
 }
 
 bool
-chat_set_participant(struct db *db, int64_t chat_id, const struct participant *who, struct str metadata,
-                     struct str avatar, int64_t now_ms, struct error *err)
+chat_set_participant(struct db *db, struct chat *c, const struct participant *who, struct str avatar, int64_t now_ms,
+                     struct arena *a, struct error *err)
 {
+    char now[TIME_TEXT_MAX];
+
+    if (who->username.ptr)
+        c->participant_username = who->username;
+    if (who->name.ptr)
+        c->participant_name = who->name;
+    if (avatar.len > 0) {
+        c->avatar = avatar;
+        c->avatar_id = who->avatar_id;
+    }
+    c->metadata = metadata_with(a, c->metadata, "language_code", who->language_code);
+    c->metadata = metadata_with(a, c->metadata, "participant_fetched_at", str_of(time_format(now_ms, now)));
+    c->participant_fetched_at = now_ms;
     return db_exec(db, chat_participant_sql,
-                   DB_ARGS(db_int(chat_id), db_text(who->username), db_text(who->name), db_text(avatar),
-                           db_text(who->avatar_id), db_text(metadata), db_int(now_ms)),
+                   DB_ARGS(db_int(c->id), db_text(c->participant_username), db_text(c->participant_name),
+                           db_text(c->avatar), db_text(c->avatar_id), db_text(c->metadata), db_int(now_ms)),
                    NULL, err);
 }
 
 bool
-chat_participant_due(const struct chat *c, int64_t now_ms)
+chat_set_participant_asked(struct db *db, int64_t chat_id, int64_t now_ms, struct error *err)
 {
-    return now_ms - c->participant_fetched_at >= PARTICIPANT_REFRESH_MS;
+    return db_exec(db, chat_asked_sql, DB_ARGS(db_int(chat_id), db_int(now_ms)), NULL, err);
 }

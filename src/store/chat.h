@@ -26,6 +26,13 @@ bool chat_get(struct db *db, int64_t id, struct arena *a, struct chat *out, bool
 bool chat_open(struct db *db, const struct profile *p, const struct participant *who, struct str conversation_id,
                int64_t now_ms, struct arena *a, struct chat *out, bool *created, struct error *err);
 
+/* Only looks. */
+bool chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id, struct arena *a, struct chat *out,
+                         bool *found, struct error *err);
+
+/* Queues fetching who the participant is, unless that was done within the hour or is queued already. */
+bool chat_ask_participant(struct db *db, const struct chat *c, int64_t now_ms, struct error *err);
+
 struct chat_filter {
     int64_t before, after; /* on last_message_at, strict; 0 = none */
     int64_t page, per_page;
@@ -41,10 +48,10 @@ bool chat_touch(struct db *db, int64_t chat_id, int from_status, int to_status, 
 bool chat_set_conversation(struct db *db, int64_t chat_id, struct str conversation_id, struct error *err);
 bool chat_set_blocked(struct db *db, int64_t chat_id, int64_t at_ms, struct error *err); /* 0 = no longer */
 
-/* What the platform said of the participant. `metadata` is the whole new object's text. */
-bool chat_set_participant(struct db *db, int64_t chat_id, const struct participant *who, struct str metadata,
-                          struct str avatar, int64_t now_ms, struct error *err);
-/* Marks the participant as asked for now, so that the next ask is an hour away. */
-bool chat_participant_due(const struct chat *c, int64_t now_ms);
-
+/* What the platform said of the participant: fields that are none stay as they are. `avatar` is the media object of the
+ * picture `who->avatar_id` names. Stamps participant_fetched_at, in the metadata too. */
+bool chat_set_participant(struct db *db, struct chat *c, const struct participant *who, struct str avatar, int64_t now_ms,
+                          struct arena *a, struct error *err);
+/* The platform would not say; asked again in an hour at the earliest. */
+bool chat_set_participant_asked(struct db *db, int64_t chat_id, int64_t now_ms, struct error *err);
 #endif

@@ -10,6 +10,7 @@ const char *const job_kind_names[JOB_KINDS] = {
     [JOB_MIRROR] = "mirror",
     [JOB_PARTICIPANT] = "participant",
     [JOB_ANSWER_TAP] = "answer_tap",
+    [JOB_SUBSCRIBE] = "subscribe",
     [JOB_UNSUBSCRIBE] = "unsubscribe",
     [JOB_ERASE] = "erase",
     [JOB_POLL] = "poll",
@@ -28,7 +29,9 @@ static const char job_due_sql[] =
 static const char job_next_due_sql[] =
     "SELECT due_at FROM job WHERE lane_id = $1 AND state = 0 AND due_at > $2 ORDER BY due_at LIMIT 1";
 static const char job_get_sql[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = $1";
-static const char job_mark_sql[] = "UPDATE job SET state = 2 WHERE id = $1";
+static const char job_next_sql[] =
+    "SELECT " JOB_COLUMNS " FROM job WHERE lane_id = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT 1";
+static const char job_mark_sql[] = "UPDATE job SET state = 2 WHERE id = $1 AND state = 0";
 static const char job_delete_sql[] = "DELETE FROM job WHERE id = $1";
 static const char job_promote_sql[] =
     "UPDATE job SET state = 0, due_at = CASE WHEN due_at < $2 THEN $2 ELSE due_at END"
@@ -127,12 +130,13 @@ job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct arena 
         && db_get_int(db, job_next_due_sql, DB_ARGS(db_int(lane_id), db_int(now_ms)), next_due_at, NULL, err);
 }
 
-bool
-job_get(struct db *db, int64_t id, struct arena *a, struct job *out, bool *found, struct error *err)
+static bool
+job_read_one(struct db *db, const char *sql, const struct db_value *args, size_t n, struct arena *a, struct job *out,
+             bool *found, struct error *err)
 {
     struct db_rows rows;
 
-    if (!db_query(db, job_get_sql, DB_ARGS(db_int(id)), &rows, err))
+    if (!db_query(db, sql, args, n, &rows, err))
         return false;
     *found = db_next(&rows);
     if (*found)
@@ -141,9 +145,27 @@ job_get(struct db *db, int64_t id, struct arena *a, struct job *out, bool *found
 }
 
 bool
-job_mark_in_flight(struct db *db, int64_t id, struct error *err)
+job_get(struct db *db, int64_t id, struct arena *a, struct job *out, bool *found, struct error *err)
 {
-    return db_exec(db, job_mark_sql, DB_ARGS(db_int(id)), NULL, err);
+    return job_read_one(db, job_get_sql, DB_ARGS(db_int(id)), a, out, found, err);
+}
+
+bool
+job_next_of_kind(struct db *db, int64_t lane_id, enum job_kind kind, int64_t after, struct arena *a, struct job *out,
+                 bool *found, struct error *err)
+{
+    return job_read_one(db, job_next_sql, DB_ARGS(db_int(lane_id), db_int(kind), db_int(after)), a, out, found, err);
+}
+
+bool
+job_mark_in_flight(struct db *db, int64_t id, bool *taken, struct error *err)
+{
+    int64_t changed;
+
+    if (!db_exec(db, job_mark_sql, DB_ARGS(db_int(id)), &changed, err))
+        return false;
+    *taken = changed > 0;
+    return true;
 }
 
 bool

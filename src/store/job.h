@@ -9,7 +9,8 @@
 #include "db/db.h"
 
 enum job_kind {
-    JOB_NONE, JOB_SEND, JOB_MIRROR, JOB_PARTICIPANT, JOB_ANSWER_TAP, JOB_UNSUBSCRIBE, JOB_ERASE, JOB_POLL, JOB_CHECK,
+    JOB_NONE, JOB_SEND, JOB_MIRROR, JOB_PARTICIPANT, JOB_ANSWER_TAP, JOB_SUBSCRIBE, JOB_UNSUBSCRIBE, JOB_ERASE,
+    JOB_POLL, JOB_CHECK,
     JOB_KINDS
 };
 extern const char *const job_kind_names[JOB_KINDS];
@@ -44,7 +45,8 @@ bool job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct a
              int64_t *next_due_at, struct error *err);
 bool job_get(struct db *db, int64_t id, struct arena *a, struct job *out, bool *found, struct error *err);
 
-bool job_mark_in_flight(struct db *db, int64_t id, struct error *err);
+/* *taken false: it is not ready any more (gone with its profile, or taken already). */
+bool job_mark_in_flight(struct db *db, int64_t id, bool *taken, struct error *err);
 /* Done: the row goes, the next of its queue becomes ready, and its lane is woken. */
 bool job_finish(struct db *db, const struct job *job, int64_t now_ms, struct error *err);
 /* Again at `due_at`; `attempts` is what it then counts. Keeps its place at the head of its queue. */
@@ -53,8 +55,11 @@ bool job_retry(struct db *db, const struct job *job, int64_t due_at, int attempt
 bool job_hurry_lane(struct db *db, int64_t lane_id, int64_t now_ms, struct error *err);
 bool job_drop_lane(struct db *db, int64_t lane_id, struct error *err);
 
-/* At start: the lanes that have anything to do, and those found in flight made ready again with attempts counted and payload
- * marked (`interrupted`), so that the platform can be asked, or the repeat be marked as possibly double. */
+/* The next job of a kind in a lane, whatever its state, after id `after`. */
+bool job_next_of_kind(struct db *db, int64_t lane_id, enum job_kind kind, int64_t after, struct arena *a, struct job *out,
+                      bool *found, struct error *err);
+
+/* At start: the lanes that have anything to do, and the jobs an earlier process left in flight. */
 bool job_lanes(struct db *db, struct arena *a, int64_t **out, size_t *n, struct error *err);
 bool job_in_flight(struct db *db, int64_t lane_id, struct arena *a, struct job **out, size_t *n, struct error *err);
 

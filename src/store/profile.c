@@ -7,7 +7,7 @@
 
 #define PROFILE_COLUMNS                                                                              \
     "p.id, p.workspace_id, p.group_id, p.platform, p.external_id, p.username, p.name, p.status,"    \
-    " p.status_detail, p.poll_cursor, p.chats_count, p.created_at"
+    " p.status_detail, p.poll_cursor, p.chats_count, p.created_at, p.hook_url"
 
 const char *const profile_status_names[PROFILE_STATUSES] = {
     [PROFILE_ACTIVE] = "active",
@@ -29,14 +29,16 @@ static const char profile_list_all_sql[] =
     "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.deleted_at = 0 ORDER BY p.id";
 static const char profile_insert_sql[] =
     "INSERT INTO profile (id, workspace_id, group_id, platform, external_id, username, name, status, token,"
-    " webhook_secret, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10)";
+    " webhook_secret, hook_url, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11)";
 static const char profile_refresh_sql[] =
-    "UPDATE profile SET username = $2, name = $3, status = 1, status_detail = NULL, token = $4, webhook_secret = $5"
-    " WHERE id = $1";
+    "UPDATE profile SET username = $2, name = $3, status = 1, status_detail = NULL, token = $4, webhook_secret = $5,"
+    " hook_url = $6 WHERE id = $1";
 static const char profile_secrets_sql[] = "SELECT token, webhook_secret FROM profile WHERE id = $1";
 static const char profile_expire_sql[] =
     "UPDATE profile SET status = 2, status_detail = $2 WHERE id = $1 AND status <> 2 AND deleted_at = 0";
 static const char profile_note_sql[] = "UPDATE profile SET status_detail = $2 WHERE id = $1";
+static const char profile_subscribed_sql[] =
+    "UPDATE profile SET hook_url = $2, webhook_secret = $3, status_detail = NULL WHERE id = $1";
 static const char profile_cursor_sql[] = "UPDATE profile SET poll_cursor = $2 WHERE id = $1";
 static const char profile_hide_sql[] = "UPDATE profile SET deleted_at = $2, status = 3 WHERE id = $1";
 
@@ -59,6 +61,7 @@ profile_from_row(struct db_rows *rows, struct arena *a, struct profile *out)
         .poll_cursor   = db_col_text(rows, 9, a),
         .chats_count   = db_col_int(rows, 10),
         .created_at    = db_col_int(rows, 11),
+        .hook_url      = db_col_text(rows, 12, a),
     };
 }
 
@@ -155,12 +158,13 @@ profile_store(struct db *db, const struct profile *p, bool is_new, struct str to
 {
     if (!is_new)
         return db_exec(db, profile_refresh_sql,
-                       DB_ARGS(db_int(p->id), db_text(p->username), db_text(p->name), db_blob(token), db_blob(hook)),
+                       DB_ARGS(db_int(p->id), db_text(p->username), db_text(p->name), db_blob(token), db_blob(hook),
+                               db_text(p->hook_url)),
                        NULL, err);
     return db_exec(db, profile_insert_sql,
                    DB_ARGS(db_int(p->id), db_int(p->workspace_id), db_int(p->group_id),
                            db_text(str_of(p->platform->name)), db_text(p->external_id), db_text(p->username),
-                           db_text(p->name), db_blob(token), db_blob(hook), db_int(now_ms)),
+                           db_text(p->name), db_blob(token), db_blob(hook), db_text(p->hook_url), db_int(now_ms)),
                    NULL, err);
 }
 
@@ -180,6 +184,7 @@ profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t i
                                  .external_id = account->external_id, .created_at = now_ms };
     out->username = account->username;
     out->name = account->name;
+    out->hook_url = account->hook_url;
     out->status = PROFILE_ACTIVE;
     out->status_detail = STR_NONE;
     seal(&config.keys, str_of(token_context), account->token, &token);
@@ -218,7 +223,7 @@ profile_account(struct db *db, const struct profile *p, struct arena *a, struct 
     bool ok = true;
 
     *out = (struct account){ .id = p->id, .external_id = p->external_id, .name = p->name, .username = p->username,
-                             .cursor = p->poll_cursor };
+                             .hook_url = p->hook_url, .cursor = p->poll_cursor };
     if (!db_query(db, profile_secrets_sql, DB_ARGS(db_int(p->id)), &rows, err))
         return false;
     if (db_next(&rows))
@@ -262,6 +267,23 @@ bool
 profile_note(struct db *db, int64_t id, struct str detail, struct error *err)
 {
     return db_exec(db, profile_note_sql, DB_ARGS(db_int(id), db_text(detail)), NULL, err);
+}
+
+bool
+profile_subscribed(struct db *db, int64_t id, struct str hook_url, struct str webhook_secret, struct error *err)
+{
+    struct buf hook;
+    bool ok;
+
+    buf_init(&hook, 4 * KIB);
+    if (webhook_secret.len > 0)
+        seal(&config.keys, str_of(hook_context), webhook_secret, &hook);
+    ok = db_exec(db, profile_subscribed_sql,
+                 DB_ARGS(db_int(id), db_text(hook_url), db_blob(hook.len ? buf_str(&hook) : STR_NONE)), NULL, err);
+    buf_deinit(&hook);
+    if (ok)
+        db_signal(db, TOPIC_PROFILE, id);
+    return ok;
 }
 
 bool

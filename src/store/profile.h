@@ -18,7 +18,7 @@ struct group {
 struct profile {
     int64_t                id, workspace_id, group_id;
     const struct platform *platform;
-    struct str             external_id, username, name, status_detail, poll_cursor;
+    struct str             external_id, username, name, status_detail, hook_url, poll_cursor;
     enum profile_status    status;
     int64_t                chats_count, created_at;
 };
@@ -45,7 +45,7 @@ bool profile_list_all(struct db *db, struct arena *a, struct profile **out, size
 
 /* Connects an account for the first time or again: a new row with id `id`, or new credentials and status active for the one
  * there is (whose id and group stay). Emits profile.connected, and lets what waited for the reconnect go. `account` carries
- * external_id, name, username, token, webhook_secret. */
+ * external_id, name, username, token, webhook_secret, hook_url. */
 bool profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t id, const struct platform *platform,
                      const struct account *account, int64_t now_ms, struct arena *a, struct profile *out,
                      struct error *err);
@@ -59,6 +59,8 @@ void account_wipe(struct account *account);
 bool profile_expire(struct db *db, int64_t id, struct str reason, int64_t now_ms, struct error *err);
 /* A sentence shown with the profile that does not change its status (NULL-like none clears it). */
 bool profile_note(struct db *db, int64_t id, struct str detail, struct error *err);
+/* The platform now sends to this address, with the profile's webhook secret (none: it is polled). */
+bool profile_subscribed(struct db *db, int64_t id, struct str hook_url, struct str webhook_secret, struct error *err);
 bool profile_set_cursor(struct db *db, int64_t id, struct str cursor, struct error *err);
 
 /* Hides it at once, emits profile.disconnected, and queues removing the platform's subscription and erasing what it held. */

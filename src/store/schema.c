@@ -40,6 +40,7 @@ static const char first_sql[] =
     " status_detail TEXT,"
     " token $BLOB,"                        /* sealed */
     " webhook_secret $BLOB,"               /* sealed */
+    " hook_url TEXT,"                      /* where its updates were last asked to go; NULL = it is polled */
     " poll_cursor TEXT,"
     " chats_count BIGINT NOT NULL DEFAULT 0,"
     " created_at BIGINT NOT NULL,"
@@ -134,6 +135,7 @@ static const char first_sql[] =
     " payload TEXT,"
     " created_at BIGINT NOT NULL);"
     "CREATE INDEX job_due ON job(lane_id, due_at, id) WHERE state = 0;"
+    "CREATE INDEX job_of_lane ON job(lane_id, kind, id);"
     "CREATE INDEX job_queue ON job(queue_id, id) WHERE queue_id <> 0;"
 
     "CREATE TABLE event ("
