@@ -50,7 +50,7 @@ sqlite_explain_system(struct error *err, const char *path, int system_errno)
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-        error_set(err, 503, "The database has no space left: make room on the disk of %s", path);
+        error_set(err, 503, "The database has no space left on its disk");
         break;
     case EACCES:
     case EPERM:
