@@ -60,6 +60,7 @@ struct http_reply {
     struct buf         body;
     int                file;        /* >= 0: a descriptor whose bytes follow instead of `body`; closed by the server */
     int64_t            file_offset, file_length;
+    bool               broken;      /* it cannot be sent, the client gets a 500 */
 };
 
 /* One request and its reply, with one arena for all that dies with them. Owned by the server, except between on_request() and
