@@ -36,6 +36,7 @@ struct config {
     int64_t retry_ms[RETRY_STEPS_MAX];
     size_t  retry_count;
     int     sends_per_profile;             /* at once */
+    int     connections_per_host;          /* outbound */
 
     /* outside */
     struct str allow_private;              /* CIDRs */

@@ -19,6 +19,7 @@ static const char profile_find_sql[] =
     "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.id = $1 AND p.workspace_id = $2"
     " AND ($3 = 0 OR p.group_id = $3) AND p.deleted_at = 0";
 static const char profile_get_sql[] = "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.id = $1 AND p.deleted_at = 0";
+static const char profile_get_deleted_sql[] = "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.id = $1";
 static const char profile_by_account_sql[] =
     "SELECT " PROFILE_COLUMNS " FROM profile p"
     " WHERE p.workspace_id = $1 AND p.platform = $2 AND p.external_id = $3 AND p.deleted_at = 0";
@@ -127,6 +128,12 @@ bool
 profile_get(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err)
 {
     return profile_read(db, profile_get_sql, DB_ARGS(db_int(id)), a, out, found, err);
+}
+
+bool
+profile_get_deleted(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err)
+{
+    return profile_read(db, profile_get_deleted_sql, DB_ARGS(db_int(id)), a, out, found, err);
 }
 
 bool

@@ -1,0 +1,190 @@
+#include "work/lane.h"
+
+#include <stdlib.h>
+
+#define CHATS_PRUNED_ABOVE 1024
+#define SAME_REFUSAL_MS    1000
+
+void
+lane_init(struct lane *l, int64_t id, int running_max)
+{
+    *l = (struct lane){ .id = id, .running_max = running_max };
+    l->waiting_end = &l->waiting;
+}
+
+void
+lane_deinit(struct lane *l)
+{
+    size_t at = 0;
+    int64_t id;
+    void *job;
+
+    while (map_next(&l->known, &at, &id, &job))
+        free(job);
+    map_deinit(&l->known);
+    map_deinit(&l->chats);
+}
+
+bool
+lane_add(struct lane *l, int64_t job_id, int kind, int64_t chat_id)
+{
+    struct lane_job *job;
+
+    if (map_get(&l->known, job_id))
+        return false;
+    job = calloc(1, sizeof(*job));
+    if (!job)
+        abort();
+    job->id = job_id;
+    job->kind = kind;
+    job->chat_id = chat_id;
+    map_put(&l->known, job_id, job);
+    *l->waiting_end = job;
+    l->waiting_end = &job->next;
+    l->waiting_count++;
+    return true;
+}
+
+/* A bucket is kept as the one moment at which it will be full again: each send moves that by one interval, and a send is free
+ * while it lies less than `burst - 1` intervals ahead. */
+static int64_t
+bucket_free_us(int64_t full_us, int64_t interval_us, int burst)
+{
+    return full_us - interval_us * (burst > 0 ? burst - 1 : 0);
+}
+
+static int64_t
+bucket_after_us(int64_t full_us, int64_t interval_us, int64_t now_us)
+{
+    return (full_us > now_us ? full_us : now_us) + interval_us;
+}
+
+static int64_t
+chat_interval_us(const struct lane *l)
+{
+    return l->pace.chat_per_minute > 0 ? 60 * 1000000LL / l->pace.chat_per_minute : 0;
+}
+
+static int64_t
+account_interval_us(const struct lane *l)
+{
+    return l->pace.account_per_second > 0 ? 1000000LL / l->pace.account_per_second : 0;
+}
+
+/* The map keeps pointers; a moment fits into one. */
+static int64_t
+chat_full_us(const struct lane *l, int64_t chat_id)
+{
+    return (int64_t)(intptr_t)map_get(&l->chats, chat_id);
+}
+
+/* When the job may start, in microseconds; in the past = now. */
+static int64_t
+job_free_us(const struct lane *l, const struct lane_job *job)
+{
+    int64_t chat_us, account_us, held_us = l->held_until_ms * 1000;
+
+    if (job->chat_id == 0)
+        return 0;
+    chat_us = bucket_free_us(chat_full_us(l, job->chat_id), chat_interval_us(l), l->pace.chat_burst);
+    account_us = bucket_free_us(l->account_full_us, account_interval_us(l), l->pace.account_burst);
+    if (account_us > chat_us)
+        chat_us = account_us;
+    return chat_us > held_us ? chat_us : held_us;
+}
+
+static void
+chats_prune(struct lane *l, int64_t now_us)
+{
+    struct map kept = { 0 };
+    size_t at = 0;
+    int64_t id;
+    void *full;
+
+    while (map_next(&l->chats, &at, &id, &full))
+        if ((int64_t)(intptr_t)full > now_us)
+            map_put(&kept, id, full);
+    map_deinit(&l->chats);
+    l->chats = kept;
+}
+
+static void
+lane_count_send(struct lane *l, const struct lane_job *job, int64_t now_us)
+{
+    int64_t interval = chat_interval_us(l);
+
+    if (interval > 0) {
+        if (l->chats.count >= CHATS_PRUNED_ABOVE)
+            chats_prune(l, now_us);
+        map_put(&l->chats, job->chat_id,
+                (void *)(intptr_t)bucket_after_us(chat_full_us(l, job->chat_id), interval, now_us));
+    }
+    if (account_interval_us(l) > 0)
+        l->account_full_us = bucket_after_us(l->account_full_us, account_interval_us(l), now_us);
+}
+
+struct lane_job *
+lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms)
+{
+    struct lane_job **at;
+    int64_t soonest_us = INT64_MAX, now_us = now_ms * 1000;
+
+    *again_ms = 0;
+    if (l->running >= l->running_max)
+        return NULL;
+    for (at = &l->waiting; *at; at = &(*at)->next) {
+        struct lane_job *job = *at;
+        int64_t free_us = job_free_us(l, job);
+
+        if (free_us > now_us) {
+            soonest_us = free_us < soonest_us ? free_us : soonest_us;
+            continue;
+        }
+        *at = job->next;
+        if (l->waiting_end == &job->next)
+            l->waiting_end = at;
+        job->next = NULL;
+        l->waiting_count--;
+        l->running++;
+        if (job->chat_id != 0)
+            lane_count_send(l, job, now_us);
+        return job;
+    }
+    if (soonest_us != INT64_MAX)
+        *again_ms = (soonest_us + 999) / 1000;
+    return NULL;
+}
+
+void
+lane_end(struct lane *l, struct lane_job *job)
+{
+    map_take(&l->known, job->id);
+    l->running--;
+    free(job);
+}
+
+void
+lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms, bool account_wide)
+{
+    bool second = l->refused_chat != 0 && l->refused_chat != chat_id && now_ms - l->refused_at_ms < SAME_REFUSAL_MS;
+
+    if ((account_wide || second) && l->held_until_ms < until_ms)
+        l->held_until_ms = until_ms;
+    l->refused_chat = chat_id;
+    l->refused_at_ms = now_ms;
+}
+
+bool
+lane_is_idle(const struct lane *l, int64_t now_ms)
+{
+    size_t at = 0;
+    int64_t id;
+    void *full;
+
+    if (l->known.count > 0 || l->held_until_ms > now_ms || l->account_full_us > now_ms * 1000)
+        return false;
+    while (map_next(&l->chats, &at, &id, &full))
+        if ((int64_t)(intptr_t)full > now_ms * 1000)
+            return false;
+    return true;
+}

@@ -1,0 +1,57 @@
+/* lane.h -- the outgoing work of one profile as plain memory: what is known to be due, what is under way, and how fast
+ * it may go.
+ *
+ * Only the process that owns the lane has this memory, so rates and back-off need no table. All of it is a guess that a
+ * restart may forget: order and truth are in the job rows. Time comes in as an argument. */
+#ifndef PARLEY_WORK_LANE_H
+#define PARLEY_WORK_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/map.h"
+
+struct pace {
+    int chat_per_minute, chat_burst;       /* 0 per minute = no limit */
+    int account_per_second, account_burst; /* 0 per second = no limit */
+};
+
+/* A job that is known to be due: waiting for its turn, or under way. */
+struct lane_job {
+    int64_t          id, chat_id; /* chat_id 0 = not a send, so no pace applies */
+    int              kind;        /* the caller's */
+    struct lane_job *next;        /* among the waiting */
+};
+
+struct lane {
+    int64_t          id;
+    struct pace      pace;
+    struct map       known;            /* job id -> struct lane_job */
+    struct lane_job *waiting, **waiting_end;
+    int              waiting_count, running, running_max;
+    struct map       chats;            /* chat id -> when its bucket is full again, in microseconds */
+    int64_t          account_full_us;  /* the same for the account */
+    int64_t          held_until_ms;    /* the platform asked the whole account to wait */
+    int64_t          refused_chat, refused_at_ms; /* the last chat that was told to slow down */
+};
+
+void lane_init(struct lane *l, int64_t id, int running_max); /* without a pace: that may be set at any time */
+void lane_deinit(struct lane *l); /* frees the jobs still known */
+
+/* Takes note of a due job; false when it was known already. */
+bool lane_add(struct lane *l, int64_t job_id, int kind, int64_t chat_id);
+
+/* The next job that may start at `now_ms`, now counted as running; NULL when none may. Then *again_ms is when asking
+ * again is worth while, 0 when only an ending job or a new one changes that. */
+struct lane_job *lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms);
+
+/* It is over; frees `job`. */
+void lane_end(struct lane *l, struct lane_job *job);
+
+/* The platform told this chat to slow down until `until_ms`. Two chats within a second mean the whole account was meant. */
+void lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms, bool account_wide);
+
+/* Nothing known, nothing running, nothing to remember. */
+bool lane_is_idle(const struct lane *l, int64_t now_ms);
+
+#endif

@@ -1,0 +1,120 @@
+/* mirror.c -- bringing a participant's file into our store, before the platform's link to it dies. */
+#include "base/clock.h"
+#include "work/task.h"
+
+#define MIRROR_TRIES 8
+
+static bool
+mirror_load(struct task *t, struct db *db, struct error *err)
+{
+    bool found;
+
+    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
+        return false;
+    if (!found) {
+        t->gone = true;
+        return true;
+    }
+    if (!attachment_get(db, t->job.record_id, &t->arena, &t->attachment, &found, err))
+        return false;
+    if (!found || t->attachment.status != ATTACHMENT_PENDING) {
+        t->gone = true;
+        return true;
+    }
+    return task_load_account(t, db, false, err);
+}
+
+static bool
+mirror_drop(struct task *t, struct db *db, struct error *err)
+{
+    return job_finish(db, &t->job, clock_now_ms(), err);
+}
+
+static bool
+mirror_store(struct task *t, struct db *db, struct error *err)
+{
+    return attachment_processed(db, &t->attachment, &t->info, err) && job_finish(db, &t->job, clock_now_ms(), err);
+}
+
+/* It is not to be had: the attachment is failed, and the message says why. */
+static bool
+mirror_give_up(struct task *t, struct db *db, struct str reason, struct error *err)
+{
+    bool found;
+
+    return attachment_failed(db, &t->attachment, err)
+        && message_get(db, t->attachment.message_id, &t->arena, &t->message, &found, err)
+        && (!found || message_note_media_error(db, &t->message, reason, &t->arena, err))
+        && job_finish(db, &t->job, clock_now_ms(), err);
+}
+
+static bool
+mirror_store_failure(struct task *t, struct db *db, struct error *err)
+{
+    const struct op_step *end = &t->run.end;
+    bool again = false;
+
+    if (end->token_invalid)
+        return task_hold_lane(t, db, end->reason, err);
+    if (end->verdict == OP_RETRY
+        && !task_retry(t, db, end->retry_after_ms, end->retry_after_ms == 0, MIRROR_TRIES, &again, err))
+        return false;
+    return again || mirror_give_up(t, db, end->reason, err);
+}
+
+static void
+mirror_failed(struct task *t)
+{
+    task_counters(t)->mirror_failed++;
+    task_end(t);
+}
+
+static void
+mirror_stored(struct task *t)
+{
+    task_counters(t)->mirrored++;
+    task_end(t);
+}
+
+static void
+mirror_kept(struct task *t)
+{
+    if (t->err.status == 0) {
+        task_txn_must(t, mirror_store, mirror_stored);
+        return;
+    }
+    log_warn("media not stored", LOG_CSTR("error", t->err.message));
+    t->run.end = (struct op_step){ .verdict = OP_RETRY, .reason = arena_copy(&t->arena, str_of(t->err.message)) };
+    task_txn_must(t, mirror_store_failure, mirror_failed);
+}
+
+static void
+mirror_fetched(struct task *t)
+{
+    if (t->run.end.verdict == OP_DONE)
+        task_keep(t, t->run.op.save_path, t->attachment.content_type, mirror_kept);
+    else
+        task_txn_must(t, mirror_store_failure, mirror_failed);
+}
+
+static void
+mirror_loaded(struct task *t)
+{
+    struct op *op = &t->run.op;
+
+    if (t->gone) {
+        task_txn_must(t, mirror_drop, task_end);
+        return;
+    }
+    op->kind = OP_MEDIA;
+    op->media_ref = t->attachment.ref;
+    op->save_path = media_spool_path(task_options(t)->media, &t->arena);
+    op->media_max = config.download_max;
+    task_op(t, mirror_fetched);
+}
+
+void
+mirror_start(struct task *t)
+{
+    task_txn(t, DB_READ, mirror_load, mirror_loaded);
+}

@@ -1,0 +1,343 @@
+#include "work/task.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "work/worker_internal.h"
+
+#define DATABASE_AGAIN_MS 500 /* what a platform answered is written again after this, until it is written */
+#define FETCH_TOTAL_MS    60000
+#define FETCH_REDIRECTS   3
+
+/* ---- what a kind may ask of the worker ---- */
+
+struct worker_counters *
+task_counters(struct task *t)
+{
+    return &t->worker->counters;
+}
+
+const struct worker_options *
+task_options(struct task *t)
+{
+    return &t->worker->options;
+}
+
+struct lane *
+task_lane(struct task *t)
+{
+    struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
+
+    return &seat->lane;
+}
+
+bool
+task_is_draining(struct task *t)
+{
+    return t->worker->draining;
+}
+
+void
+task_end(struct task *t)
+{
+    worker_task_ended(t, false);
+}
+
+bool
+task_interrupt(struct task *t)
+{
+    switch (t->at) {
+    case TASK_CALLING:
+        run_cancel(&t->run);
+        return true;
+    case TASK_FETCHING:
+        courier_cancel(t->worker->courier, &t->call);
+        return true;
+    case TASK_WAITING:
+        uv_timer_stop(&t->timer);
+        return true;
+    case TASK_ELSEWHERE:
+        return false;
+    }
+    return false;
+}
+
+/* ---- transactions ---- */
+
+static bool
+task_run_txn(struct db_txn *txn, struct db *db, struct error *err)
+{
+    struct task *t = container_of(txn, struct task, txn);
+
+    return t->work(t, db, err);
+}
+
+static void
+task_txn_again(uv_timer_t *timer)
+{
+    struct task *t = timer->data;
+
+    t->at = TASK_ELSEWHERE;
+    db_submit(t->worker->options.engine, t->mode, &t->txn);
+}
+
+static void
+task_txn_later(struct task *t)
+{
+    if (!t->timer_used) {
+        uv_timer_init(&t->worker->loop, &t->timer);
+        t->timer.data = t;
+        t->timer_used = true;
+    }
+    t->at = TASK_WAITING;
+    uv_timer_start(&t->timer, task_txn_again, DATABASE_AGAIN_MS, 0);
+}
+
+static void
+task_txn_done(struct db_txn *txn)
+{
+    struct task *t = container_of(txn, struct task, txn);
+
+    if (txn->err.status == 0) {
+        t->then(t);
+        return;
+    }
+    log_error("job's transaction failed", LOG_CSTR("kind", job_kind_names[t->job.kind]),
+              LOG_CSTR("error", txn->err.message), LOG_INT("job", t->job.id));
+    if (t->must && !t->worker->closing)
+        task_txn_later(t);
+    else
+        worker_task_ended(t, true);
+}
+
+static void
+task_submit(struct task *t, enum db_mode mode, bool must, bool (*work)(struct task *, struct db *, struct error *),
+            task_next *then)
+{
+    t->work = work;
+    t->then = then;
+    t->mode = mode;
+    t->must = must;
+    t->at = TASK_ELSEWHERE;
+    t->txn = (struct db_txn){ .run = task_run_txn, .done = task_txn_done, .reply_to = &t->worker->mailbox };
+    db_submit(t->worker->options.engine, mode, &t->txn);
+}
+
+void
+task_txn(struct task *t, enum db_mode mode, bool (*work)(struct task *, struct db *, struct error *), task_next *then)
+{
+    task_submit(t, mode, false, work, then);
+}
+
+void
+task_txn_must(struct task *t, bool (*work)(struct task *, struct db *, struct error *), task_next *then)
+{
+    task_submit(t, DB_WRITE, true, work, then);
+}
+
+/* ---- operations and downloads ---- */
+
+static void
+task_run_done(struct run *r)
+{
+    struct task *t = r->user;
+
+    t->then(t);
+}
+
+void
+task_op(struct task *t, task_next *then)
+{
+    t->then = then;
+    t->run.platform = t->platform;
+    t->run.courier = t->worker->courier;
+    t->run.errors = t->worker->errors;
+    t->run.done = task_run_done;
+    t->run.user = t;
+    t->run.op.arena = &t->arena;
+    t->run.op.env = t->worker->options.env;
+    if (t->worker->closing) {
+        worker_task_ended(t, true);
+        return;
+    }
+    t->at = TASK_CALLING;
+    run_start(&t->run);
+}
+
+/* Whether asking the same URL again can help. */
+static bool
+fetch_is_final(const struct net_response *r)
+{
+    switch (r->result) {
+    case NET_ANSWERED:
+        return r->status < 500 && r->status != 408 && r->status != 425 && r->status != 429;
+    case NET_TOO_BIG:
+    case NET_FORBIDDEN:
+        return true;
+    case NET_NOT_SENT:
+    case NET_UNKNOWN:
+    case NET_LOCAL_FAULT:
+        return false;
+    }
+    return true;
+}
+
+static void
+task_fetched(struct net_call *call)
+{
+    struct task *t = call->user;
+    const struct net_response *r = &call->response;
+
+    t->err = (struct error){ 0 };
+    if (r->result == NET_ANSWERED && r->status / 100 != 2)
+        error_set(&t->err, 502, "its server answered %d", r->status);
+    else if (r->result == NET_TOO_BIG)
+        error_set(&t->err, 502, "it is larger than %lld bytes", (long long)call->request.response_max);
+    else if (r->result != NET_ANSWERED)
+        error_set(&t->err, 502, "%s", r->error);
+    t->err.retry_after_ms = r->retry_after_ms;
+    t->err_is_final = fetch_is_final(r);
+    t->then(t);
+}
+
+void
+task_fetch(struct task *t, struct str url, int64_t max, task_next *then)
+{
+    t->then = then;
+    t->path = media_spool_path(t->worker->options.media, &t->arena);
+    t->call = (struct net_call){
+        .request = { .url = url, .save_path = t->path, .response_max = max, .total_ms = FETCH_TOTAL_MS,
+                     .guarded = true, .redirects_max = FETCH_REDIRECTS },
+        .arena = &t->arena,
+        .done = task_fetched,
+        .user = t,
+    };
+    if (t->worker->closing) {
+        worker_task_ended(t, true);
+        return;
+    }
+    t->at = TASK_FETCHING;
+    courier_send(t->worker->courier, &t->call);
+}
+
+static void
+task_disk_work(uv_work_t *disk)
+{
+    struct task *t = disk->data;
+
+    t->disk_work(t);
+}
+
+static void
+task_disk_done(uv_work_t *disk, int status)
+{
+    struct task *t = disk->data;
+
+    (void)status; /* never cancelled */
+    t->then(t);
+}
+
+void
+task_disk(struct task *t, void (*work)(struct task *t), task_next *then)
+{
+    t->then = then;
+    t->disk_work = work;
+    t->at = TASK_ELSEWHERE;
+    t->disk.data = t;
+    if (uv_queue_work(&t->worker->loop, &t->disk, task_disk_work, task_disk_done) != 0)
+        abort();
+}
+
+static void
+task_keep_work(struct task *t)
+{
+    t->err = (struct error){ 0 };
+    t->err_is_final = false;
+    (void)media_add(t->worker->options.media, t->path.ptr, t->claimed_type, &t->info, &t->err);
+}
+
+void
+task_keep(struct task *t, struct str path, struct str claimed_type, task_next *then)
+{
+    t->path = path;
+    t->claimed_type = claimed_type;
+    task_disk(t, task_keep_work, then);
+}
+
+/* ---- what several kinds do in their transactions ---- */
+
+int64_t
+task_backoff_ms(int attempts)
+{
+    size_t i = (size_t)(attempts < 1 ? 0 : attempts - 1);
+
+    if (i >= config.retry_count)
+        i = config.retry_count - 1;
+    return random_jitter(config.retry_ms[i], 20);
+}
+
+bool
+task_retry(struct task *t, struct db *db, int64_t retry_after_ms, bool counts, int limit, bool *again, struct error *err)
+{
+    int attempts = t->job.attempts + (counts ? 1 : 0);
+    int64_t wait_ms = retry_after_ms > 0 ? retry_after_ms : task_backoff_ms(attempts);
+
+    *again = limit == 0 || attempts <= limit;
+    return !*again || job_retry(db, &t->job, clock_now_ms() + wait_ms, attempts, t->job.payload, err);
+}
+
+bool
+task_load_account(struct task *t, struct db *db, bool also_deleted, struct error *err)
+{
+    bool found;
+
+    if (also_deleted ? !profile_get_deleted(db, t->lane_id, &t->arena, &t->profile, &found, err)
+                     : !profile_get(db, t->lane_id, &t->arena, &t->profile, &found, err))
+        return false;
+    t->gone = !found || (!also_deleted && t->profile.status != PROFILE_ACTIVE);
+    if (t->gone)
+        return true;
+    t->platform = t->profile.platform;
+    return profile_account(db, &t->profile, &t->arena, &t->run.op.account, err);
+}
+
+/* A queued message that was not tried yet waits as visibly as the one that was. */
+static bool
+hold_send(struct task *t, struct db *db, const struct job *job, struct str reason, struct error *err)
+{
+    struct send_result held = { .status = STATUS_WAITING, .error_message = reason };
+    struct message m;
+    bool found;
+
+    if (!message_get(db, job->record_id, &t->arena, &m, &found, err))
+        return false;
+    if (!found || (m.status != STATUS_PENDING && m.id != t->message.id))
+        return true;
+    return message_settle(db, &m, &held, clock_now_ms(), &t->arena, err);
+}
+
+bool
+task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *err)
+{
+    struct job job = { 0 };
+    bool found;
+
+    if (!profile_expire(db, t->lane_id, reason, clock_now_ms(), err))
+        return false;
+    for (enum job_kind kind = JOB_SEND; kind < JOB_KINDS; kind++) {
+        for (job.id = 0;;) {
+            if (!job_next_of_kind(db, t->lane_id, kind, job.id, &t->arena, &job, &found, err))
+                return false;
+            if (!found)
+                break;
+            if (kind == JOB_SEND && !hold_send(t, db, &job, reason, err))
+                return false;
+            if ((job.state == JOB_READY || job.id == t->job.id)
+                && !job_retry(db, &job, TASK_HELD_UNTIL, job.attempts, job.payload, err))
+                return false;
+        }
+    }
+    t->message.status = STATUS_WAITING;
+    return true;
+}
