@@ -507,3 +507,19 @@ http_exchange_done(struct http_exchange *x)
     c->done.open = on_done;
     mailbox_post(&c->loop->box, &c->done);
 }
+
+void
+http_exchange_cut(struct http_exchange *x)
+{
+    struct http_conn *c = http_conn_of(x);
+
+    assert(http_current_loop == c->loop);
+    c->stream = NULL; /* closed() is not owed */
+    c->out = false;
+    if (c->state != CONN_CLOSED) {
+        http_conn_close(c);
+        return;
+    }
+    http_conn_end_exchange(c); /* the client has gone by itself */
+    http_conn_free_if_over(c);
+}

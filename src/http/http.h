@@ -98,6 +98,10 @@ void http_reply_file(struct http_exchange *x, int fd, struct str content_type, s
 /* The reply is ready. Any thread, exactly once. */
 void http_exchange_done(struct http_exchange *x);
 
+/* Closes the connection without a reply, or in the middle of a stream, without closed(): what a broken network looks like. On the
+ * exchange's own loop thread, instead of http_exchange_done() or http_stream_end(); `x` is gone afterwards. */
+void http_exchange_cut(struct http_exchange *x);
+
 /* ---- long replies (server-sent events), instead of http_exchange_done(), on the exchange's own loop thread ---- */
 
 struct http_stream_events {
