@@ -65,12 +65,20 @@ sqlite_explain_system(struct error *err, const char *path, int system_errno)
     return false;
 }
 
+/* Why the system refused. SQLite notes it when a statement fails in its course, but not when a COMMIT does; so what
+ * the last call left in errno goes first if it is a likely reason. */
+static int
+system_reason(const struct sqlite *c, int last_errno)
+{
+    if (last_errno == ENOSPC || last_errno == EDQUOT || last_errno == EFBIG || last_errno == EIO)
+        return last_errno;
+    return c->handle ? sqlite3_system_errno(c->handle) : 0;
+}
+
 /* What may be over in a moment, or when somebody has made room: the whole batch ends, and is worth trying again. */
 static bool
-explain_outage(struct sqlite *c, int rc, const char *said, struct error *err)
+explain_outage(struct sqlite *c, int rc, int system_errno, const char *said, struct error *err)
 {
-    int system_errno = c->handle ? sqlite3_system_errno(c->handle) : 0;
-
     c->db.lost = true;
     switch (rc & 0xff) {
     case SQLITE_BUSY:
@@ -96,6 +104,7 @@ explain_outage(struct sqlite *c, int rc, const char *said, struct error *err)
 static bool
 explain(struct sqlite *c, int rc, const char *sql, struct error *err)
 {
+    int system_errno = system_reason(c, errno); /* first of all, while it is the one */
     const char *said = c->handle ? sqlite3_errmsg(c->handle) : sqlite3_errstr(rc);
 
     if (c->handle && sqlite3_get_autocommit(c->handle))
@@ -108,7 +117,7 @@ explain(struct sqlite *c, int rc, const char *sql, struct error *err)
     case SQLITE_NOMEM:
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-        return explain_outage(c, rc, said, err);
+        return explain_outage(c, rc, system_errno, said, err);
     case SQLITE_READONLY:
         return error_set(err, 500, "The database refused to write: %s (%s)", said, sql);
     case SQLITE_NOTADB:
@@ -244,8 +253,10 @@ bind_args(struct sqlite *c, struct statement *s, const char *sql, const struct d
 static bool
 step(struct sqlite *c, struct statement *s, struct error *err)
 {
-    int rc = sqlite3_step(s->handle);
+    int rc;
 
+    errno = 0;
+    rc = sqlite3_step(s->handle);
     s->has_row = rc == SQLITE_ROW;
     if (s->has_row)
         return true;
