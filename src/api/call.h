@@ -1,0 +1,109 @@
+/* call.h -- one request on its way to its answer, as a chain of steps.
+ *
+ * A step is a function that runs on the exchange's own loop (PLAIN), in a read or in a write transaction. It fills the
+ * reply, and then the call is over; or it says what comes next with call_then(), perhaps after a platform's answer
+ * (call_ask) or after work that would block (call_work). So what needs a platform's consent is a few plain functions:
+ *
+ *     edit_message (WRITES) -> OP_EDIT -> apply_edit (WRITES) -> reply
+ *
+ * Coroutines were the other way; they would hide where a transaction ends, and that is what matters most here.
+ *
+ * A step in a transaction may be run twice (db.h), so it changes nothing but the database, the reply and what it sets
+ * afresh in `state`. The reply, and what comes next, are forgotten before each run. */
+#ifndef PARLEY_API_CALL_H
+#define PARLEY_API_CALL_H
+
+#include "api/body.h"
+#include "db/db.h"
+#include "http/http.h"
+#include "media/media.h"
+#include "store/workspace.h"
+#include "work/worker.h"
+
+struct api;
+struct call;
+
+enum step_mode { PLAIN, READS, WRITES };
+
+struct step {
+    bool (*run)(struct db *db, struct call *call, struct error *err); /* `db` is NULL in PLAIN ones */
+    enum step_mode mode;
+};
+
+enum route_flag {
+    OPEN   = 1 << 0, /* needs no API key */
+    BODY   = 1 << 1, /* its body is read as JSON, form or multipart */
+    UPLOAD = 1 << 2, /* ... and may carry a file */
+    ANYWAY = 1 << 3, /* run without a database (`db` NULL) when there is none */
+};
+
+struct route {
+    struct http_route http; /* first, for http_route_find() */
+    struct step       step;
+    unsigned          flags;
+};
+
+extern const struct route routes[];
+extern const size_t       route_count;
+
+struct call {
+    struct api           *api;
+    struct http_exchange *x;
+    struct arena         *arena; /* the exchange's: dies with the reply */
+    const struct route   *route; /* NULL when none matched */
+    struct scope          scope; /* the key's, narrowed by ?profile_group_id= */
+    int64_t               now_ms;
+    struct body           body;  /* of routes with BODY */
+    struct ask           *ask;   /* the platform's last answer: ask->op, ask->end; NULL before there is one */
+    void                 *state; /* the handler's own */
+
+    /* An object in the media store that only a committed message makes worth keeping; removed when the call fails. */
+    char stored[MEDIA_NAME_MAX];
+
+    /* The rest is call.c's. */
+    struct step    now, next;
+    struct ask    *asking;
+    bool         (*work)(struct call *call, struct error *err);
+    struct db_txn  txn;
+    uv_work_t      worked;
+    struct error   failure;
+    bool           is_admitted;  /* key and body are read; the route's own steps run */
+    size_t         headers_before;
+
+    struct scope   key_scope;
+    struct str     group_text;   /* ?profile_group_id= */
+    uint8_t        key_hash[SHA256_SIZE];
+    unsigned       keys_seen;    /* which state of all keys that was */
+    bool           key_is_found;
+
+    struct str     idempotency_key; /* none = none */
+    uint8_t        request_hash[SHA256_SIZE];
+    bool           is_claimed;
+
+    bool           expires_profile; /* when it fails */
+    int64_t        asked_profile_id;
+    struct str     expiry_reason;
+};
+
+/* ---- for handlers ---- */
+
+struct str call_param(const struct call *call, const char *name); /* of the path */
+struct str call_query(const struct call *call, const char *name); /* none when absent */
+
+/* What runs when the step at hand (and what it asked for) is done. */
+void call_then(struct call *call, bool (*run)(struct db *db, struct call *call, struct error *err), enum step_mode mode);
+
+/* Has the platform do something before the next step, which finds the answer in call->ask. Fill in the operation that is
+ * returned. A refusal ends the call with a 422 in the platform's words, and `account`'s secrets are wiped after the answer. A
+ * stored account that turns out to have lost its credentials is marked expired. */
+struct op *call_ask(struct call *call, enum op_kind kind, const struct platform *platform, const struct account *account);
+
+/* Has `work` done on a helper thread before the next step. It may block and has the call to itself. */
+void call_work(struct call *call, bool (*work)(struct call *call, struct error *err));
+
+/* ---- for api.c ---- */
+
+void call_init(struct call *call, struct api *api, struct http_exchange *x);
+void call_begin(struct call *call); /* on the loop; leads to http_exchange_done() */
+
+#endif

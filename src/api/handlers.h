@@ -1,0 +1,53 @@
+/* handlers.h -- the steps the route table begins with, by file. What each does stands in front of it; the contract is
+ * api/openapi.yaml. */
+#ifndef PARLEY_API_HANDLERS_H
+#define PARLEY_API_HANDLERS_H
+
+#include "api/call.h"
+
+#define HANDLER(name) bool name(struct db *db, struct call *call, struct error *err)
+
+/* groups.c */
+HANDLER(list_groups);
+HANDLER(create_group);
+HANDLER(show_group);
+HANDLER(delete_group);
+
+/* connect.c */
+HANDLER(initialize_connection);
+
+/* profiles.c */
+HANDLER(list_profiles);
+HANDLER(show_profile);
+HANDLER(delete_profile);
+HANDLER(list_placements);
+
+/* chats.c */
+HANDLER(list_chats);
+HANDLER(create_chat);
+HANDLER(show_chat);
+HANDLER(archive_chat);
+
+/* messages.c */
+HANDLER(list_messages);
+HANDLER(send_message);
+HANDLER(show_message);
+HANDLER(react_to_message);
+
+/* edit.c */
+HANDLER(edit_message);
+
+/* comments.c */
+HANDLER(private_reply);
+
+/* storage.c */
+HANDLER(show_stored);
+
+/* operations.c */
+HANDLER(show_health);
+HANDLER(show_readiness);
+HANDLER(show_openapi);
+
+#undef HANDLER
+
+#endif

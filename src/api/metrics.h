@@ -1,0 +1,27 @@
+/* metrics.h -- what was asked of us and how long it took, counted per loop thread and added up when somebody asks. */
+#ifndef PARLEY_API_METRICS_H
+#define PARLEY_API_METRICS_H
+
+#include <stdatomic.h>
+
+#include "api/call.h"
+
+#define COUNTERS_ROUTES_MAX 64 /* of the table; the last place is for requests that matched none */
+#define COUNTERS_STATUSES   24
+#define COUNTERS_BUCKETS    15
+
+/* Written by one thread, read by any. */
+struct counters {
+    struct {
+        _Atomic int64_t by_status[COUNTERS_STATUSES];
+        _Atomic int64_t by_duration[COUNTERS_BUCKETS]; /* not yet cumulative */
+        _Atomic int64_t duration_us;
+    } routes[COUNTERS_ROUTES_MAX];
+};
+
+void counters_add(struct counters *c, const struct route *route, int status, int64_t took_us);
+
+/* GET /metrics: Prometheus' text format. */
+bool show_metrics(struct db *db, struct call *call, struct error *err);
+
+#endif

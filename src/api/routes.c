@@ -1,0 +1,43 @@
+/* routes.c -- the whole API as one table. */
+#include <assert.h>
+
+#include "api/handlers.h"
+#include "api/hooks.h"
+#include "api/metrics.h"
+
+const struct route routes[] = {
+    { { METHOD_GET, "/api/profile_groups" }, { list_groups, READS }, 0 },
+    { { METHOD_POST, "/api/profile_groups" }, { create_group, WRITES }, BODY },
+    { { METHOD_GET, "/api/profile_groups/:id" }, { show_group, READS }, 0 },
+    { { METHOD_DELETE, "/api/profile_groups/:id" }, { delete_group, WRITES }, 0 },
+    { { METHOD_POST, "/api/profile_groups/:id/initialize_connection" }, { initialize_connection, WRITES }, BODY },
+
+    { { METHOD_GET, "/api/profiles" }, { list_profiles, READS }, 0 },
+    { { METHOD_GET, "/api/profiles/:id" }, { show_profile, READS }, 0 },
+    { { METHOD_DELETE, "/api/profiles/:id" }, { delete_profile, WRITES }, 0 },
+    { { METHOD_GET, "/api/profiles/:id/placements" }, { list_placements, READS }, 0 },
+
+    { { METHOD_GET, "/api/profiles/:id/chats" }, { list_chats, READS }, 0 },
+    { { METHOD_POST, "/api/profiles/:id/chats" }, { create_chat, WRITES }, BODY },
+    { { METHOD_GET, "/api/chats/:id" }, { show_chat, READS }, 0 },
+    { { METHOD_POST, "/api/chats/:id/archive" }, { archive_chat, WRITES }, 0 },
+    { { METHOD_DELETE, "/api/chats/:id/archive" }, { archive_chat, WRITES }, 0 },
+
+    { { METHOD_GET, "/api/chats/:id/messages" }, { list_messages, READS }, 0 },
+    { { METHOD_POST, "/api/chats/:id/messages" }, { send_message, WRITES }, BODY | UPLOAD },
+    { { METHOD_GET, "/api/messages/:id" }, { show_message, READS }, 0 },
+    { { METHOD_PATCH, "/api/messages/:id" }, { edit_message, WRITES }, BODY },
+    { { METHOD_POST, "/api/messages/:id/react" }, { react_to_message, WRITES }, BODY },
+    { { METHOD_DELETE, "/api/messages/:id/unreact" }, { react_to_message, WRITES }, 0 },
+    { { METHOD_POST, "/api/posts/:post_id/comments/:id/private_reply" }, { private_reply, WRITES }, BODY },
+
+    { { METHOD_POST, "/webhooks/telegram/:profile_id" }, { receive_telegram, PLAIN }, OPEN },
+    { { METHOD_GET, "/storage/:object" }, { show_stored, PLAIN }, OPEN },
+    { { METHOD_GET, "/healthz" }, { show_health, PLAIN }, OPEN },
+    { { METHOD_GET, "/readyz" }, { show_readiness, READS }, OPEN },
+    { { METHOD_GET, "/metrics" }, { show_metrics, READS }, OPEN | ANYWAY },
+    { { METHOD_GET, "/openapi.yaml" }, { show_openapi, PLAIN }, OPEN },
+};
+const size_t route_count = sizeof(routes) / sizeof(routes[0]);
+
+static_assert(sizeof(routes) / sizeof(routes[0]) < COUNTERS_ROUTES_MAX, "the counters have a place for every route");

@@ -1,0 +1,39 @@
+/* state.h -- what all calls of one api share. Internal to api/.
+ *
+ * Caches and counters are kept once per loop thread, so none of them needs a lock; a cache learns that it is out of date
+ * from a counter that every change moves. */
+#ifndef PARLEY_API_STATE_H
+#define PARLEY_API_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "api/hooks.h"
+#include "api/keys.h"
+#include "api/metrics.h"
+#include "http/http.h"
+
+struct api_thread {
+    struct key_cache  keys;
+    struct hook_cache hooks;
+    struct counters   counters;
+};
+
+struct api {
+    struct api_options  options;
+    struct http_server *http;
+    struct api_thread  *threads; /* by exchange->thread */
+    int64_t             started_mono_ms;
+
+    _Atomic unsigned keys_changed, profiles_changed;
+    _Atomic bool     is_ready;
+
+    /* Loops run before http_start() has returned `http`; a request that is so early waits. */
+    _Atomic bool    is_started;
+    pthread_mutex_t starting;
+
+    _Atomic int64_t updates, updates_refused, updates_not_understood, events_stored, events_ignored;
+};
+
+#endif
