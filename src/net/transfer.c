@@ -251,7 +251,8 @@ on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *user)
     struct transfer *t = user;
 
     (void)easy;
-    (void)data;
+    if (type == CURLINFO_HEADER_IN && size > 0) /* line by line; a 100's head is followed by the answer's */
+        t->head_ended = data[0] == '\r' || data[0] == '\n';
     if ((type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT) && size > 0)
         t->written = t->reached = true;
     return 0;
@@ -514,7 +515,7 @@ transfer_start(struct transfer *t, CURL *easy)
 {
     t->easy       = easy;
     t->started_us = clock_mono_us();
-    t->connecting = t->refused = t->written = false;
+    t->connecting = t->refused = t->written = t->head_ended = false;
     t->curl_error[0] = '\0';
     if (!set_common(t))
         return transfer_fault(t, "cannot build the request", "out of memory");

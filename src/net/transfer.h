@@ -49,6 +49,7 @@ struct transfer {
     bool refused;    /* in this hop, the guard refused an address */
     bool written;    /* in this hop, bytes of the request were */
     bool reached;    /* in any hop, bytes of the request were */
+    bool head_ended; /* libcurl takes half a head for an answer */
     bool too_big;
     bool saved;      /* there is a file at save_path, and we made it */
     bool faulty;     /* our disk or memory failed, `why` says how */

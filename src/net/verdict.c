@@ -156,6 +156,8 @@ message_of(const struct transfer *t, CURLcode code)
     if (code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_COULDNT_CONNECT)
         if (t->written) /* we refused the second sending */
             return "the connection was closed before an answer came";
+    if (code == CURLE_OK)
+        return "the connection was closed within the answer's head";
     for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]) && t->curl_error[0]; i++)
         if (telling[i] == code)
             return t->curl_error;
@@ -185,7 +187,7 @@ result_of(const struct transfer *t, CURLcode code)
         return NET_LOCAL_FAULT;
     if (t->too_big || code == CURLE_FILESIZE_EXCEEDED)
         return NET_TOO_BIG;
-    if (code == CURLE_OK)
+    if (code == CURLE_OK && t->head_ended)
         return NET_ANSWERED;
     if (t->refused && !t->connecting && !t->written)
         return NET_FORBIDDEN;
@@ -262,7 +264,7 @@ transfer_end(struct transfer *t, CURLcode code)
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200) /* a 100 or 103, behind which nothing came */
         status = 0;
-    if (code != CURLE_OK || !is_followed(t, (int)status) || (url = redirect_url(t)) == NULL) {
+    if (code != CURLE_OK || !t->head_ended || !is_followed(t, (int)status) || (url = redirect_url(t)) == NULL) {
         finish(t, code, (int)status);
         return true;
     }
