@@ -1,0 +1,149 @@
+#include "cli/app.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "store/job.h"
+#include "store/schema.h"
+#include "store/profile.h"
+
+#define BUSY_TIMEOUT_MS 5000
+
+/* On a database thread, after the commit. The pieces come one after another at the start, and go at the end. */
+static void
+app_signal(void *ctx, int topic, int64_t key)
+{
+    struct app *app = ctx;
+
+    pthread_mutex_lock(&app->lock);
+    if (topic == TOPIC_LANE && app->worker)
+        worker_wake(app->worker, key);
+    else if (topic != TOPIC_LANE)
+        api_signal(app->api, topic, key);
+    pthread_mutex_unlock(&app->lock);
+}
+
+static void
+app_set_worker(struct app *app, struct worker *worker)
+{
+    pthread_mutex_lock(&app->lock);
+    app->worker = worker;
+    pthread_mutex_unlock(&app->lock);
+}
+
+static void
+app_set_api(struct app *app, struct api *api)
+{
+    pthread_mutex_lock(&app->lock);
+    app->api = api;
+    pthread_mutex_unlock(&app->lock);
+}
+
+static bool
+app_first_rows(void *arg, struct db *db, struct error *err)
+{
+    struct scope scope = { 0 };
+    struct group *groups, group;
+    struct arena a;
+    size_t n;
+    bool ok;
+
+    (void)arg;
+    arena_init(&a);
+    ok = workspace_default(db, clock_now_ms(), &scope.workspace_id, err)
+        && group_list(db, &scope, &a, &groups, &n, err)
+        && (n > 0 || group_create(db, &scope, STR("Default"), clock_now_ms(), &a, &group, err))
+        && (config.api_key.len == 0
+            || key_bootstrap(db, scope.workspace_id, secret_str(&config.api_key), clock_now_ms(), err));
+    arena_deinit(&a);
+    return ok;
+}
+
+bool
+app_open_data(struct app *app, bool migrate, struct error *err)
+{
+    char path[4096];
+    struct db_options db = { .path = path, .busy_timeout_ms = BUSY_TIMEOUT_MS, .on_signal = app_signal,
+                             .signal_ctx = app };
+
+    if (config.database_url)
+        return error_set(err, 400, "This release keeps its data in SQLite; unset PARLEY_DATABASE_URL");
+    snprintf(path, sizeof(path), "%s/parley.db", config.data_dir);
+    if (!options_load_key(migrate, err))
+        return false;
+    id_setup(&config.keys, 0);
+    return db_open(&db, &app->engine, err)
+        && (!migrate
+            || (db_migrate(app->engine, store_migrations, store_migration_count, err)
+                && db_run(app->engine, DB_WRITE, app_first_rows, NULL, err)));
+}
+
+void
+app_fill_env(struct platform_env *env)
+{
+    *env = (struct platform_env){
+        .telegram_url = config.telegram_api_url,
+        .public_url = config.public_url,
+        .poll_seconds = config.telegram_poll_seconds,
+    };
+}
+
+static int
+app_threads(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return config.http_threads > 0 ? config.http_threads : cpus > 0 ? (int)cpus : 1;
+}
+
+bool
+app_start(struct app *app, struct error *err)
+{
+    struct worker_options work = { 0 };
+    struct api_options api = { 0 };
+    char folder[4096];
+    struct worker *worker;
+    struct api *started;
+
+    snprintf(folder, sizeof(folder), "%s/media", config.data_dir);
+    app_fill_env(&app->env);
+    if (!net_guard_parse(&app->guard, config.allow_private, err))
+        return error_prefix(err, "allow-private-addresses");
+    if (!app_open_data(app, true, err) || !media_open_disk(folder, &app->media, err))
+        return false;
+    work = (struct worker_options){ .engine = app->engine, .media = app->media, .env = &app->env, .guard = &app->guard };
+    if (!worker_start(&work, &worker, err))
+        return false;
+    app_set_worker(app, worker);
+    config.storage_url = config.public_url;
+    api = (struct api_options){ .engine = app->engine, .media = app->media, .worker = worker, .guard = &app->guard,
+                                .env = &app->env, .listen = config.listen, .threads = app_threads() };
+    if (!api_start(&api, &started, err))
+        return false;
+    app_set_api(app, started);
+    if (config.public_url.len == 0) { /* then files are where we listen, and only now is the port known */
+        snprintf(app->storage_url, sizeof(app->storage_url), "http://%s", api_address(started));
+        config.storage_url = str_of(app->storage_url);
+    }
+    return true;
+}
+
+void
+app_stop(struct app *app)
+{
+    struct api *api = app->api;
+    struct worker *worker = app->worker;
+
+    if (api)
+        api_set_ready(api, false);
+    app_set_api(app, NULL);
+    api_stop(api, config.drain_ms);
+    app_set_worker(app, NULL);
+    worker_stop(worker, config.drain_ms);
+    db_close(app->engine);
+    media_close(app->media);
+    app->engine = NULL;
+    app->media = NULL;
+}

@@ -1,0 +1,36 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+
+int
+command_failed(const struct error *err)
+{
+    fprintf(stderr, "parley: %s\n", err->message);
+    return err->status == 400 ? EXIT_USAGE : EXIT_WRONG;
+}
+
+bool
+command_begin(int argc, char **argv, unsigned use, const char *usage, char **rest, int rest_max, int *rest_count,
+              int *status)
+{
+    struct error err;
+
+    if (!options_read(argc, argv, use, rest, rest_max, rest_count, &err)) {
+        *status = EXIT_OK;
+        if (err.status == 0) {
+            printf("%s", usage);
+            options_print_help(use);
+        } else {
+            *status = command_failed(&err);
+        }
+        return false;
+    }
+    if (!log_open(config.log_level, config.log_format, config.log_file)) {
+        error_set(&err, 500, "The log file %s cannot be opened: %s", config.log_file, strerror(errno));
+        *status = command_failed(&err);
+        return false;
+    }
+    return true;
+}

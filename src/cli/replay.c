@@ -1,0 +1,84 @@
+/* replay.c -- `parley replay`: payloads an older version did not understand, tried again with this one. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "cli/app.h"
+#include "cli/commands.h"
+#include "inbound/inbound.h"
+#include "store/raw_payload.h"
+
+static const char usage[] =
+    "Usage: parley replay\n\n"
+    "Reads the inbound payloads that were kept because they were not understood. Those that are by now are stored as\n"
+    "messages; what was stored before is not stored twice.\n";
+
+struct replay {
+    int64_t at;
+    int     understood, left;
+    bool    found;
+};
+
+static bool
+replay_parse(struct db *db, struct replay *r, int64_t profile_id, struct str body, struct arena *a, struct error *err)
+{
+    struct inbound_batch batch = { 0 };
+    struct ingest_counts counts;
+    struct account account;
+    struct profile p;
+    bool found;
+
+    if (!profile_get(db, profile_id, a, &p, &found, err))
+        return false;
+    if (!found)
+        return raw_payload_remove(db, r->at, err);
+    account = (struct account){ .id = p.id, .external_id = p.external_id };
+    /* a poll's answer is a list of what a webhook brings singly */
+    if (p.platform->parse_poll && str_find(str_slice(body, 0, 64), STR("\"ok\"")) >= 0)
+        p.platform->parse_poll(a, &account, body, &batch);
+    else
+        p.platform->parse(a, &account, body, &batch);
+    if (batch.not_understood) {
+        r->left++;
+        return true;
+    }
+    batch.cursor = STR_NONE; /* the position has long moved on */
+    r->understood++;
+    return ingest(db, &p, &batch, body, clock_now_ms(), a, &counts, err) && raw_payload_remove(db, r->at, err);
+}
+
+static bool
+replay_run(void *arg, struct db *db, struct error *err)
+{
+    struct replay *r = arg;
+    int64_t profile_id;
+    struct arena a;
+    struct str body;
+    bool ok;
+
+    arena_init(&a);
+    ok = raw_payload_next(db, r->at, &a, &r->at, &profile_id, &body, &r->found, err)
+        && (!r->found || replay_parse(db, r, profile_id, body, &a, err));
+    arena_deinit(&a);
+    return ok;
+}
+
+int
+replay_command(int argc, char **argv)
+{
+    struct app app = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    struct replay replay = { .found = true };
+    struct error err;
+    int status, n;
+    bool ok;
+
+    if (!command_begin(argc, argv, USE_DATA, usage, NULL, 0, &n, &status))
+        return status;
+    ok = app_open_data(&app, true, &err);
+    while (ok && replay.found)
+        ok = db_run(app.engine, DB_WRITE, replay_run, &replay, &err);
+    app_stop(&app);
+    if (!ok)
+        return command_failed(&err);
+    printf("%d payloads understood by now, %d still not.\n", replay.understood, replay.left);
+    return EXIT_OK;
+}

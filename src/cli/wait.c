@@ -1,0 +1,71 @@
+#include "cli/wait.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+static void
+signal_set(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+}
+
+void
+wait_block_signals(void)
+{
+    sigset_t set;
+
+    signal_set(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+void
+wait_for_stop(void)
+{
+    sigset_t set;
+    int got;
+
+    signal_set(&set);
+    for (;;) {
+        if (sigwait(&set, &got) != 0)
+            continue;
+        if (got != SIGHUP) {
+            log_info("stopping", LOG_CSTR("signal", got == SIGTERM ? "SIGTERM" : "SIGINT"));
+            return;
+        }
+        if (!log_reopen())
+            log_warn("the log file cannot be opened again; writing to the old one");
+    }
+}
+
+/* The protocol is one datagram, which is not worth a library at run time. */
+void
+wait_notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    size_t len = path ? strlen(path) : 0;
+    int fd;
+
+    if (len == 0 || len >= sizeof(to.sun_path))
+        return;
+    memcpy(to.sun_path, path, len);
+    if (to.sun_path[0] == '@')
+        to.sun_path[0] = '\0';
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
+                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+    close(fd);
+}

@@ -1,0 +1,12 @@
+/* wait.h -- the main thread's part while a server runs: signals, and nothing else. */
+#ifndef PARLEY_CLI_WAIT_H
+#define PARLEY_CLI_WAIT_H
+
+/* Returns after SIGTERM or SIGINT; SIGHUP opens the log file again. Call wait_block_signals() before any thread is made. */
+void wait_block_signals(void);
+void wait_for_stop(void);
+
+/* Tells systemd how far we are ("READY=1"); nothing when it did not start us. */
+void wait_notify(const char *state);
+
+#endif
