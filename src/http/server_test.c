@@ -1,0 +1,366 @@
+#include "http/testing_server.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct testing_server server;
+static struct testing_client client;
+
+static void
+set_up(void)
+{
+    testing_server_start(&server, 0, NULL);
+    testing_connect(&client, &server);
+}
+
+static void
+tear_down(void)
+{
+    testing_close(&client);
+    testing_server_stop(&server);
+}
+
+#define HELLO "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+
+START_TEST(a_reply_has_what_every_reply_has)
+{
+    struct testing_reply r = testing_ask(&client, HELLO, 200);
+    struct str           first;
+    char                 id[HTTP_REQUEST_ID_MAX];
+
+    ck_assert_text(r.body, "hello");
+    ck_assert_text(testing_header(&r, "Content-Length"), "5");
+    ck_assert_uint_eq(testing_header(&r, "Date").len, 29);
+    ck_assert(str_is_none(testing_header(&r, "Connection")));
+    first = testing_header(&r, "X-Request-Id");
+    ck_assert_uint_gt(first.len, 16);
+    snprintf(id, sizeof(id), "%.*s", STR_ARG(first));
+    r = testing_ask(&client, HELLO, 200); /* on the same connection, with another id */
+    ck_assert(!str_eq(testing_header(&r, "X-Request-Id"), str_of(id)));
+    r = testing_ask(&client, "GET /hello HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine-1\r\n\r\n", 200);
+    ck_assert_text(testing_header(&r, "X-Request-Id"), "mine-1");
+}
+END_TEST
+
+START_TEST(a_request_may_come_byte_by_byte)
+{
+    static const char request[] = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nab\r\ncd" HELLO;
+    struct testing_reply r;
+
+    for (size_t i = 0; i < sizeof(request) - 1; i++)
+        testing_send_bytes(&client, (struct str){ request + i, 1 });
+    r = testing_read(&client);
+    ck_assert_text(r.body, "ab\r\ncd");
+    r = testing_read(&client);
+    ck_assert_text(r.body, "hello");
+}
+END_TEST
+
+START_TEST(pipelined_requests_are_answered_in_order)
+{
+    char   request[128], body[16];
+    struct testing_reply r;
+
+    for (int i = 0; i < 100; i++) {
+        /* Some are answered at once, some by another thread. */
+        int n = snprintf(body, sizeof(body), "n%d", i);
+
+        if (i % 3 == 0)
+            testing_send(&client, "GET /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n");
+        snprintf(request, sizeof(request), "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", n, body);
+        testing_send(&client, request);
+    }
+    for (int i = 0; i < 100; i++) {
+        if (i % 3 == 0) {
+            r = testing_read(&client);
+            ck_assert_text(r.body, "hello");
+        }
+        snprintf(body, sizeof(body), "n%d", i);
+        r = testing_read(&client);
+        ck_assert_text(r.body, body);
+    }
+}
+END_TEST
+
+START_TEST(reading_pauses_while_too_much_waits)
+{
+    static char flood[64 * 1024];
+    size_t      sent = 0;
+    ssize_t     n;
+    int         small = 4096;
+
+    /* The first request is held, so what follows must stay with the client once all buffers are full. */
+    setsockopt(client.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    testing_held(&server);
+    for (size_t at = 0; at + sizeof(HELLO) - 1 <= sizeof(flood); at += sizeof(HELLO) - 1)
+        memcpy(flood + at, HELLO, sizeof(HELLO) - 1);
+    while ((n = send(client.fd, flood, sizeof(flood) / (sizeof(HELLO) - 1) * (sizeof(HELLO) - 1), MSG_DONTWAIT)) > 0) {
+        sent += (size_t)n;
+        ck_assert_uint_lt(sent, 64 * MIB);
+    }
+    testing_release(&server);
+    ck_assert_int_eq(testing_read(&client).status, 200);
+    for (size_t i = 0; i < sent / (sizeof(HELLO) - 1); i++) {
+        struct testing_reply r = testing_read(&client);
+
+        ck_assert_text(r.body, "hello");
+    }
+}
+END_TEST
+
+START_TEST(another_thread_may_answer)
+{
+    struct testing_reply r = testing_ask(&client, "GET /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n", 200);
+
+    ck_assert_text(r.body, "hello");
+    testing_await(&server, &server.finished, 1);
+    ck_assert_int_eq(server.last_status, 200);
+    ck_assert_int_ge(server.last_took_us, 0);
+}
+END_TEST
+
+START_TEST(head_has_no_body_but_its_length)
+{
+    struct testing_reply r;
+
+    testing_send(&client, "HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    r = testing_read_head(&client);
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_text(testing_header(&r, "Content-Length"), "5");
+    testing_send(&client, "HEAD /file HTTP/1.1\r\nHost: a\r\n\r\n");
+    r = testing_read_head(&client);
+    ck_assert_text(testing_header(&r, "Content-Length"), "1000");
+    testing_ask(&client, HELLO, 200);
+}
+END_TEST
+
+START_TEST(no_content_has_no_length)
+{
+    struct testing_reply r;
+
+    testing_send(&client, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+    r = testing_read_head(&client);
+    ck_assert_int_eq(r.status, 204);
+    ck_assert(str_is_none(testing_header(&r, "Content-Length")));
+    testing_ask(&client, HELLO, 200);
+}
+END_TEST
+
+START_TEST(a_chunked_body_is_put_together)
+{
+    struct testing_reply r = testing_ask(&client,
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n7;x=y\r\n, world\r\n0\r\n\r\n", 200);
+
+    ck_assert_text(r.body, "hello, world");
+    testing_ask(&client, HELLO, 200);
+}
+END_TEST
+
+START_TEST(the_body_is_asked_for_when_the_head_is_accepted)
+{
+    struct testing_reply r;
+
+    testing_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    ck_assert_int_eq(testing_read_head(&client).status, 100);
+    testing_send(&client, "ok");
+    r = testing_read(&client);
+    ck_assert_text(r.body, "ok");
+    /* A client that did not wait needs no encouragement. */
+    r = testing_ask(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nok", 200);
+    ck_assert_text(r.body, "ok");
+    testing_ask(&client, "POST /forbidden HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", 403);
+    ck_assert(testing_is_closed(&client));
+}
+END_TEST
+
+START_TEST(the_body_is_not_asked_for_when_it_is_too_large)
+{
+    testing_ask(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n", 413);
+    ck_assert(testing_is_closed(&client));
+}
+END_TEST
+
+START_TEST(a_refused_head_keeps_the_connection_when_no_body_follows)
+{
+    struct testing_reply r = testing_ask(&client, "GET /forbidden HTTP/1.1\r\nHost: a\r\n\r\n", 403);
+
+    ck_assert_text(r.body, "no");
+    testing_ask(&client, HELLO, 200);
+    r = testing_ask(&client, "POST /forbidden HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 403);
+    ck_assert_text(testing_header(&r, "Connection"), "close");
+    ck_assert(testing_is_closed(&client));
+}
+END_TEST
+
+static const struct {
+    const char *request;
+    const char *connection; /* the reply's header; NULL: none */
+} closings[] = {
+    { "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", NULL },
+    { "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "close" },
+    { "GET /hello HTTP/1.0\r\n\r\n", "close" },
+    { "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "keep-alive" },
+};
+
+START_TEST(connections_close_when_the_client_wants_it)
+{
+    struct testing_reply r = testing_ask(&client, closings[_i].request, 200);
+    const char          *connection = closings[_i].connection;
+
+    ck_assert_text(r.body, "hello");
+    if (connection)
+        ck_assert_text(testing_header(&r, "Connection"), connection);
+    else
+        ck_assert(str_is_none(testing_header(&r, "Connection")));
+    if (connection && strcmp(connection, "close") == 0)
+        ck_assert(testing_is_closed(&client));
+    else
+        testing_ask(&client, HELLO, 200);
+}
+END_TEST
+
+START_TEST(a_client_that_closed_its_side_still_gets_its_answers)
+{
+    testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n" HELLO);
+    shutdown(client.fd, SHUT_WR);
+    testing_held(&server);
+    testing_release(&server);
+    ck_assert_int_eq(testing_read(&client).status, 200);
+    ck_assert_int_eq(testing_read(&client).status, 200);
+    ck_assert(testing_is_closed(&client));
+}
+END_TEST
+
+START_TEST(an_exchange_outlives_its_client)
+{
+    struct http_exchange *x;
+
+    testing_send(&client, "POST /hold?q HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+    x = testing_held(&server);
+    /* A reset, so that the server learns at once that nobody waits any more. */
+    setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
+    shutdown(client.fd, SHUT_RDWR);
+    testing_close(&client);
+    testing_connect(&client, &server);
+    testing_ask(&client, HELLO, 200);
+    ck_assert_text(x->request.body, "body");
+    ck_assert_text(x->request.query, "q");
+    testing_release(&server);
+    testing_await(&server, &server.finished, 2);
+}
+END_TEST
+
+START_TEST(a_large_reply_arrives_whole)
+{
+    struct testing_reply r = testing_ask(&client, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n" HELLO, 200);
+
+    ck_assert_uint_eq(r.body.len, BIG_SIZE);
+    for (size_t i = 0; i < r.body.len; i += 997)
+        ck_assert_int_eq(r.body.ptr[i], 'x');
+    ck_assert_int_eq(testing_read(&client).status, 200);
+}
+END_TEST
+
+START_TEST(a_reply_that_would_split_is_not_sent)
+{
+    struct testing_reply r = testing_ask(&client, "GET /broken HTTP/1.1\r\nHost: a\r\n\r\n", 500);
+
+    ck_assert(str_is_none(testing_header(&r, "Set-Cookie")));
+    ck_assert(str_is_none(testing_header(&r, "X-Split")));
+    testing_ask(&client, HELLO, 200);
+}
+END_TEST
+
+static const struct {
+    const char *header, *range; /* the reply's Content-Range */
+    int         status;
+    size_t      from, length;
+} files[] = {
+    { "", NULL, 200, 0, 1000 },
+    { "Range: bytes=10-19\r\n", "bytes 10-19/1000", 206, 10, 10 },
+    { "Range: bytes=-10\r\n", "bytes 990-999/1000", 206, 990, 10 },
+    { "Range: bytes=990-\r\nIf-Range: \"v1\"\r\n", "bytes 990-999/1000", 206, 990, 10 },
+    { "Range: bytes=990-\r\nIf-Range: \"v2\"\r\n", NULL, 200, 0, 1000 },
+    { "Range: bytes=0-1,5-6\r\n", NULL, 200, 0, 1000 },
+    { "Range: bytes=1000-\r\n", "bytes */1000", 416, 0, 0 },
+    { "If-None-Match: \"v1\"\r\n", NULL, 304, 0, 0 },
+    { "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n", NULL, 304, 0, 0 },
+};
+
+START_TEST(a_file_is_sent_in_part_or_whole)
+{
+    struct testing_reply r;
+    char                 request[256];
+
+    snprintf(request, sizeof(request), "GET /file HTTP/1.1\r\nHost: a\r\n%s\r\n", files[_i].header);
+    testing_send(&client, request);
+    r = files[_i].status == 304 ? testing_read_head(&client) : testing_read(&client);
+    ck_assert_int_eq(r.status, files[_i].status);
+    ck_assert_text(testing_header(&r, "ETag"), "\"v1\"");
+    ck_assert_text(testing_header(&r, "Last-Modified"), "Sun, 06 Nov 1994 08:49:37 GMT");
+    if (files[_i].range)
+        ck_assert_text(testing_header(&r, "Content-Range"), files[_i].range);
+    else
+        ck_assert(str_is_none(testing_header(&r, "Content-Range")));
+    if (files[_i].length > 0) {
+        ck_assert_uint_eq(r.body.len, files[_i].length);
+        for (size_t i = 0; i < r.body.len; i++)
+            ck_assert_int_eq(r.body.ptr[i], testing_file_byte(files[_i].from + i));
+    }
+    testing_ask(&client, HELLO, 200);
+}
+END_TEST
+
+START_TEST(a_large_file_is_sent_in_pieces)
+{
+    struct testing_reply r;
+    const off_t          size = 40 * (off_t)MIB;
+
+    ck_assert_int_eq(truncate(server.file, size), 0);
+    r = testing_ask(&client, "GET /file HTTP/1.1\r\nHost: a\r\n\r\n" HELLO, 200);
+    ck_assert_uint_eq(r.body.len, size);
+    ck_assert_int_eq(r.body.ptr[999], testing_file_byte(999));
+    ck_assert_int_eq(r.body.ptr[size - 1], '\0');
+    ck_assert_int_eq(testing_read(&client).status, 200);
+}
+END_TEST
+
+static TCase *
+replies(void)
+{
+    TCase *c = tcase_create("replies");
+
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_test(c, a_reply_has_what_every_reply_has);
+    tcase_add_test(c, a_request_may_come_byte_by_byte);
+    tcase_add_test(c, pipelined_requests_are_answered_in_order);
+    tcase_add_test(c, reading_pauses_while_too_much_waits);
+    tcase_add_test(c, another_thread_may_answer);
+    tcase_add_test(c, head_has_no_body_but_its_length);
+    tcase_add_test(c, no_content_has_no_length);
+    tcase_add_test(c, a_chunked_body_is_put_together);
+    tcase_add_test(c, the_body_is_asked_for_when_the_head_is_accepted);
+    tcase_add_test(c, the_body_is_not_asked_for_when_it_is_too_large);
+    tcase_add_test(c, a_refused_head_keeps_the_connection_when_no_body_follows);
+    tcase_add_loop_test(c, connections_close_when_the_client_wants_it, 0, sizeof(closings) / sizeof(closings[0]));
+    tcase_add_test(c, a_client_that_closed_its_side_still_gets_its_answers);
+    tcase_add_test(c, an_exchange_outlives_its_client);
+    tcase_add_test(c, a_large_reply_arrives_whole);
+    tcase_add_test(c, a_reply_that_would_split_is_not_sent);
+    return c;
+}
+
+static TCase *
+file_replies(void)
+{
+    TCase *c = tcase_create("files");
+
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_loop_test(c, a_file_is_sent_in_part_or_whole, 0, sizeof(files) / sizeof(files[0]));
+    tcase_add_test(c, a_large_file_is_sent_in_pieces);
+    return c;
+}
+
+TEST_CASES("server", replies, file_replies)

@@ -1,0 +1,512 @@
+/* testing_server.c -- see testing_server.h. */
+#include "http/testing_server.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define PATIENCE_S 15
+
+/* ---- the server's side ---- */
+
+static void
+changed(struct testing_server *t)
+{
+    uv_cond_broadcast(&t->changed);
+    uv_mutex_unlock(&t->lock);
+}
+
+static void
+on_drained(struct http_exchange *x)
+{
+    struct testing_server *t = x->user;
+
+    uv_mutex_lock(&t->lock);
+    t->drained++;
+    changed(t);
+}
+
+static void
+on_closed(struct http_exchange *x)
+{
+    struct testing_server *t = x->user;
+
+    uv_mutex_lock(&t->lock);
+    t->closed++;
+    if (t->stream == x)
+        t->stream = NULL;
+    changed(t);
+}
+
+static const struct http_stream_events stream_events = { .drained = on_drained, .closed = on_closed };
+
+char
+testing_file_byte(size_t at)
+{
+    return (char)('a' + at * 7 % 26);
+}
+
+static bool
+on_head(void *ctx, struct http_exchange *x)
+{
+    struct str path = x->request.path;
+
+    (void)ctx;
+    x->body_max = 1000;
+    x->upload_max = 100000;
+    x->takes_multipart = str_eq(path, STR("/upload")) || str_eq(path, STR("/keep"));
+    if (!str_eq(path, STR("/forbidden")))
+        return true;
+    x->reply.status = 403;
+    buf_append(&x->reply.body, STR("no"));
+    return false;
+}
+
+static void
+describe_parts(struct http_exchange *x)
+{
+    struct buf *out = &x->reply.body;
+
+    for (size_t i = 0; i < x->request.part_count; i++) {
+        const struct http_part *p = &x->request.parts[i];
+        char                    bytes[64] = "";
+        int                     fd = str_is_none(p->path) ? -1 : open(p->path.ptr, O_RDONLY | O_CLOEXEC);
+        ssize_t                 n = fd >= 0 ? read(fd, bytes, sizeof(bytes) - 1) : 0;
+
+        if (fd >= 0)
+            close(fd);
+        buf_printf(out, "%.*s|%.*s|%.*s|%lld|%.*s\n", STR_ARG(p->name), STR_ARG(p->file_name), STR_ARG(p->content_type),
+            (long long)p->size, str_is_none(p->path) ? (int)p->text.len : (int)n,
+            str_is_none(p->path) ? p->text.ptr : bytes);
+    }
+}
+
+static void
+keep_file(struct testing_server *t, struct http_exchange *x)
+{
+    char to[128];
+
+    snprintf(to, sizeof(to), "%s/kept", t->spool);
+    x->reply.status = x->request.part_count > 0 && rename(x->request.parts[0].path.ptr, to) == 0 ? 200 : 500;
+}
+
+static void
+hand_over(struct testing_server *t, struct http_exchange *x, struct str path)
+{
+    uv_mutex_lock(&t->lock);
+    if (str_eq(path, STR("/hold")))
+        t->held = x;
+    else {
+        x->user = t->queue;
+        t->queue = x;
+    }
+    changed(t);
+}
+
+static void
+begin_stream(struct testing_server *t, struct http_exchange *x)
+{
+    x->user = t;
+    http_reply_header(x, STR("Content-Type"), STR("text/event-stream"));
+    http_stream_begin(x, &stream_events);
+    uv_mutex_lock(&t->lock);
+    t->stream = x;
+    changed(t);
+}
+
+static void
+on_request(void *ctx, struct http_exchange *x)
+{
+    struct testing_server *t = ctx;
+    struct str             path = x->request.path;
+
+    x->reply.status = 200;
+    if (str_eq(path, STR("/hello")) || str_eq(path, STR("/elsewhere")) || str_eq(path, STR("/hold")))
+        buf_append(&x->reply.body, STR("hello"));
+    else if (str_eq(path, STR("/echo")))
+        buf_append(&x->reply.body, x->request.body);
+    else if (str_eq(path, STR("/none")))
+        x->reply.status = 204;
+    else if (str_eq(path, STR("/upload")))
+        describe_parts(x);
+    else if (str_eq(path, STR("/keep")))
+        keep_file(t, x);
+    else if (str_eq(path, STR("/broken")))
+        http_reply_header(x, STR("X-Split"), STR("a\r\nSet-Cookie: b"));
+    else if (str_eq(path, STR("/big")))
+        memset(buf_room(&x->reply.body, BIG_SIZE), 'x', BIG_SIZE), buf_grew(&x->reply.body, BIG_SIZE);
+    else if (str_eq(path, STR("/file")))
+        http_reply_file(x, open(t->file, O_RDONLY | O_CLOEXEC), STR("text/plain"), STR("v1"), 784111777000);
+    else if (!str_eq(path, STR("/stream")))
+        x->reply.status = 404;
+
+    if (str_eq(path, STR("/stream")))
+        begin_stream(t, x);
+    else if (str_eq(path, STR("/hold")) || str_eq(path, STR("/elsewhere")))
+        hand_over(t, x, path);
+    else
+        http_exchange_done(x);
+}
+
+static void
+on_finished(void *ctx, const struct http_exchange *x, int64_t took_us)
+{
+    struct testing_server *t = ctx;
+
+    uv_mutex_lock(&t->lock);
+    t->finished++;
+    t->last_status = x->reply.status;
+    t->last_took_us = took_us;
+    changed(t);
+}
+
+static void
+write_error(void *ctx, struct http_exchange *x, const struct error *err)
+{
+    (void)ctx;
+    http_reply_header(x, STR("Content-Type"), STR("text/plain"));
+    buf_printf(&x->reply.body, "error: %s", err->message);
+}
+
+static void
+work(void *arg)
+{
+    struct testing_server *t = arg;
+    struct http_exchange  *x;
+
+    uv_mutex_lock(&t->lock);
+    while (!t->over) {
+        x = t->queue;
+        if (!x) {
+            uv_cond_wait(&t->changed, &t->lock);
+            continue;
+        }
+        t->queue = x->user;
+        uv_mutex_unlock(&t->lock);
+        http_exchange_done(x);
+        uv_mutex_lock(&t->lock);
+    }
+    uv_mutex_unlock(&t->lock);
+}
+
+void
+testing_server_start(struct testing_server *t, int threads, const struct http_limits *limits)
+{
+    struct http_options o = {
+        .listen = "127.0.0.1:0", .threads = threads > 0 ? threads : 2, .spool_dir = t->spool, .ctx = t,
+        .on_head = on_head, .on_request = on_request, .on_finished = on_finished, .write_error = write_error,
+    };
+    struct error err;
+    int          fd;
+    char         bytes[1000];
+
+    memset(t, 0, sizeof(*t));
+    if (limits)
+        o.limits = *limits;
+    uv_mutex_init(&t->lock);
+    uv_cond_init(&t->changed);
+    snprintf(t->spool, sizeof(t->spool), "/tmp/parley-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(t->spool));
+    snprintf(t->file, sizeof(t->file), "%s.file", t->spool);
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = testing_file_byte(i);
+    fd = open(t->file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+    close(fd);
+    ck_assert_msg(http_start(&o, &t->http, &err), "%s", err.message);
+    uv_thread_create(&t->worker, work, t);
+}
+
+void
+testing_server_stop(struct testing_server *t)
+{
+    char path[128];
+
+    http_stop(t->http, 10);
+    uv_mutex_lock(&t->lock);
+    t->over = true;
+    changed(t);
+    uv_thread_join(&t->worker);
+    snprintf(path, sizeof(path), "%s/kept", t->spool);
+    unlink(path);
+    unlink(t->file);
+    ck_assert_msg(rmdir(t->spool) == 0, "files were left in the spool folder");
+    uv_cond_destroy(&t->changed);
+    uv_mutex_destroy(&t->lock);
+}
+
+/* ---- waiting ---- */
+
+/* Under the lock; fails the test when nothing happens for too long. */
+static void
+wait_a_little(struct testing_server *t)
+{
+    int result = uv_cond_timedwait(&t->changed, &t->lock, (uint64_t)PATIENCE_S * 1000000000);
+
+    ck_assert_msg(result == 0, "what was awaited did not happen");
+}
+
+static struct http_exchange *
+await_exchange(struct testing_server *t, struct http_exchange **place)
+{
+    struct http_exchange *x;
+
+    uv_mutex_lock(&t->lock);
+    while (!*place)
+        wait_a_little(t);
+    x = *place;
+    uv_mutex_unlock(&t->lock);
+    return x;
+}
+
+struct http_exchange *
+testing_held(struct testing_server *t)
+{
+    return await_exchange(t, &t->held);
+}
+
+struct http_exchange *
+testing_stream(struct testing_server *t)
+{
+    return await_exchange(t, &t->stream);
+}
+
+void
+testing_await(struct testing_server *t, const int *counter, int at_least)
+{
+    uv_mutex_lock(&t->lock);
+    while (*counter < at_least)
+        wait_a_little(t);
+    uv_mutex_unlock(&t->lock);
+}
+
+void
+testing_release(struct testing_server *t)
+{
+    struct http_exchange *x = testing_held(t);
+
+    uv_mutex_lock(&t->lock);
+    t->held = NULL;
+    uv_mutex_unlock(&t->lock);
+    http_exchange_done(x);
+}
+
+struct errand {
+    struct mail            mail;
+    struct testing_server *t;
+    void (*run)(struct testing_server *t, void *arg);
+    void *arg;
+    bool  done;
+};
+
+static void
+run_errand(struct mail *m)
+{
+    struct errand *e = container_of(m, struct errand, mail);
+
+    e->run(e->t, e->arg);
+    uv_mutex_lock(&e->t->lock);
+    e->done = true;
+    changed(e->t);
+}
+
+void
+testing_on_loop(struct testing_server *t, int thread, void (*run)(struct testing_server *t, void *arg), void *arg)
+{
+    struct errand e = { .mail.open = run_errand, .t = t, .run = run, .arg = arg };
+
+    mailbox_post(http_mailbox(t->http, thread), &e.mail);
+    uv_mutex_lock(&t->lock);
+    while (!e.done)
+        wait_a_little(t);
+    uv_mutex_unlock(&t->lock);
+}
+
+size_t
+testing_spooled(const struct testing_server *t)
+{
+    DIR   *folder = opendir(t->spool);
+    size_t count = 0;
+
+    ck_assert_ptr_nonnull(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+/* ---- the client's side ---- */
+
+void
+testing_connect(struct testing_client *c, const struct testing_server *t)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(t->http)) };
+    struct timeval     patience = { .tv_sec = PATIENCE_S };
+    int                on = 1;
+
+    memset(c, 0, sizeof(*c));
+    buf_init(&c->in, 64 * MIB);
+    buf_init(&c->head, MIB);
+    buf_init(&c->body, 64 * MIB);
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    ck_assert_int_eq(connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+}
+
+void
+testing_close(struct testing_client *c)
+{
+    close(c->fd);
+    buf_deinit(&c->in);
+    buf_deinit(&c->head);
+    buf_deinit(&c->body);
+}
+
+/* The server may well have closed already. */
+void
+testing_send_bytes(struct testing_client *c, struct str bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+
+        if (n <= 0)
+            return;
+        bytes = str_from(bytes, (size_t)n);
+    }
+}
+
+void
+testing_send(struct testing_client *c, const char *text)
+{
+    testing_send_bytes(c, str_of(text));
+}
+
+bool
+testing_receive(struct testing_client *c)
+{
+    ssize_t n = c->ended ? 0 : recv(c->fd, buf_room(&c->in, 64 * KIB), 64 * KIB, 0);
+
+    ck_assert_msg(n >= 0 || errno == ECONNRESET, "no answer came: %s", strerror(errno));
+    if (n > 0)
+        buf_grew(&c->in, (size_t)n);
+    else
+        c->ended = true;
+    return n > 0;
+}
+
+static void
+need(struct testing_client *c, size_t bytes)
+{
+    while (c->in.len < bytes)
+        ck_assert_msg(testing_receive(c), "the connection ended behind \"%.*s\"", STR_ARG(buf_str(&c->in)));
+}
+
+/* What is read stays at the front until the next reply is asked for. */
+static size_t
+need_through(struct testing_client *c, size_t from, struct str mark)
+{
+    ptrdiff_t at;
+
+    while ((at = str_find(str_from(buf_str(&c->in), from), mark)) < 0)
+        need(c, c->in.len + 1);
+    return from + (size_t)at + mark.len;
+}
+
+struct str
+testing_header(const struct testing_reply *r, const char *name)
+{
+    struct str rest = r->head, line, key, value;
+
+    while (rest.len > 0) {
+        str_cut(rest, '\n', &line, &rest);
+        if (str_cut(str_trim(line), ':', &key, &value) && str_eq_nocase(key, str_of(name)))
+            return str_trim(value);
+    }
+    return STR_NONE;
+}
+
+static size_t
+read_chunks(struct testing_client *c, size_t at)
+{
+    for (;;) {
+        size_t   begin = need_through(c, at, STR("\r\n"));
+        uint64_t size = strtoull(c->in.ptr + at, NULL, 16);
+
+        need(c, begin + size + 2);
+        ck_assert(str_eq(str_slice(buf_str(&c->in), begin + size, 2), STR("\r\n")));
+        buf_append(&c->body, str_slice(buf_str(&c->in), begin, size));
+        at = begin + size + 2;
+        if (size == 0)
+            return at;
+    }
+}
+
+static struct testing_reply
+read_reply(struct testing_client *c, bool with_body)
+{
+    size_t               head_len = need_through(c, 0, STR("\r\n\r\n")), used = head_len;
+    struct testing_reply peek = { .head = str_slice(buf_str(&c->in), 0, head_len) };
+    struct str           length = testing_header(&peek, "Content-Length");
+    struct testing_reply r;
+    int64_t              n, status;
+
+    buf_clear(&c->body);
+    if (with_body && str_to_i64(length, &n)) {
+        used += (size_t)n;
+        need(c, used);
+        buf_append(&c->body, str_slice(buf_str(&c->in), head_len, (size_t)n));
+    } else if (with_body && str_eq(testing_header(&peek, "Transfer-Encoding"), STR("chunked")))
+        used = read_chunks(c, head_len);
+    else if (with_body) {
+        while (testing_receive(c))
+            ;
+        used = c->in.len;
+        buf_append(&c->body, str_from(buf_str(&c->in), head_len));
+    }
+    buf_clear(&c->head);
+    buf_append(&c->head, str_slice(buf_str(&c->in), 0, head_len));
+    buf_drop_front(&c->in, used);
+    r = (struct testing_reply){ .head = buf_str(&c->head), .body = buf_str(&c->body) };
+    ck_assert_msg(str_starts(r.head, STR("HTTP/1.1 ")) && str_to_i64(str_slice(r.head, 9, 3), &status),
+        "not a reply: \"%.*s\"", STR_ARG(r.head));
+    r.status = (int)status;
+    return r;
+}
+
+struct testing_reply
+testing_read(struct testing_client *c)
+{
+    return read_reply(c, true);
+}
+
+struct testing_reply
+testing_read_head(struct testing_client *c)
+{
+    return read_reply(c, false);
+}
+
+bool
+testing_is_closed(struct testing_client *c)
+{
+    return c->in.len == 0 && !testing_receive(c);
+}
+
+struct testing_reply
+testing_ask(struct testing_client *c, const char *request, int status)
+{
+    struct testing_reply r;
+
+    testing_send(c, request);
+    r = testing_read(c);
+    ck_assert_msg(r.status == status, "%.20s: %d instead of %d: %.*s", request, r.status, status, STR_ARG(r.body));
+    return r;
+}

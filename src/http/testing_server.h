@@ -1,0 +1,74 @@
+/* testing_server.h -- a server with something behind every path, and a client that sends exactly the bytes it is told.
+ *
+ *     GET /hello        "hello"                          POST /echo       the body again (1,000 bytes at most)
+ *     GET /none         204                              POST /upload     what each part was (100,000 bytes at most)
+ *     GET /elsewhere    "hello", from another thread     POST /keep       renames the first file to "<spool>/kept"
+ *     GET /hold         when testing_release() is called GET /file        the 1,000 bytes of testing_file_byte()
+ *     GET /big          BIG_SIZE bytes                   GET /forbidden   403, decided before the body is read
+ *     GET /broken       a reply that cannot be sent      GET /stream      testing_stream() gets it
+ *
+ * Whatever is awaited is awaited with a condition variable and a time limit, never by sleeping. */
+#ifndef PARLEY_HTTP_TESTING_SERVER_H
+#define PARLEY_HTTP_TESTING_SERVER_H
+
+#include "http/http.h"
+#include "http/testing_text.h"
+
+#define BIG_SIZE (16 * MIB)
+
+struct testing_server {
+    struct http_server   *http;
+    uv_mutex_t            lock;
+    uv_cond_t             changed;
+    /* under the lock */
+    struct http_exchange *held, *stream, *queue; /* the queue is linked by `user` */
+    bool                  over;                  /* the worker ends */
+    int                   finished, drained, closed;
+    int                   last_status;
+    int64_t               last_took_us;
+    /* not shared */
+    uv_thread_t           worker;
+    char                  spool[64];
+    char                  file[80];
+};
+
+/* Two threads, unless `threads` says otherwise; `limits` may be NULL. */
+void testing_server_start(struct testing_server *t, int threads, const struct http_limits *limits);
+void testing_server_stop(struct testing_server *t); /* and removes its files */
+char testing_file_byte(size_t at);
+
+/* Each waits until it has happened. */
+struct http_exchange *testing_held(struct testing_server *t);
+struct http_exchange *testing_stream(struct testing_server *t);
+void testing_await(struct testing_server *t, const int *counter, int at_least);
+void testing_release(struct testing_server *t); /* answers the held exchange, from the calling thread */
+void testing_on_loop(struct testing_server *t, int thread, void (*run)(struct testing_server *t, void *arg), void *arg);
+
+size_t testing_spooled(const struct testing_server *t); /* files in the spool folder */
+
+struct testing_client {
+    int        fd;
+    struct buf in;         /* received and not yet read */
+    struct buf head, body; /* of the last reply */
+    bool       ended;
+};
+
+struct testing_reply {
+    int        status;
+    struct str head, body; /* valid until the client reads again */
+};
+
+void testing_connect(struct testing_client *c, const struct testing_server *t);
+void testing_close(struct testing_client *c);
+void testing_send(struct testing_client *c, const char *text);
+void testing_send_bytes(struct testing_client *c, struct str bytes);
+bool testing_receive(struct testing_client *c); /* some more; false at the end */
+struct testing_reply testing_read(struct testing_client *c);      /* by Content-Length or in chunks */
+struct testing_reply testing_read_head(struct testing_client *c); /* of a reply that has no body */
+bool testing_is_closed(struct testing_client *c); /* waits for the end; false when more bytes come first */
+struct str testing_header(const struct testing_reply *r, const char *name);
+
+/* The usual: sends, reads one reply, checks its status. */
+struct testing_reply testing_ask(struct testing_client *c, const char *request, int status);
+
+#endif
