@@ -11,8 +11,6 @@
 
 #include "base/random.h"
 
-struct config config;
-
 enum option_kind { KIND_CSTR, KIND_STR, KIND_URL, KIND_INT, KIND_MS, KIND_BYTES, KIND_BOOL, KIND_LEVEL, KIND_FORMAT,
                    KIND_SECRET, KIND_RETRIES };
 

@@ -1,0 +1,3 @@
+#include "base/config.h"
+
+struct config config;
