@@ -91,11 +91,11 @@ http_conn_close(struct http_conn *c)
     c->state = CONN_CLOSED;
     c->deadline_ms = HTTP_NEVER;
     c->input = STR_NONE;
-    atomic_fetch_sub(&c->loop->server->connections, 1);
     uv_close((uv_handle_t *)&c->tcp, on_closed);
     http_stream_gone(c);
     if (!c->out)
         http_conn_end_exchange(c);
+    atomic_fetch_sub(&c->loop->server->connections, 1);
 }
 
 /* The last reply is out. Closing now would make the kernel answer whatever the client is still sending with a reset,
@@ -365,9 +365,10 @@ conn_new(struct http_loop *loop)
 static void
 turn_away(struct http_conn *c)
 {
-    struct error err = { .retry_after_ms = 1000 };
+    struct error err;
 
     error_set(&err, 503, "too many connections are open");
+    err.retry_after_ms = 1000;
     begin_request(c);
     http_conn_refuse(c, &err);
 }

@@ -329,6 +329,26 @@ testing_on_loop(struct testing_server *t, int thread, void (*run)(struct testing
     uv_mutex_unlock(&t->lock);
 }
 
+static void
+do_nothing(struct testing_server *t, void *arg)
+{
+    (void)t;
+    (void)arg;
+}
+
+/* A connection's end is nobody's event, but with each errand the loops have looked at their sockets once more. */
+void
+testing_await_connections(struct testing_server *t, int64_t count)
+{
+    uint64_t limit_ns = uv_hrtime() + (uint64_t)PATIENCE_S * 1000000000;
+
+    while (http_open_connections(t->http) != count) {
+        ck_assert_msg(uv_hrtime() < limit_ns, "%lld connections are open", (long long)http_open_connections(t->http));
+        for (int i = 0; i < http_thread_count(t->http); i++)
+            testing_on_loop(t, i, do_nothing, NULL);
+    }
+}
+
 size_t
 testing_spooled(const struct testing_server *t)
 {
@@ -365,7 +385,9 @@ testing_connect(struct testing_client *c, const struct testing_server *t)
 void
 testing_close(struct testing_client *c)
 {
-    close(c->fd);
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
     buf_deinit(&c->in);
     buf_deinit(&c->head);
     buf_deinit(&c->body);

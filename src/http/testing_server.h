@@ -41,6 +41,7 @@ char testing_file_byte(size_t at);
 struct http_exchange *testing_held(struct testing_server *t);
 struct http_exchange *testing_stream(struct testing_server *t);
 void testing_await(struct testing_server *t, const int *counter, int at_least);
+void testing_await_connections(struct testing_server *t, int64_t count);
 void testing_release(struct testing_server *t); /* answers the held exchange, from the calling thread */
 void testing_on_loop(struct testing_server *t, int thread, void (*run)(struct testing_server *t, void *arg), void *arg);
 
@@ -59,7 +60,7 @@ struct testing_reply {
 };
 
 void testing_connect(struct testing_client *c, const struct testing_server *t);
-void testing_close(struct testing_client *c);
+void testing_close(struct testing_client *c); /* may be called again */
 void testing_send(struct testing_client *c, const char *text);
 void testing_send_bytes(struct testing_client *c, struct str bytes);
 bool testing_receive(struct testing_client *c); /* some more; false at the end */

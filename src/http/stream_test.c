@@ -1,0 +1,311 @@
+#include "http/testing_server.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+
+static struct testing_server server;
+static struct testing_client client;
+
+static void
+start(const struct http_limits *limits)
+{
+    testing_server_start(&server, 1, limits);
+    testing_connect(&client, &server);
+}
+
+static void
+tear_down(void)
+{
+    testing_close(&client);
+    testing_server_stop(&server);
+}
+
+#define HELLO  "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+#define STREAM "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/* ---- on the loop ---- */
+
+static void
+write_text(struct testing_server *t, void *arg)
+{
+    http_stream_write(t->stream, str_of(arg));
+}
+
+static void
+end_stream(struct testing_server *t, void *arg)
+{
+    (void)arg;
+    http_stream_end(t->stream);
+    t->stream = NULL;
+}
+
+static void
+write_and_end(struct testing_server *t, void *arg)
+{
+    write_text(t, arg);
+    end_stream(t, NULL);
+}
+
+/* Until nothing more is taken; *arg is how much was. */
+static void
+write_until_refused(struct testing_server *t, void *arg)
+{
+    static char block[64 * 1024];
+    size_t     *written = arg;
+
+    while (http_stream_write(t->stream, (struct str){ block, sizeof(block) }))
+        *written += sizeof(block);
+    if (http_stream_write(t->stream, STR("more")))
+        *written = 0; /* once lost, always lost */
+}
+
+static void
+write_until_unsent(struct testing_server *t, void *arg)
+{
+    static char block[64 * 1024];
+    size_t     *written = arg;
+
+    while (http_stream_unsent(t->stream) == 0) {
+        http_stream_write(t->stream, (struct str){ block, sizeof(block) });
+        *written += sizeof(block);
+    }
+}
+
+static void
+lose_and_end(struct testing_server *t, void *arg)
+{
+    write_until_refused(t, arg);
+    end_stream(t, NULL);
+}
+
+/* ---- tests ---- */
+
+START_TEST(a_stream_is_sent_as_it_is_written)
+{
+    struct testing_reply r;
+
+    start(NULL);
+    testing_send(&client, STREAM);
+    r = testing_read_head(&client);
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_text(testing_header(&r, "Transfer-Encoding"), "chunked");
+    ck_assert_text(testing_header(&r, "Content-Type"), "text/event-stream");
+    ck_assert(str_is_none(testing_header(&r, "Content-Length")));
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_text, "data: 1\n\n");
+    while (client.in.len < 14)
+        ck_assert(testing_receive(&client));
+    ck_assert_text(buf_str(&client.in), "9\r\ndata: 1\n\n\r\n");
+}
+END_TEST
+
+START_TEST(an_ended_stream_leaves_the_connection_open)
+{
+    struct testing_reply r;
+
+    start(NULL);
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_text, "one");
+    testing_on_loop(&server, 0, write_text, ""); /* would be the end of a chunked body */
+    testing_on_loop(&server, 0, write_and_end, "two");
+    r = testing_read(&client);
+    ck_assert_text(r.body, "onetwo");
+    testing_ask(&client, HELLO, 200);
+    ck_assert_int_eq(server.closed, 0);
+    testing_await(&server, &server.finished, 2);
+}
+END_TEST
+
+START_TEST(an_old_client_sees_the_end_of_the_connection)
+{
+    struct testing_reply r;
+
+    start(NULL);
+    testing_send(&client, "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_and_end, "data");
+    r = testing_read(&client);
+    ck_assert_text(r.body, "data");
+    ck_assert_text(testing_header(&r, "Connection"), "close");
+    ck_assert(str_is_none(testing_header(&r, "Transfer-Encoding")));
+}
+END_TEST
+
+START_TEST(head_of_a_stream_is_only_its_head)
+{
+    start(NULL);
+    testing_send(&client, "HEAD /stream HTTP/1.1\r\nHost: a\r\n\r\n" HELLO);
+    ck_assert_int_eq(testing_read_head(&client).status, 200);
+    testing_await(&server, &server.closed, 1);
+    ck_assert_int_eq(testing_read(&client).status, 200);
+}
+END_TEST
+
+START_TEST(a_client_that_goes_closes_its_stream)
+{
+    start(NULL);
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_close(&client);
+    testing_await(&server, &server.closed, 1);
+    testing_await(&server, &server.finished, 1);
+}
+END_TEST
+
+START_TEST(drained_is_told_when_the_client_has_read)
+{
+    size_t written = 0, received = 0;
+
+    start(NULL);
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_until_unsent, &written);
+    ck_assert_int_eq(server.drained, 0);
+    while (received < written) {
+        ck_assert(testing_receive(&client));
+        received += client.in.len;
+        buf_clear(&client.in);
+    }
+    testing_await(&server, &server.drained, 1);
+    testing_on_loop(&server, 0, end_stream, NULL);
+}
+END_TEST
+
+START_TEST(a_slow_reader_is_given_up_when_its_buffer_is_full)
+{
+    size_t written = 0;
+
+    start(&(struct http_limits){ .stream_buffer_max = 100000 });
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_until_refused, &written);
+    ck_assert_uint_gt(written, 0);
+    testing_await(&server, &server.closed, 1);
+    testing_await(&server, &server.finished, 1);
+}
+END_TEST
+
+START_TEST(a_slow_reader_is_given_up_after_a_while)
+{
+    size_t written = 0;
+
+    start(&(struct http_limits){ .write_ms = 50 });
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_until_unsent, &written);
+    testing_await(&server, &server.closed, 1);
+}
+END_TEST
+
+START_TEST(a_lost_stream_may_still_be_ended)
+{
+    size_t written = 0;
+
+    start(&(struct http_limits){ .stream_buffer_max = 100000 });
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, lose_and_end, &written);
+    testing_await(&server, &server.finished, 1);
+    ck_assert_int_eq(server.closed, 0);
+}
+END_TEST
+
+START_TEST(an_idle_stream_has_no_time_limit)
+{
+    struct testing_client other;
+
+    start(&(struct http_limits){ .idle_ms = 300, .request_ms = 300, .write_ms = 300 });
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    for (int i = 0; i < 2; i++) {
+        testing_connect(&other, &server);
+        ck_assert(testing_is_closed(&other));
+        testing_close(&other);
+    }
+    testing_on_loop(&server, 0, write_and_end, "still here");
+    ck_assert_text(testing_read(&client).body, "still here");
+}
+END_TEST
+
+START_TEST(what_comes_during_a_stream_ends_the_connection_after_it)
+{
+    start(NULL);
+    testing_send(&client, STREAM);
+    testing_read_head(&client);
+    testing_stream(&server);
+    testing_send(&client, HELLO);
+    while (client.in.len == 0) {
+        /* The loop reads the socket before or after an errand; at the latest the second finds it read. */
+        testing_on_loop(&server, 0, write_text, "x");
+        testing_receive(&client);
+    }
+    testing_on_loop(&server, 0, end_stream, NULL);
+    while (testing_receive(&client))
+        ;
+    ck_assert(str_ends(buf_str(&client.in), STR("0\r\n\r\n")));
+}
+END_TEST
+
+START_TEST(stopping_ends_streams_properly)
+{
+    struct testing_reply r;
+
+    start(NULL);
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_text, "data");
+    http_stop(server.http, 10000);
+    server.http = NULL;
+    ck_assert_int_eq(server.closed, 1);
+    r = testing_read(&client);
+    ck_assert_text(r.body, "data");
+    ck_assert(testing_is_closed(&client));
+}
+END_TEST
+
+START_TEST(thousands_of_streams_take_little)
+{
+    enum { COUNT = 400 };
+    struct testing_client many[COUNT];
+    struct testing_reply  r;
+
+    start(NULL);
+    for (int i = 0; i < COUNT; i++) {
+        testing_connect(&many[i], &server);
+        testing_send(&many[i], STREAM);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        r = testing_read_head(&many[i]);
+        ck_assert_int_eq(r.status, 200);
+    }
+    ck_assert_int_eq(http_open_connections(server.http), COUNT + 1);
+    for (int i = 0; i < COUNT; i++)
+        testing_close(&many[i]);
+    testing_await(&server, &server.closed, COUNT);
+}
+END_TEST
+
+static TCase *
+streams(void)
+{
+    TCase *c = tcase_create("streams");
+
+    tcase_add_checked_fixture(c, NULL, tear_down);
+    tcase_add_test(c, a_stream_is_sent_as_it_is_written);
+    tcase_add_test(c, an_ended_stream_leaves_the_connection_open);
+    tcase_add_test(c, an_old_client_sees_the_end_of_the_connection);
+    tcase_add_test(c, head_of_a_stream_is_only_its_head);
+    tcase_add_test(c, a_client_that_goes_closes_its_stream);
+    tcase_add_test(c, drained_is_told_when_the_client_has_read);
+    tcase_add_test(c, a_slow_reader_is_given_up_when_its_buffer_is_full);
+    tcase_add_test(c, a_slow_reader_is_given_up_after_a_while);
+    tcase_add_test(c, a_lost_stream_may_still_be_ended);
+    tcase_add_test(c, an_idle_stream_has_no_time_limit);
+    tcase_add_test(c, what_comes_during_a_stream_ends_the_connection_after_it);
+    tcase_add_test(c, stopping_ends_streams_properly);
+    tcase_add_test(c, thousands_of_streams_take_little);
+    return c;
+}
+
+TEST_CASES("stream", streams)
