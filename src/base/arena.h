@@ -24,6 +24,12 @@ void *arena_alloc(struct arena *a, size_t size);
 /* The same without the zeroing, for what is overwritten at once. */
 void *arena_bytes(struct arena *a, size_t size);
 
+/* Makes a piece of `old_size` bytes larger or smaller, where it is when that is possible; `ptr` NULL makes a new one.
+ * What is added is not zeroed. */
+void *arena_resize(struct arena *a, void *ptr, size_t old_size, size_t size);
+
+size_t arena_size(const struct arena *a); /* bytes it has from the system */
+
 #define arena_new(a, type)       ((type *)arena_alloc((a), sizeof(type)))
 #define arena_array(a, type, n)  ((type *)arena_alloc_array((a), (n), sizeof(type)))
 void *arena_alloc_array(struct arena *a, size_t n, size_t size); /* ends the process on overflow */

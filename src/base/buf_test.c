@@ -67,14 +67,14 @@ START_TEST(growth_doubles_up_to_the_bound)
     struct buf b;
     size_t     caps = 0, cap = 0;
 
-    buf_init(&b, 1000 * 1000);
-    for (size_t i = 0; i < 1000 * 1000; i++) {
+    buf_init(&b, 1 * MIB);
+    for (size_t i = 0; i < 1 * MIB; i++) {
         buf_append_char(&b, (char)i);
         caps += b.cap != cap;
         cap = b.cap;
     }
     ck_assert(buf_ok(&b));
-    ck_assert_uint_eq(b.cap, 1000 * 1000);
+    ck_assert_uint_eq(b.cap, 1 * MIB);
     ck_assert_uint_le(caps, 13);
     for (size_t i = 0; i < b.len; i++)
         ck_assert_int_eq(b.ptr[i], (char)i);

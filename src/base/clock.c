@@ -185,7 +185,7 @@ take_time(struct str *s, int64_t *out_ms)
     }
     if (hour > 23 || minute > 59 || second > 59)
         return false;
-    *out_ms = ((int64_t)hour * 3600 + minute * 60 + second) * 1000 + ms;
+    *out_ms = (int64_t)((hour * 60 + minute) * 60 + second) * 1000 + ms;
     return true;
 }
 

@@ -20,7 +20,7 @@ START_TEST(the_clock_can_be_set_and_given_back)
     before = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
     after = clock_now_ms();
     ck_assert_int_ge(after, before);
-    ck_assert_int_lt(after, before + 60 * 1000);
+    ck_assert_int_lt(after, before + 60000);
 }
 END_TEST
 
@@ -76,7 +76,7 @@ static const char *const bad[] = {
     "2026-05-31T14:02:00+24:00", "2026-05-31T14:02:00+02:60", "2026-05-31T24:00:00Z", "2026-05-31T14:60:00Z",
     "2026-05-31T14:02:60Z", "2026-00-10", "2026-13-10", "2026-01-00", "2026-01-32", "2026-04-31", "2026-02-29",
     "1900-02-29", "2100-02-29", "2024-02-30", "+2026-05-31", "-2026-05-31", "12026-05-31", "2026-05-31T-1:00",
-    "2026-05-31T14:02:00\xE2\x88\x92" "02:00", "yesterday", "1780236120", "2026-05-31T14:02:00UTC",
+    "2026-05-31T14:02:00\342\210\22202:00", "yesterday", "1780236120", "2026-05-31T14:02:00UTC",
 };
 
 START_TEST(times_are_read)
@@ -127,7 +127,7 @@ START_TEST(the_calendar_is_the_c_library_s)
         ck_assert(time_parse((struct str){ theirs, len }, &back));
         ck_assert_int_eq(back, ms);
         ck_assert_int_eq(timegm(&tm), seconds);
-        ms = i < 400 * 1000 && ms < max - 2 * 86400000 ? ms + 86399999 : min + random_below(max - min + 1);
+        ms = i < 400 * 1000 && ms < max - 86400000 ? ms + 86399999 : min + random_below(max - min + 1);
     }
 }
 END_TEST

@@ -31,7 +31,7 @@ END_TEST
 
 START_TEST(a_clock_that_steps_back_is_not_followed)
 {
-    int64_t before = id_generate(NOON), after = id_generate(NOON - 3600 * 1000), mad = id_generate(-1);
+    int64_t before = id_generate(NOON), after = id_generate(NOON - 3600000), mad = id_generate(-1);
 
     ck_assert_int_gt(after, before);
     ck_assert_int_gt(mad, after);
@@ -99,8 +99,8 @@ START_TEST(no_two_threads_get_the_same)
     for (size_t i = 0; i < 4; i++)
         for (size_t k = 1; k < PER_THREAD; k++)
             ck_assert_int_gt(ids[i][k], ids[i][k - 1]);
-    qsort(all, 4 * PER_THREAD, sizeof(*all), compare);
-    for (size_t i = 1; i < 4 * PER_THREAD; i++)
+    qsort(all, (size_t)4 * PER_THREAD, sizeof(*all), compare);
+    for (size_t i = 1; i < (size_t)4 * PER_THREAD; i++)
         ck_assert_int_ne(all[i], all[i - 1]);
 }
 END_TEST
@@ -120,8 +120,8 @@ END_TEST
 
 START_TEST(every_kind_comes_back_as_itself_only)
 {
-    static const char *const prefixes[ID_KINDS] = { "chat_", "msg_", "prof_", "grp_", "att_", "post_", "cmt_", "wh_", "evt_",
-        "dlv_", "key_", "ws_", "job_" };
+    static const char *const prefixes[ID_KINDS] = { "chat_", "msg_", "prof_", "grp_", "att_", "post_", "cmt_", "wh_",
+        "evt_", "dlv_", "key_", "ws_", "job_" };
     char    text[ID_TEXT_MAX];
     int64_t back;
 
@@ -144,8 +144,9 @@ END_TEST
 
 START_TEST(what_is_no_id_is_refused)
 {
-    static const char *const bad[] = { "", "msg", "msg_", "msg_1", "msg_1111111111", "msg_111111111111", "MSG_11111111111",
-        "msg_0OIl1111111", "msg_111111 1111", "msg_zzzzzzzzzzz", "m_abcdefghijklmnop", "12345", "chat_11111111111" };
+    static const char *const bad[] = { "", "msg", "msg_", "msg_1", "msg_1111111111", "msg_111111111111",
+        "MSG_11111111111", "msg_0OIl1111111", "msg_111111 1111", "msg_zzzzzzzzzzz", "m_abcdefghijklmnop", "12345",
+        "chat_11111111111" };
     int64_t id = 5;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

@@ -134,7 +134,7 @@ needs_quotes(struct str s)
     if (s.len == 0 || !str_is_utf8(s))
         return true;
     for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.ptr[i] <= ' ' || s.ptr[i] == 0x7F || s.ptr[i] == '"' || s.ptr[i] == '=' || s.ptr[i] == '\\')
+        if ((unsigned char)s.ptr[i] <= ' ' || strchr("\"=\\\x7F", s.ptr[i]))
             return true;
     return false;
 }

@@ -64,7 +64,8 @@ START_TEST(text_lines_are_for_people)
     log_info("started");
     log_warn("slow call", LOG_STR("chat", STR("chat_1")), LOG_INT("ms", -12), LOG_STR("left_out", STR_NONE));
     log_error("odd\nvalues", LOG_CSTR("empty", ""), LOG_CSTR("space", "a b"), LOG_CSTR("quote", "say \"x\""),
-        LOG_CSTR("lines", "a\r\nb"), LOG_CSTR("equals", "a=b"), LOG_CSTR("text", "\xC3\xA4"), LOG_CSTR("bytes", "\xFF"));
+        LOG_CSTR("lines", "a\r\nb"), LOG_CSTR("equals", "a=b"), LOG_CSTR("text", "\xC3\xA4"),
+        LOG_CSTR("bytes", "\xFF"));
     log_debug("last");
     assert_written("2026-05-31T12:00:00.123Z INFO started\n"
                    "2026-05-31T12:00:00.123Z WARN slow call chat=chat_1 ms=-12\n"
@@ -79,8 +80,8 @@ START_TEST(json_lines_are_for_machines)
     ck_assert(log_open(LOG_LEVEL_INFO, LOG_FORMAT_JSON, path));
     log_info("say \"hi\"", LOG_STR("chat", STR("chat_1")), LOG_INT("ms", INT64_MIN), LOG_CSTR("odd", "\n\xFF"));
     log_error("done");
-    assert_written("{\"time\":\"2026-05-31T12:00:00.123Z\",\"level\":\"info\",\"msg\":\"say \\\"hi\\\"\",\"chat\":\"chat_1\","
-                   "\"ms\":-9223372036854775808,\"odd\":\"\\n\xEF\xBF\xBD\"}\n"
+    assert_written("{\"time\":\"2026-05-31T12:00:00.123Z\",\"level\":\"info\",\"msg\":\"say \\\"hi\\\"\","
+                   "\"chat\":\"chat_1\",\"ms\":-9223372036854775808,\"odd\":\"\\n\xEF\xBF\xBD\"}\n"
                    "{\"time\":\"2026-05-31T12:00:00.123Z\",\"level\":\"error\",\"msg\":\"done\"}\n");
 }
 END_TEST

@@ -99,7 +99,7 @@ is_scheme(struct str word)
     return str_eq_nocase(word, STR("bearer")) || str_eq_nocase(word, STR("dpop"));
 }
 
-/* name=value, name="value", "name":"value"; as queries, forms and JSON write them, the last also inside a JSON string. */
+/* name=value, name="value", "name":"value"; as queries, forms and JSON write them, JSON also inside a JSON string. */
 static bool
 hide_value(struct walk *w, struct str word, size_t end)
 {
@@ -179,7 +179,8 @@ hide_key(struct walk *w, struct str word, size_t begin)
         hide(w, begin, run_end(w->s, begin, is_jwt));
         return true;
     }
-    if (word.len >= 40 && (str_starts(word, STR("EAA")) || str_starts(word, STR("IGAA")) || str_starts(word, STR("IGQ")))) {
+    if (word.len >= 40
+        && (str_starts(word, STR("EAA")) || str_starts(word, STR("IGAA")) || str_starts(word, STR("IGQ")))) {
         hide(w, begin, begin + word.len);
         return true;
     }

@@ -9,7 +9,8 @@ static const struct {
 } rows[] = {
     /* Telegram */
     { BOT, "***" },
-    { "POST https://api.telegram.org/bot" BOT "/sendMessage: timed out", "POST https://api.telegram.org/bot***/sendMessage: timed out" },
+    { "POST https://api.telegram.org/bot" BOT "/sendMessage: timed out",
+        "POST https://api.telegram.org/bot***/sendMessage: timed out" },
     { "/file/bot123456789%3aAAExample-bot_token0123456789abc/x.jpg", "/file/bot***/x.jpg" },
     { "1:aaaaaaaaaaaaaaaaaaaa", "***" },
     { "1:aaaaaaaaaaaaaaaaaaa", "1:aaaaaaaaaaaaaaaaaaa" },
@@ -36,7 +37,8 @@ static const struct {
     /* queries, forms, JSON */
     { "GET /me?access_token=abc%7Cdef&fields=id", "GET /me?access_token=***&fields=id" },
     { "?hub.verify_token=x&hub.challenge=1", "?hub.verify_token=***&hub.challenge=1" },
-    { "client_secret=x&appsecret_proof=y&fb_exchange_token=z", "client_secret=***&appsecret_proof=***&fb_exchange_token=***" },
+    { "client_secret=x&appsecret_proof=y&fb_exchange_token=z",
+        "client_secret=***&appsecret_proof=***&fb_exchange_token=***" },
     { "X-Amz-Credential=AKIA/2025&X-Amz-Signature=00ff", "X-Amz-Credential=***&X-Amz-Signature=***" },
     { "{\"access_token\":\"abc\",\"id\":1}", "{\"access_token\":\"***\",\"id\":1}" },
     { "{\"refreshJwt\" : \"abc\"}", "{\"refreshJwt\" : \"***\"}" },
@@ -90,8 +92,8 @@ END_TEST
 /* Texts made to make a matcher look again and again. A quadratic one would take hours. */
 START_TEST(time_is_linear)
 {
-    static const char *const hostile[] = { "a://", "token\"   ", "1:", "Bearer ", "token=", "eyJ", "12345", ".", "://a:",
-        "\\\"token\\\"", "pk_", "token\\", "a://bbbbbbbbbbbbbbbb " };
+    static const char *const hostile[] = { "a://", "token\"   ", "1:", "Bearer ", "token=", "eyJ", "12345", ".",
+        "://a:", "\\\"token\\\"", "pk_", "token\\", "a://bbbbbbbbbbbbbbbb " };
 
     for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
         struct buf text, out;

@@ -171,8 +171,10 @@ START_TEST(every_code_point_round_trips)
 
         if (len == 1)
             text[0] = (char)c;
-        for (size_t i = len; len > 1 && i > 0; i--)
-            text[i - 1] = (char)(i > 1 ? 0x80 | (c >> 6 * (len - i) & 0x3F) : (0xF00U >> len & 0xFF) | c >> 6 * (len - 1));
+        else
+            text[0] = (char)((0xF00U >> len & 0xFF) | c >> 6 * (len - 1));
+        for (size_t i = 1; i < len; i++)
+            text[i] = (char)(0x80 | (c >> 6 * (len - 1 - i) & 0x3F));
         ck_assert_msg(str_is_utf8((struct str){ text, len }) == ok, "U+%04X", c);
         ck_assert_uint_eq(str_utf8_len((struct str){ text, len }), ok ? len : 0);
     }

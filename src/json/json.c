@@ -12,9 +12,7 @@ alloc_in_arena(void *ctx, size_t size)
 static void *
 realloc_in_arena(void *ctx, void *ptr, size_t old_size, size_t size)
 {
-    void *moved = arena_bytes(ctx, size);
-
-    return memcpy(moved, ptr, old_size < size ? old_size : size);
+    return arena_resize(ctx, ptr, old_size, size);
 }
 
 static void

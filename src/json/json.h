@@ -31,7 +31,7 @@ struct str  json_val_str(yyjson_val *val);               /* none unless a string
 /* The value as compact JSON text, in `a`. None for NULL. */
 struct str json_text(struct arena *a, yyjson_val *val);
 
-/* Writing. Commas are looked after; `name` is NULL inside arrays. Text that is not valid UTF-8 has its bad bytes replaced. */
+/* Writing. Commas are looked after; `name` is NULL inside arrays. Bytes that are not valid UTF-8 become U+FFFD. */
 struct json {
     struct buf *buf;
     bool        comma; /* starts false: `struct json w = { .buf = &out };` */

@@ -40,9 +40,10 @@ START_TEST(commas_look_after_themselves)
     json_end(&w);
     ck_assert(buf_ok(&out));
     ck_assert_slice(buf_str(&out),
-        "{\"s\":\"a\\\"\xEF\xBF\xBD\",\"none\":null,\"empty\":\"\",\"i\":-9223372036854775808,\"t\":true,\"f\":false,\"n\":null,"
-        "\"at\":\"2026-05-31T14:02:00.000Z\",\"never\":null,\"raw\":{\"k\":1},\"no_raw\":null,\"val\":{\"x\":[1,2.5]},"
-        "\"no_val\":null,\"list\":[1,{},[],\"x\"],\"o\\\"\":{\"k\":2}}");
+        "{\"s\":\"a\\\"\xEF\xBF\xBD\",\"none\":null,\"empty\":\"\",\"i\":-9223372036854775808,"
+        "\"t\":true,\"f\":false,\"n\":null,\"at\":\"2026-05-31T14:02:00.000Z\",\"never\":null,"
+        "\"raw\":{\"k\":1},\"no_raw\":null,\"val\":{\"x\":[1,2.5]},\"no_val\":null,"
+        "\"list\":[1,{},[],\"x\"],\"o\\\"\":{\"k\":2}}");
     arena_deinit(&a);
     buf_deinit(&out);
 }
