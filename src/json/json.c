@@ -73,23 +73,21 @@ has_nul_in_key(yyjson_val *val)
     return false;
 }
 
+/* No switch: in some versions of yyjson the codes are variables, which no case label may be. */
 static const char *
 describe(yyjson_read_code code)
 {
-    switch (code) {
-    case YYJSON_READ_ERROR_EMPTY_CONTENT:
+    if (code == YYJSON_READ_ERROR_EMPTY_CONTENT)
         return "nothing but white space";
-    case YYJSON_READ_ERROR_UNEXPECTED_CONTENT:
+    if (code == YYJSON_READ_ERROR_UNEXPECTED_CONTENT)
         return "more text behind the value";
-    case YYJSON_READ_ERROR_UNEXPECTED_END:
+    if (code == YYJSON_READ_ERROR_UNEXPECTED_END)
         return "it ends too early";
-    case YYJSON_READ_ERROR_INVALID_NUMBER:
+    if (code == YYJSON_READ_ERROR_INVALID_NUMBER)
         return "invalid number";
-    case YYJSON_READ_ERROR_INVALID_STRING:
+    if (code == YYJSON_READ_ERROR_INVALID_STRING)
         return "invalid string";
-    default:
-        return "unexpected character";
-    }
+    return "unexpected character";
 }
 
 bool
