@@ -107,7 +107,7 @@ on_head(void *ctx, struct http_exchange *x)
     if (!call->route && cors_preflight(x, config.cors_origins, allowed))
         return false;
     if (!route_fits(call, allowed, bad_path, &err)) {
-        reply_error(x, &err, call->headers_before);
+        reply_error(x, &err);
         if (err.status == 405)
             http_reply_header(x, STR("Allow"), http_allow_text(allowed, &x->arena));
         cors_reply(x, config.cors_origins);
@@ -134,15 +134,18 @@ on_finished(void *ctx, const struct http_exchange *x, int64_t took_us)
     await_start(api);
     counters_add(&api->threads[x->thread].counters, call ? call->route : NULL, x->reply.status, took_us);
     if (log_is_on(LOG_LEVEL_DEBUG))
-        log_debug("request", LOG_CSTR("id", r->id), LOG_CSTR("method", method_text(r->method)), LOG_STR("path", r->path),
-                  LOG_INT("status", x->reply.status), LOG_INT("us", took_us), LOG_CSTR("peer", r->peer));
+        log_debug("request", LOG_CSTR("id", r->id), LOG_CSTR("method", method_text(r->method)),
+                  LOG_STR("path", r->path), LOG_INT("status", x->reply.status), LOG_INT("us", took_us),
+                  LOG_CSTR("peer", r->peer));
 }
 
 static void
 write_error(void *ctx, struct http_exchange *x, const struct error *err)
 {
     (void)ctx;
-    reply_error(x, err, x->reply.header_count);
+    reply_error_body(x, err);
+    if (err->status == 503 && err->retry_after_ms == 0) /* a time that is known the server writes itself */
+        http_reply_header(x, STR("Retry-After"), STR("5"));
     cors_reply(x, config.cors_origins);
 }
 

@@ -1,4 +1,5 @@
-/* api.h -- everything the outside reaches over HTTP: the API, platforms' webhooks, stored files, health and metrics.
+/* api.h -- everything the outside reaches over HTTP: the API, platforms' webhooks, stored files, health and
+ * metrics.
  *
  *     api.c         the server's four callbacks, starting and stopping
  *     routes.c      every path as one table
@@ -7,8 +8,9 @@
  *     groups.c  profiles.c  connect.c  chats.c  messages.c  edit.c  comments.c                a file a resource
  *     hooks.c  storage.c  operations.c                                                        what needs no key
  *
- * A handler is a plain function with a database handle. It knows nothing of threads and sockets: where it must wait
- * for a platform or for a file to be moved it says what follows, and the dispatcher runs that in the next transaction. */
+ * A handler is a plain function with a database handle. It knows nothing of threads and sockets: where it must
+ * wait for a platform or for a file to be moved it says what follows, and the dispatcher runs that in the next
+ * transaction. */
 #ifndef PARLEY_API_API_H
 #define PARLEY_API_API_H
 
@@ -36,13 +38,16 @@ bool api_start(const struct api_options *options, struct api **out, struct error
 const char *api_address(const struct api *api); /* "127.0.0.1:8080", with the real port */
 int         api_port(const struct api *api);
 
-/* Whether /readyz says so; a fresh api is ready. Off before a shutdown lets the load balancer go elsewhere. Any thread. */
+/* Whether /readyz says so; a fresh api is ready. Off before a shutdown lets the load balancer go elsewhere. Any
+ * thread. */
 void api_set_ready(struct api *api, bool ready);
 
-/* What the database's on_signal heard: a revoked key or a changed profile must not live on in a cache. Any thread, NULL is fine. */
+/* What the database's on_signal heard: a revoked key or a changed profile must not live on in a cache. Any
+ * thread, NULL is fine. */
 void api_signal(struct api *api, int topic, int64_t key);
 
-/* Stops accepting, finishes what is under way for at most `drain_ms`, frees. The worker and the database must still run. NULL is fine. */
+/* Stops accepting, finishes what is under way for at most `drain_ms`, frees. The worker and the database must
+ * still run. NULL is fine. */
 void api_stop(struct api *api, int64_t drain_ms);
 
 #endif

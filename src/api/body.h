@@ -1,8 +1,8 @@
 /* body.h -- a request's body, whichever of three ways it was written.
  *
- * JSON is taken as it is. Forms and multipart are turned into the JSON object they stand for, so that a handler sees one
- * shape: `a[b]=x` is a member of the object `a`, `media[]=x` an element of the array `media`, and what can only be given
- * as an object (`reply_markup`) is JSON text. Of a field given twice the last counts. */
+ * JSON is taken as it is. Forms and multipart are turned into the JSON object they stand for, so that a handler
+ * sees one shape: `a[b]=x` is a member of the object `a`, `media[]=x` an element of the array `media`, and what
+ * can only be given as an object (`reply_markup`) is JSON text. Of a field given twice the last counts. */
 #ifndef PARLEY_API_BODY_H
 #define PARLEY_API_BODY_H
 
@@ -21,8 +21,8 @@ struct body {
 /* 400 for what cannot be read, 415 for another content type. */
 bool body_read(const struct http_request *r, struct arena *a, int depth_max, struct body *out, struct error *err);
 
-/* A text field of an object; none when it is absent, null or blank. 400 when it is something else, is not clean enough to be
- * stored (NUL), or has more than `max` bytes. */
+/* A text field of an object; none when it is absent, null or blank. 400 when it is something else, is not clean
+ * enough to be stored (NUL), or has more than `max` bytes. */
 bool body_text(yyjson_val *obj, const char *name, size_t max, struct str *out, struct error *err);
 
 /* The same for a platform's id: a number is taken for its digits. */

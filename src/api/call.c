@@ -67,14 +67,6 @@ call_work(struct call *call, bool (*work)(struct call *call, struct error *err))
 /* ---- the end ---- */
 
 static void
-reset_reply(struct call *call)
-{
-    call->x->reply.status = 0;
-    call->x->reply.header_count = call->headers_before;
-    buf_clear(&call->x->reply.body);
-}
-
-static void
 finish(struct call *call)
 {
     cors_reply(call->x, config.cors_origins);
@@ -100,7 +92,8 @@ log_failure(const struct call *call, const struct error *err)
     const struct http_request *r = &call->x->request;
 
     if (err->status == 500)
-        log_error("request failed", LOG_CSTR("request", r->id), LOG_STR("path", r->path), LOG_CSTR("error", err->message));
+        log_error("request failed", LOG_CSTR("request", r->id), LOG_STR("path", r->path),
+                  LOG_CSTR("error", err->message));
     else if (err->status == 503)
         log_warn("request could not be served", LOG_CSTR("request", r->id), LOG_STR("path", r->path),
                  LOG_CSTR("error", err->message));
@@ -110,7 +103,7 @@ static void
 tell_failure(struct call *call)
 {
     log_failure(call, &call->failure);
-    reply_error(call->x, &call->failure, call->headers_before);
+    reply_error(call->x, &call->failure);
     finish(call);
 }
 
@@ -263,7 +256,7 @@ begin_work(struct call *call)
 static void
 forget_run(struct call *call)
 {
-    reset_reply(call);
+    reply_clear(call->x);
     call->next.run = NULL;
     call->asking = NULL;
     call->work = NULL;
@@ -480,7 +473,6 @@ call_init(struct call *call, struct api *api, struct http_exchange *x)
     call->api = api;
     call->x = x;
     call->arena = &x->arena;
-    call->headers_before = x->reply.header_count;
 }
 
 void

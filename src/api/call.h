@@ -68,7 +68,6 @@ struct call {
     uv_work_t      worked;
     struct error   failure;
     bool           is_admitted;  /* key and body are read; the route's own steps run */
-    size_t         headers_before;
 
     struct scope   key_scope;
     struct str     group_text;   /* ?profile_group_id= */
@@ -91,12 +90,15 @@ struct str call_param(const struct call *call, const char *name); /* of the path
 struct str call_query(const struct call *call, const char *name); /* none when absent */
 
 /* What runs when the step at hand (and what it asked for) is done. */
-void call_then(struct call *call, bool (*run)(struct db *db, struct call *call, struct error *err), enum step_mode mode);
+void call_then(struct call *call, bool (*run)(struct db *db, struct call *call, struct error *err),
+               enum step_mode mode);
 
-/* Has the platform do something before the next step, which finds the answer in call->ask. Fill in the operation that is
- * returned. A refusal ends the call with a 422 in the platform's words, and `account`'s secrets are wiped after the answer. A
- * stored account that turns out to have lost its credentials is marked expired. */
-struct op *call_ask(struct call *call, enum op_kind kind, const struct platform *platform, const struct account *account);
+/* Has the platform do something before the next step, which finds the answer in call->ask. Fill in the
+ * operation that is returned. A refusal ends the call with a 422 in the platform's words, and `account`'s
+ * secrets are wiped after the answer. A stored account that turns out to have lost its credentials is marked
+ * expired. */
+struct op *call_ask(struct call *call, enum op_kind kind, const struct platform *platform,
+                    const struct account *account);
 
 /* Has `work` done on a helper thread before the next step. It may block and has the call to itself. */
 void call_work(struct call *call, bool (*work)(struct call *call, struct error *err));

@@ -4,7 +4,8 @@
 
 #define TEXT_MAX_BYTES (64 * KIB)
 
-/* The profile decides before the post is looked up. No platform of this release has comments: Facebook and Instagram will. */
+/* The profile decides before the post is looked up. No platform of this release has comments: Facebook and
+ * Instagram will. */
 bool
 private_reply(struct db *db, struct call *call, struct error *err)
 {

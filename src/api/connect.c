@@ -2,9 +2,10 @@
  *
  *     initialize_connection -> OP_CONNECT (whose token is this?) -> choose_profile -> OP_SUBSCRIBE -> store_profile
  *
- * The webhook's address holds the profile's id, so the id is chosen before there is a profile. An account that is connected already
- * keeps its id and its webhook secret: two calls that connect it at once then tell the platform the same. When two connect a
- * new account at once, the second finds in store_profile that the first was faster, and subscribes again under its id. */
+ * The webhook's address holds the profile's id, so the id is chosen before there is a profile. An account that
+ * is connected already keeps its id and its webhook secret: two calls that connect it at once then tell the
+ * platform the same. When two connect a new account at once, the second finds in store_profile that the first
+ * was faster, and subscribes again under its id. */
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "base/config.h"
@@ -117,12 +118,21 @@ choose_profile(struct db *db, struct call *call, struct error *err)
         c->account.name = op->account.name;
         c->account.username = op->account.username;
     }
-    if (!profile_by_account(db, call->scope.workspace_id, c->platform->name, c->account.external_id, call->arena, &known,
-                            &found, err)
+    if (!profile_by_account(db, call->scope.workspace_id, c->platform->name, c->account.external_id, call->arena,
+                            &known, &found, err)
         || !choose_id(db, call, c, found ? &known : NULL, err))
         return false;
     ask_for_messages(call, c);
     return true;
+}
+
+static struct str
+next_step(const struct profile *p, struct arena *a)
+{
+    if (p->username.len == 0)
+        return STR("Ask people to write to the bot first; a bot cannot begin a conversation.");
+    return arena_printf(a, "Ask people to write to https://t.me/%.*s first; a bot cannot begin a conversation.",
+                        STR_ARG(p->username));
 }
 
 static bool
@@ -141,12 +151,8 @@ reply_connected(struct call *call, int status, const struct profile *p)
     json_put_str(&w, "name", name.len > 0 ? name : STR(""));
     json_put_str(&w, "external_username", p->username.len > 0 ? p->username : STR_NONE);
     json_end(&w);
-    if (p->platform == &telegram && p->username.len > 0)
-        json_put_str(&w, "next_step",
-                     arena_printf(call->arena, "Ask people to write to https://t.me/%.*s first; a bot cannot begin a conversation.",
-                                  STR_ARG(p->username)));
-    else if (p->platform == &telegram)
-        json_put_str(&w, "next_step", STR("Ask people to write to the bot first; a bot cannot begin a conversation."));
+    if (p->platform == &telegram)
+        json_put_str(&w, "next_step", next_step(p, call->arena));
     json_end(&w);
     return true;
 }
@@ -167,8 +173,8 @@ store_profile(struct db *db, struct call *call, struct error *err)
     if (found ? profile.id != c->profile_id : c->is_known)
         return choose_profile(db, call, err);
     /* The group may have been deleted while the platform was thinking. */
-    if (!found
-        && !group_find(db, &call->scope, str_of(id_format(ID_GROUP, c->group_id, group_text)), call->arena, &group, err))
+    id_format(ID_GROUP, c->group_id, group_text);
+    if (!found && !group_find(db, &call->scope, str_of(group_text), call->arena, &group, err))
         return false;
     return profile_connect(db, call->scope.workspace_id, c->group_id, c->profile_id, c->platform, &c->account,
                            call->now_ms, call->arena, &profile, err)

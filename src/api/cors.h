@@ -4,7 +4,8 @@
 
 #include "http/http.h"
 
-/* `origins` is comma-separated; "*" lets in every one. Adds what the browser must read to hand the reply to its page. */
+/* `origins` is comma-separated; "*" lets in every one. Adds what the browser must read to hand the reply to its
+ * page. */
 void cors_reply(struct http_exchange *x, struct str origins);
 
 /* True when this is a browser's question before the request proper, and has been answered. `methods` are the path's. */

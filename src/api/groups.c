@@ -50,8 +50,8 @@ name_from_body(struct call *call, struct str *out, struct error *err)
         && body_needs(*out, "name", err);
 }
 
-/* A key that is limited to one group has no business making others. A request that is may: clients name their usual group
- * with every request. */
+/* A key that is limited to one group has no business making others. A request that is may: clients name their
+ * usual group with every request. */
 bool
 create_group(struct db *db, struct call *call, struct error *err)
 {

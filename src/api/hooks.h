@@ -1,9 +1,9 @@
 /* hooks.h -- what platforms call: POST /webhooks/telegram/:profile_id.
  *
- * Who calls is checked before anything is written, and 200 is said only after the commit, because a platform repeats what it
- * was not thanked for. What we cannot understand is kept and thanked for too: Telegram would hold back everything
- * else of that chat. The secrets of busy profiles are kept for some seconds per loop thread, so the usual call is one
- * transaction and nothing else. */
+ * Who calls is checked before anything is written, and 200 is said only after the commit, because a platform
+ * repeats what it was not thanked for. What we cannot understand is kept and thanked for too: Telegram would
+ * hold back everything else of that chat. The secrets of busy profiles are kept for some seconds per loop
+ * thread, so the usual call is one transaction and nothing else. */
 #ifndef PARLEY_API_HOOKS_H
 #define PARLEY_API_HOOKS_H
 

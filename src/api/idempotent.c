@@ -22,8 +22,8 @@ idempotent_key(const struct http_request *r, struct str *out, struct error *err)
     return true;
 }
 
-/* A chain: the hash so far, then the length of what follows, then that. So no two lists of things hash alike by how they
- * are cut, and a large file needs no large memory. */
+/* A chain: the hash so far, then the length of what follows, then that. So no two lists of things hash alike by
+ * how they are cut, and a large file needs no large memory. */
 static void
 hash_more(uint8_t hash[SHA256_SIZE], struct buf *room, struct str data)
 {

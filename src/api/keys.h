@@ -1,7 +1,7 @@
 /* keys.h -- the API keys seen lately, so that a busy client costs no query a request.
  *
- * One cache for each loop thread. An entry is good for some seconds (other processes revoke keys too) and for as long as no key was
- * revoked here. Unknown keys are never kept: they would push the good ones out. */
+ * One cache for each loop thread. An entry is good for some seconds (other processes revoke keys too) and for
+ * as long as no key was revoked here. Unknown keys are never kept: they would push the good ones out. */
 #ifndef PARLEY_API_KEYS_H
 #define PARLEY_API_KEYS_H
 

@@ -1,5 +1,5 @@
-/* limits.h -- what a platform takes, checked before we promise to send it. Each refusal is a 422 that names the limit and
- * what was given. */
+/* limits.h -- what a platform takes, checked before we promise to send it. Each refusal is a 422 that names the
+ * limit and what was given. */
 #ifndef PARLEY_API_LIMITS_H
 #define PARLEY_API_LIMITS_H
 

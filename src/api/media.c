@@ -1,5 +1,6 @@
 #include "api/media.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -157,19 +158,29 @@ type_of_kind(const char *kind)
     return ATTACH_FILE;
 }
 
-/* The bytes will tell; until then the name is the best guess. */
-void
-media_of_url(const struct media_item *item, struct attachment *out)
+static enum attachment_type
+type_of_name(struct str name)
 {
     const struct media_type *guess;
-    struct str               name = item->file_name;
+    char                     extension[8];
     size_t                   dot = name.len;
 
     while (dot > 0 && name.ptr[dot - 1] != '.')
         dot--;
-    guess = dot > 0 ? media_type_by_extension(str_from(name, dot)) : NULL;
+    if (dot == 0 || name.len - dot > sizeof(extension))
+        return ATTACH_FILE;
+    for (size_t i = dot; i < name.len; i++)
+        extension[i - dot] = (char)tolower((unsigned char)name.ptr[i]);
+    guess = media_type_by_extension((struct str){ extension, name.len - dot });
+    return guess ? type_of_kind(guess->kind) : ATTACH_FILE;
+}
+
+/* The bytes will tell; until then the name is the best guess. */
+void
+media_of_url(const struct media_item *item, struct attachment *out)
+{
     *out = (struct attachment){
-        .type       = guess ? type_of_kind(guess->kind) : ATTACH_FILE,
+        .type       = type_of_name(item->file_name),
         .status     = ATTACHMENT_PENDING,
         .source_url = item->text,
         .file_name  = item->file_name,

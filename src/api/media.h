@@ -26,8 +26,8 @@ bool media_first(const struct body *b, const struct net_guard *guard, struct are
 /* The attachment of a message that begins with an address. */
 void media_of_url(const struct media_item *item, struct attachment *out);
 
-/* Checks the file against what the platform takes and moves it into the store; `stored` (call->stored) gets the object's
- * name. Blocks. */
+/* Checks the file against what the platform takes and moves it into the store; `stored` (call->stored) gets the
+ * object's name. Blocks. */
 bool media_store_item(struct media_store *store, const struct platform *p, const struct media_item *item, size_t max,
                       struct arena *a, struct attachment *out, char stored[MEDIA_NAME_MAX], struct error *err);
 

@@ -170,8 +170,8 @@ store_media(struct call *call, struct error *err)
     return s->is_stored;
 }
 
-/* 202: nothing has left yet, but message and job are committed together. Usually that is one step. Where the platform must be asked or a
- * file be moved first, this runs again afterwards and finds that done. */
+/* 202: nothing has left yet, but message and job are committed together. Usually that is one step. Where the
+ * platform must be asked or a file be moved first, this runs again afterwards and finds that done. */
 bool
 send_message(struct db *db, struct call *call, struct error *err)
 {

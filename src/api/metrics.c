@@ -9,7 +9,8 @@
 
 /* The last of each is for everything else. */
 static const int statuses[COUNTERS_STATUSES] = {
-    200, 201, 202, 204, 206, 304, 400, 401, 404, 405, 408, 409, 413, 414, 415, 416, 422, 429, 431, 500, 501, 503, 505, 0,
+    200, 201, 202, 204, 206, 304, 400, 401, 404, 405, 408, 409,
+    413, 414, 415, 416, 422, 429, 431, 500, 501, 503, 505, 0,
 };
 static const int64_t bounds_us[COUNTERS_BUCKETS] = {
     250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000, INT64_MAX,
@@ -185,7 +186,7 @@ put_database(struct buf *out, struct db_engine *engine)
     struct db_stats s;
 
     db_stats(engine, &s);
-    put(out, "parley_db_commits_total", "counter", "Commits, each shared by one or more write transactions.", s.commits);
+    put(out, "parley_db_commits_total", "counter", "Commits, each of one or more write transactions.", s.commits);
     put(out, "parley_db_transactions_total", "counter", "Write transactions.", s.transactions);
     put(out, "parley_db_rollbacks_total", "counter", "Write transactions undone.", s.rollbacks);
     put(out, "parley_db_waiting", "gauge", "Write transactions waiting.", s.waiting);
@@ -253,7 +254,7 @@ put_inbound(struct buf *out, struct api *api)
         atomic_load(&api->updates_not_understood));
     put(out, "parley_inbound_events_total", "counter", "Things that webhooks told and that were news.",
         atomic_load(&api->events_stored));
-    put(out, "parley_inbound_ignored_total", "counter", "Things that webhooks told and that were known or no concern of ours.",
+    put(out, "parley_inbound_ignored_total", "counter", "Things that webhooks told and that were no news.",
         atomic_load(&api->events_ignored));
 }
 

@@ -11,6 +11,15 @@ set_type(struct http_exchange *x, struct str type)
 }
 
 void
+reply_clear(struct http_exchange *x)
+{
+    x->reply.status = 0;
+    x->reply.header_count = 0;
+    x->reply.broken = false;
+    buf_clear(&x->reply.body);
+}
+
+void
 reply_begin(struct call *call, int status, struct json *w)
 {
     call->x->reply.status = status;
@@ -87,21 +96,28 @@ set_retry_after(struct http_exchange *x, int64_t ms)
 }
 
 void
-reply_error(struct http_exchange *x, const struct error *err, size_t headers_kept)
+reply_error(struct http_exchange *x, const struct error *err)
 {
-    struct json w = { .buf = &x->reply.body };
-    bool        is_ours = err->status == 500;
-
+    reply_clear(x);
     x->reply.status = err->status;
-    x->reply.header_count = headers_kept;
-    buf_clear(&x->reply.body);
-    set_type(x, STR("application/json"));
+    reply_error_body(x, err);
     if (err->status == 401)
         http_reply_header(x, STR("WWW-Authenticate"), STR("Bearer realm=\"parley\""));
     if (err->status == 429 || err->status == 503)
         set_retry_after(x, err->retry_after_ms);
+}
+
+void
+reply_error_body(struct http_exchange *x, const struct error *err)
+{
+    struct json w = { .buf = &x->reply.body };
+    struct str  sentence = str_of(err->message);
+
+    set_type(x, STR("application/json"));
+    if (err->status == 500)
+        sentence = STR("Something went wrong on this server; its log says what");
     json_begin(&w, NULL);
-    json_put_str(&w, "error", is_ours ? STR("Something went wrong on this server; its log says what") : str_of(err->message));
+    json_put_str(&w, "error", sentence);
     json_put_str(&w, "request_id", str_of(x->request.id));
     if (err->detail[0]) {
         buf_append_char(w.buf, ',');

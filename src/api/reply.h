@@ -20,8 +20,12 @@ bool reply_flag(struct call *call, const char *name);                       /* {
 /* Bytes that are not JSON; `body` outlives the reply. */
 bool reply_text(struct call *call, struct str content_type, struct str body);
 
-/* `err` as the whole reply: {"error": sentence, "request_id": ...} with the headers its status asks for. A 500 keeps its reason
- * to itself: that is for the log. Replaces what was written before, but not the first `headers_kept` headers. */
-void reply_error(struct http_exchange *x, const struct error *err, size_t headers_kept);
+/* Forgets what was written; not for a reply that is a file. */
+void reply_clear(struct http_exchange *x);
+
+/* `err` as the whole reply: {"error": sentence, "request_id": ...} with the headers its status asks for. A 500
+ * keeps its reason to itself: that is for the log. */
+void reply_error(struct http_exchange *x, const struct error *err);
+void reply_error_body(struct http_exchange *x, const struct error *err); /* without status and those headers */
 
 #endif

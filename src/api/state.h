@@ -1,7 +1,7 @@
 /* state.h -- what all calls of one api share. Internal to api/.
  *
- * Caches and counters are kept once per loop thread, so none of them needs a lock; a cache learns that it is out of date
- * from a counter that every change moves. */
+ * Caches and counters are kept once per loop thread, so none of them needs a lock; a cache learns that it is
+ * out of date from a counter that every change moves. */
 #ifndef PARLEY_API_STATE_H
 #define PARLEY_API_STATE_H
 

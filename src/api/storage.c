@@ -1,7 +1,7 @@
 /* storage.c -- files out of the media store.
  *
- * Their names cannot be guessed and never change their content, so anyone who has the address may read and keep them. They came from
- * strangers: nothing a browser could run is shown in a page. */
+ * Their names cannot be guessed and never change their content, so anyone who has the address may read and keep
+ * them. They came from strangers: nothing a browser could run is shown in a page. */
 #include "api/handlers.h"
 #include "api/state.h"
 
