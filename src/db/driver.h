@@ -73,10 +73,14 @@ struct db_writer {
     bool            started;
     struct db      *db;   /* the thread's own; NULL when it has to connect again */
 
+    int64_t         gather_us;    /* how long company is waited for after a commit */
+    int64_t         gather_until; /* and until when that is now, in clock_mono_us() */
+
     pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t  work;
+    pthread_cond_t  work; /* something waits, or as much as is `awaited`, or it is time to close */
     struct db_txn  *first, *last;
     int             waiting;
+    int             awaited; /* so many may be expected at once; 0 = do not wait */
     bool            closing;
 };
 
