@@ -38,6 +38,12 @@ struct config {
     int     sends_per_profile;             /* at once */
     int     connections_per_host;          /* outbound */
 
+    /* telling subscribers */
+    int64_t webhook_retry_ms[RETRY_STEPS_MAX];
+    size_t  webhook_retry_count;
+    int64_t webhook_timeout_ms;
+    int64_t events_keep_ms;
+
     /* outside */
     struct str allow_private;              /* CIDRs */
     struct str cors_origins;               /* comma-separated; none = off */

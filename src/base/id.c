@@ -60,6 +60,16 @@ id_generate(int64_t now_ms)
 }
 
 int64_t
+id_first_at(int64_t ms)
+{
+    if (ms <= EPOCH_MS)
+        return 0;
+    if (ms - EPOCH_MS >= INT64_C(1) << TIME_BITS)
+        return INT64_MAX;
+    return (ms - EPOCH_MS) << (NODE_BITS + SEQUENCE_BITS);
+}
+
+int64_t
 id_time_ms(int64_t id)
 {
     return (id >> (NODE_BITS + SEQUENCE_BITS)) + EPOCH_MS;

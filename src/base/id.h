@@ -20,6 +20,7 @@ enum id_kind {
 void id_setup(const struct keyring *keys, int node);
 
 int64_t id_generate(int64_t now_ms); /* > 0, grows within this process also when the clock steps back; any thread */
+int64_t id_first_at(int64_t ms);     /* no id generated from then on is smaller, any time will do */
 int64_t id_time_ms(int64_t id);      /* when it was generated */
 
 const char *id_format(enum id_kind kind, int64_t id, char out[ID_TEXT_MAX]); /* returns `out` */

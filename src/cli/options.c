@@ -66,8 +66,14 @@ static const struct option_def options[] = {
       "How long requests and jobs under way may finish after SIGTERM" },
     { "pace", KIND_BOOL, AT(pace), "yes", USE_SERVE, 0, 0,
       "Keep to the platforms' sending rates; `no` leaves it to their 429 answers" },
-    { "retry-after", KIND_RETRIES, 0, "2s,10s,1m,5m,15m,1h,3h", USE_SERVE, 0, 0,
+    { "retry-after", KIND_RETRIES, AT(retry_ms), "2s,10s,1m,5m,15m,1h,3h", USE_SERVE, 0, 0,
       "Waits between the tries of a send, each moved by up to 20 %" },
+    { "webhook-retry-after", KIND_RETRIES, AT(webhook_retry_ms), "5s,1m,5m,30m,2h,5h,10h,14h,20h,24h", USE_SERVE, 0, 0,
+      "Waits between the tries of a webhook delivery, each moved by up to 20 %" },
+    { "webhook-timeout", KIND_MS, AT(webhook_timeout_ms), "15s", USE_SERVE, 100, 120000,
+      "How long an endpoint may take to answer" },
+    { "events-keep", KIND_MS, AT(events_keep_ms), "30d", USE_SERVE, 60000, 400LL * 86400000,
+      "How long events and the log of deliveries are kept" },
     { "sends-per-profile", KIND_INT, AT(sends_per_profile), "64", USE_SERVE, 1, 4096,
       "Jobs of one profile under way at once; one chat's sends are never two at once" },
     { "connections-per-host", KIND_INT, AT(connections_per_host), "64", USE_SERVE, 1, 4096,
@@ -105,10 +111,10 @@ parse_scaled(struct str text, const char *const *suffixes, const int64_t *factor
 static bool
 parse_ms(struct str text, int64_t *out)
 {
-    static const char *const suffixes[] = { "", "s", "m", "h", "ms" };
-    static const int64_t factors[] = { 1000, 1000, 60000, 3600000, 1 };
+    static const char *const suffixes[] = { "", "s", "m", "h", "d", "ms" };
+    static const int64_t factors[] = { 1000, 1000, 60000, 3600000, 86400000, 1 };
 
-    return parse_scaled(text, suffixes, factors, 5, out);
+    return parse_scaled(text, suffixes, factors, 6, out);
 }
 
 static bool
@@ -121,19 +127,21 @@ parse_bytes(struct str text, int64_t *out)
 }
 
 static bool
-parse_retries(struct str text)
+parse_retries(const struct option_def *o, struct str text)
 {
+    int64_t *steps = option_at(o);
+    size_t *count = o->at == AT(retry_ms) ? &config.retry_count : &config.webhook_retry_count;
     struct str head;
 
-    config.retry_count = 0;
+    *count = 0;
     while (text.len > 0) {
-        if (config.retry_count == RETRY_STEPS_MAX)
+        if (*count == RETRY_STEPS_MAX)
             return false;
         str_cut(text, ',', &head, &text);
-        if (!parse_ms(str_trim(head), &config.retry_ms[config.retry_count++]))
+        if (!parse_ms(str_trim(head), &steps[(*count)++]))
             return false;
     }
-    return config.retry_count > 0;
+    return *count > 0;
 }
 
 static bool
@@ -223,7 +231,7 @@ set_option(const struct option_def *o, struct str text, struct error *err)
         secret_set(o->at == 0 ? &secret_key : option_at(o), text);
         return true;
     case KIND_RETRIES:
-        return parse_retries(text)
+        return parse_retries(o, text)
             || error_set(err, 400, "%s must be up to %d waits such as 2s,10s,1m, not '%.*s'", o->name, RETRY_STEPS_MAX,
                          STR_ARG(text));
     }

@@ -1,10 +1,13 @@
 #include "store/event.h"
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "store/job.h"
 #include "store/view.h"
+#include "store/webhook.h"
 
-#define EVENT_MAX (4 * MIB)
+#define EVENT_MAX     (4 * MIB)
+#define EVENT_COLUMNS "e.id, e.workspace_id, e.profile_id, e.chat_id, e.type, e.data, e.created_at"
 
 const char *const event_type_names[EVENT_TYPES] = {
     [EVENT_MESSAGE_RECEIVED] = "message.received",
@@ -20,37 +23,79 @@ const char *const event_type_names[EVENT_TYPES] = {
     [EVENT_PROFILE_CONNECTED] = "profile.connected",
     [EVENT_PROFILE_DISCONNECTED] = "profile.disconnected",
     [EVENT_REFERRAL] = "referral.received",
+    [EVENT_WEBHOOK_DISABLED] = "webhook.disabled",
+    [EVENT_PING] = "ping",
 };
 
 static const char event_insert_sql[] =
     "INSERT INTO event (id, workspace_id, profile_id, chat_id, type, data, created_at)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7)";
+static const char event_get_sql[] = "SELECT " EVENT_COLUMNS " FROM event e WHERE e.id = $1";
+static const char event_list_sql[] =
+    "SELECT " EVENT_COLUMNS " FROM event e WHERE e.workspace_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3";
+static const char event_list_group_sql[] =
+    "SELECT " EVENT_COLUMNS ", p.group_id FROM event e LEFT JOIN profile p ON p.id = e.profile_id"
+    " WHERE e.workspace_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3";
+static const char event_newest_sql[] =
+    "SELECT id FROM event WHERE workspace_id = $1 ORDER BY id DESC LIMIT 1";
+static const char event_prune_sql[] =
+    "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < $1 ORDER BY id LIMIT $2)";
+static const char delivery_prune_sql[] =
+    "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE id < $1 ORDER BY id LIMIT $2)";
+
+enum event_type
+event_type_of(struct str name)
+{
+    for (int i = EVENT_NONE + 1; i < EVENT_PING; i++)
+        if (str_eq(name, str_of(event_type_names[i])))
+            return (enum event_type)i;
+    return EVENT_NONE;
+}
+
+static void
+event_from_row(struct db_rows *rows, struct arena *a, struct event *out)
+{
+    *out = (struct event){
+        .id           = db_col_int(rows, 0),
+        .workspace_id = db_col_int(rows, 1),
+        .profile_id   = db_col_int(rows, 2),
+        .chat_id      = db_col_int(rows, 3),
+        .type         = (enum event_type)db_col_int(rows, 4),
+        .data         = db_col_text(rows, 5, a),
+        .created_at   = db_col_int(rows, 6),
+    };
+}
 
 static bool
-event_add(struct db *db, enum event_type type, int64_t workspace_id, int64_t profile_id, int64_t chat_id,
-          struct buf *data, int64_t now_ms, struct error *err)
+event_add(struct db *db, struct event *e, struct buf *data, int64_t now_ms, struct error *err)
 {
     if (!buf_ok(data))
-        return error_set(err, 500, "An event of type %s would be larger than %zu bytes", event_type_names[type],
+        return error_set(err, 500, "An event of type %s would be larger than %zu bytes", event_type_names[e->type],
                          EVENT_MAX);
+    e->id = id_generate(now_ms);
+    e->data = buf_str(data);
+    e->created_at = now_ms;
     if (!db_exec(db, event_insert_sql,
-                 DB_ARGS(db_int(id_generate(now_ms)), db_int(workspace_id), db_int(profile_id), db_int(chat_id),
-                         db_int(type), db_text(buf_str(data)), db_int(now_ms)),
-                 NULL, err))
+                 DB_ARGS(db_int(e->id), db_int(e->workspace_id), db_int(e->profile_id), db_int(e->chat_id),
+                         db_int(e->type), db_text(e->data), db_int(now_ms)),
+                 NULL, err)
+        || !webhook_fan_out(db, e, now_ms, err))
         return false;
-    db_signal(db, TOPIC_EVENTS, workspace_id);
+    db_signal(db, TOPIC_EVENTS, e->workspace_id);
     return true;
 }
 
 bool
 event_message(struct db *db, enum event_type type, const struct message *m, int64_t now_ms, struct error *err)
 {
+    struct event e = { .workspace_id = m->workspace_id, .profile_id = m->profile_id, .chat_id = m->chat_id,
+                       .type = type };
     struct buf data;
     bool ok;
 
     buf_init(&data, EVENT_MAX);
     view_message(&(struct json){ .buf = &data }, NULL, m);
-    ok = event_add(db, type, m->workspace_id, m->profile_id, m->chat_id, &data, now_ms, err);
+    ok = event_add(db, &e, &data, now_ms, err);
     buf_deinit(&data);
     return ok;
 }
@@ -58,6 +103,7 @@ event_message(struct db *db, enum event_type type, const struct message *m, int6
 bool
 event_profile(struct db *db, enum event_type type, const struct profile *p, int64_t now_ms, struct error *err)
 {
+    struct event e = { .workspace_id = p->workspace_id, .profile_id = p->id, .type = type };
     struct buf data;
     struct json w = { .buf = &data };
     char id[ID_TEXT_MAX], group[ID_TEXT_MAX];
@@ -73,7 +119,139 @@ event_profile(struct db *db, enum event_type type, const struct profile *p, int6
     json_put_str(&w, "uid", p->external_id);
     json_put_str(&w, "username", p->username);
     json_end(&w);
-    ok = event_add(db, type, p->workspace_id, p->id, 0, &data, now_ms, err);
+    ok = event_add(db, &e, &data, now_ms, err);
     buf_deinit(&data);
     return ok;
+}
+
+bool
+event_webhook_disabled(struct db *db, const struct webhook *w, int64_t now_ms, struct error *err)
+{
+    struct event e = { .workspace_id = w->workspace_id, .type = EVENT_WEBHOOK_DISABLED };
+    struct buf data;
+    struct json j = { .buf = &data };
+    char id[ID_TEXT_MAX];
+    bool ok;
+
+    buf_init(&data, EVENT_MAX);
+    json_begin(&j, NULL);
+    json_put_str(&j, "id", str_of(id_format(ID_WEBHOOK, w->id, id)));
+    json_put_str(&j, "url", w->url);
+    json_put_str(&j, "disabled_reason", w->disabled_reason);
+    json_end(&j);
+    ok = event_add(db, &e, &data, now_ms, err);
+    buf_deinit(&data);
+    return ok;
+}
+
+/* Published clients read data.message, the newer reference reads data.object; and where the members themselves are the data, an
+ * `object` with the same members stands beside them. */
+static void
+event_write_data(struct json *w, const struct event *e)
+{
+    struct str inside = str_slice(e->data, 1, e->data.len >= 2 ? e->data.len - 2 : 0);
+
+    if (e->type >= EVENT_MESSAGE_RECEIVED && e->type <= EVENT_MESSAGE_FAILED) {
+        json_begin(w, "data");
+        json_put_raw(w, "message", e->data);
+        json_put_raw(w, "object", e->data);
+        json_end(w);
+        return;
+    }
+    if (e->type == EVENT_REFERRAL) {
+        json_begin(w, "data");
+        json_put_raw(w, "object", e->data);
+        json_end(w);
+        return;
+    }
+    json_begin(w, "data");
+    if (inside.len > 0) {
+        buf_append(w->buf, inside); /* the members of the object, behind which `object` follows */
+        w->comma = true;
+    }
+    json_put_raw(w, "object", e->data);
+    json_end(w);
+}
+
+void
+event_write(struct buf *out, const struct event *e)
+{
+    struct json w = { .buf = out };
+    char id[ID_TEXT_MAX];
+
+    json_begin(&w, NULL);
+    json_put_str(&w, "id", str_of(id_format(ID_EVENT, e->id, id)));
+    json_put_str(&w, "object", STR("event"));
+    json_put_str(&w, "type", str_of(event_type_names[e->type]));
+    json_put_time(&w, "created_at", e->created_at);
+    event_write_data(&w, e);
+    json_end(&w);
+}
+
+bool
+event_get(struct db *db, int64_t id, struct arena *a, struct event *out, bool *found, struct error *err)
+{
+    struct db_rows rows;
+
+    if (!db_query(db, event_get_sql, DB_ARGS(db_int(id)), &rows, err))
+        return false;
+    *found = db_next(&rows);
+    if (*found)
+        event_from_row(&rows, a, out);
+    return db_finish(&rows, err);
+}
+
+bool
+event_matches(const struct event_filter *f, const struct event *e)
+{
+    return (f->types == 0 || (f->types & (INT64_C(1) << e->type)) != 0)
+        && (f->profile_id == 0 || f->profile_id == e->profile_id)
+        && (f->chat_id == 0 || f->chat_id == e->chat_id);
+}
+
+bool
+event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, size_t look, size_t max,
+           struct arena *a, struct event **out, size_t *n, int64_t *last, struct error *err)
+{
+    struct db_rows rows;
+    struct event *e;
+
+    *n = 0;
+    *last = after;
+    *out = arena_array(a, struct event, max);
+    if (!db_query(db, f->group_id ? event_list_group_sql : event_list_sql,
+                  DB_ARGS(db_int(workspace_id), db_int(after), db_int((int64_t)look)), &rows, err))
+        return false;
+    while (*n < max && db_next(&rows)) {
+        e = &(*out)[*n];
+        *last = db_col_int(&rows, 0);
+        if (f->group_id && db_col_int(&rows, 7) != f->group_id)
+            continue;
+        *e = (struct event){ .profile_id = db_col_int(&rows, 2), .chat_id = db_col_int(&rows, 3),
+                             .type = (enum event_type)db_col_int(&rows, 4) };
+        if (!event_matches(f, e))
+            continue;
+        event_from_row(&rows, a, e);
+        (*n)++;
+    }
+    return db_finish(&rows, err);
+}
+
+bool
+event_newest(struct db *db, int64_t workspace_id, int64_t *out, struct error *err)
+{
+    *out = 0;
+    return db_get_int(db, event_newest_sql, DB_ARGS(db_int(workspace_id)), out, NULL, err);
+}
+
+bool
+event_prune(struct db *db, int64_t older_than_ms, int limit, int64_t *removed, struct error *err)
+{
+    int64_t before = id_first_at(older_than_ms), events, deliveries;
+
+    if (!db_exec(db, event_prune_sql, DB_ARGS(db_int(before), db_int(limit)), &events, err)
+        || !db_exec(db, delivery_prune_sql, DB_ARGS(db_int(before), db_int(limit)), &deliveries, err))
+        return false;
+    *removed = events + deliveries;
+    return true;
 }

@@ -1,22 +1,60 @@
 /* event.h -- what subscribers are told, written in the transaction that made it true.
  *
- * An event carries the object as it was when it happened; delivering it later shows nothing newer. */
+ * An event carries the object as it was when it happened; delivering it later shows nothing newer. Ids are given in commit
+ * order, so "everything after this id" is a complete answer. */
 #ifndef PARLEY_STORE_EVENT_H
 #define PARLEY_STORE_EVENT_H
 
+#include "base/buf.h"
 #include "db/db.h"
 
 enum event_type {
     EVENT_NONE, EVENT_MESSAGE_RECEIVED, EVENT_MESSAGE_SENT, EVENT_MESSAGE_DELIVERED, EVENT_MESSAGE_READ,
     EVENT_MESSAGE_EDITED, EVENT_MESSAGE_DELETED, EVENT_MESSAGE_WAITING, EVENT_MESSAGE_FAILED, EVENT_REACTION,
-    EVENT_COMMENT, EVENT_PROFILE_CONNECTED, EVENT_PROFILE_DISCONNECTED, EVENT_REFERRAL, EVENT_TYPES
+    EVENT_COMMENT, EVENT_PROFILE_CONNECTED, EVENT_PROFILE_DISCONNECTED,
+    /* from here on they must be asked for by name: published clients raise an error on names they do not know */
+    EVENT_REFERRAL, EVENT_WEBHOOK_DISABLED, EVENT_PING, EVENT_TYPES
 };
 extern const char *const event_type_names[EVENT_TYPES];
 
+#define EVENTS_BY_STAR ((INT64_C(1) << EVENT_REFERRAL) - 2) /* what "*" means: the bits before EVENT_REFERRAL */
+
+enum event_type event_type_of(struct str name); /* EVENT_NONE when there is no such event; "ping" cannot be subscribed to */
+
+struct event {
+    int64_t         id, workspace_id, profile_id, chat_id, created_at;
+    enum event_type type;
+    struct str      data; /* the object, as JSON text */
+};
+
 struct message;
 struct profile;
+struct webhook;
 
 bool event_message(struct db *db, enum event_type type, const struct message *m, int64_t now_ms, struct error *err);
 bool event_profile(struct db *db, enum event_type type, const struct profile *p, int64_t now_ms, struct error *err);
+bool event_webhook_disabled(struct db *db, const struct webhook *w, int64_t now_ms, struct error *err);
+
+/* What is sent and streamed: {"id","object":"event","type","created_at","data"}, with the data in the shape its type has. */
+void event_write(struct buf *out, const struct event *e);
+
+bool event_get(struct db *db, int64_t id, struct arena *a, struct event *out, bool *found, struct error *err);
+
+struct event_filter {
+    int64_t types;      /* a bit for each type; 0 = all */
+    int64_t profile_id, chat_id, group_id; /* 0 = any */
+};
+bool event_matches(const struct event_filter *f, const struct event *e); /* all but group_id, which the query looks at */
+
+/* Events of a workspace after id `after`, oldest first. Looks at no more than `look` of them, so that a rare type costs no scan: *last is
+ * the last one looked at (`after` when there is none), from which to go on. */
+bool event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, size_t look, size_t max,
+                struct arena *a, struct event **out, size_t *n, int64_t *last, struct error *err);
+
+/* The newest event's id, 0 when there is none. */
+bool event_newest(struct db *db, int64_t workspace_id, int64_t *out, struct error *err);
+
+/* Forgets what is older, at most `limit` rows of each; *removed counts them. */
+bool event_prune(struct db *db, int64_t older_than_ms, int limit, int64_t *removed, struct error *err);
 
 #endif

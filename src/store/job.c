@@ -15,6 +15,8 @@ const char *const job_kind_names[JOB_KINDS] = {
     [JOB_ERASE] = "erase",
     [JOB_POLL] = "poll",
     [JOB_CHECK] = "check",
+    [JOB_DELIVER] = "deliver",
+    [JOB_REPLAY] = "replay",
 };
 
 static const char job_insert_sql[] =
@@ -36,12 +38,14 @@ static const char job_delete_sql[] = "DELETE FROM job WHERE id = $1";
 static const char job_promote_sql[] =
     "UPDATE job SET state = 0, due_at = CASE WHEN due_at < $2 THEN $2 ELSE due_at END"
     " WHERE id = (SELECT id FROM job WHERE queue_id = $1 ORDER BY id LIMIT 1) AND state = 1";
+static const char job_unqueue_sql[] = "UPDATE job SET queue_id = 0 WHERE id = $1";
 static const char job_retry_sql[] =
     "UPDATE job SET state = 0, due_at = $2, attempts = $3, payload = $4 WHERE id = $1";
 static const char job_hurry_sql[] =
     "UPDATE job SET due_at = $2 WHERE lane_id = $1 AND state = 0 AND due_at > $2";
 static const char job_drop_sql[] = "DELETE FROM job WHERE lane_id = $1";
 static const char job_lanes_sql[] = "SELECT DISTINCT lane_id FROM job";
+static const char job_lanes_due_sql[] = "SELECT DISTINCT lane_id FROM job WHERE state = 0 AND due_at <= $1";
 static const char job_in_flight_sql[] = "SELECT " JOB_COLUMNS " FROM job WHERE lane_id = $1 AND state = 2 ORDER BY id";
 static const char job_count_sql[] = "SELECT kind, COUNT(*) FROM job GROUP BY kind";
 static const char job_oldest_sql[] = "SELECT MIN(due_at) FROM job WHERE state = 0";
@@ -168,19 +172,34 @@ job_mark_in_flight(struct db *db, int64_t id, bool *taken, struct error *err)
     return true;
 }
 
-bool
-job_finish(struct db *db, const struct job *job, int64_t now_ms, struct error *err)
+static bool
+job_promote(struct db *db, const struct job *job, int64_t now_ms, struct error *err)
 {
     int64_t promoted = 0;
 
-    if (!db_exec(db, job_delete_sql, DB_ARGS(db_int(job->id)), NULL, err))
-        return false;
     if (job->queue_id == 0)
         return true;
     if (!db_exec(db, job_promote_sql, DB_ARGS(db_int(job->queue_id), db_int(now_ms)), &promoted, err))
         return false;
     if (promoted > 0)
         db_signal(db, TOPIC_LANE, job->lane_id);
+    return true;
+}
+
+bool
+job_finish(struct db *db, const struct job *job, int64_t now_ms, struct error *err)
+{
+    return db_exec(db, job_delete_sql, DB_ARGS(db_int(job->id)), NULL, err) && job_promote(db, job, now_ms, err);
+}
+
+bool
+job_leave_queue(struct db *db, struct job *job, int64_t now_ms, struct error *err)
+{
+    if (job->queue_id == 0)
+        return true;
+    if (!db_exec(db, job_unqueue_sql, DB_ARGS(db_int(job->id)), NULL, err) || !job_promote(db, job, now_ms, err))
+        return false;
+    job->queue_id = 0;
     return true;
 }
 
@@ -209,15 +228,16 @@ job_drop_lane(struct db *db, int64_t lane_id, struct error *err)
     return db_exec(db, job_drop_sql, DB_ARGS(db_int(lane_id)), NULL, err);
 }
 
-bool
-job_lanes(struct db *db, struct arena *a, int64_t **out, size_t *n, struct error *err)
+static bool
+job_read_lanes(struct db *db, const char *sql, const struct db_value *args, size_t args_n, struct arena *a,
+               int64_t **out, size_t *n, struct error *err)
 {
     struct db_rows rows;
     size_t cap = 64;
 
     *n = 0;
     *out = arena_array(a, int64_t, cap);
-    if (!db_query(db, job_lanes_sql, DB_NO_ARGS, &rows, err))
+    if (!db_query(db, sql, args, args_n, &rows, err))
         return false;
     while (db_next(&rows)) {
         if (*n == cap) {
@@ -230,6 +250,18 @@ job_lanes(struct db *db, struct arena *a, int64_t **out, size_t *n, struct error
         (*out)[(*n)++] = db_col_int(&rows, 0);
     }
     return db_finish(&rows, err);
+}
+
+bool
+job_lanes(struct db *db, struct arena *a, int64_t **out, size_t *n, struct error *err)
+{
+    return job_read_lanes(db, job_lanes_sql, DB_NO_ARGS, a, out, n, err);
+}
+
+bool
+job_lanes_due(struct db *db, int64_t due_before_ms, struct arena *a, int64_t **out, size_t *n, struct error *err)
+{
+    return job_read_lanes(db, job_lanes_due_sql, DB_ARGS(db_int(due_before_ms)), a, out, n, err);
 }
 
 bool

@@ -10,7 +10,7 @@
 
 enum job_kind {
     JOB_NONE, JOB_SEND, JOB_MIRROR, JOB_PARTICIPANT, JOB_ANSWER_TAP, JOB_SUBSCRIBE, JOB_UNSUBSCRIBE, JOB_ERASE,
-    JOB_POLL, JOB_CHECK,
+    JOB_POLL, JOB_CHECK, JOB_DELIVER, JOB_REPLAY,
     JOB_KINDS
 };
 extern const char *const job_kind_names[JOB_KINDS];
@@ -51,6 +51,8 @@ bool job_mark_in_flight(struct db *db, int64_t id, bool *taken, struct error *er
 bool job_finish(struct db *db, const struct job *job, int64_t now_ms, struct error *err);
 /* Again at `due_at`; `attempts` is what it then counts. Keeps its place at the head of its queue. */
 bool job_retry(struct db *db, const struct job *job, int64_t due_at, int attempts, struct str payload, struct error *err);
+/* It no longer holds back the others of its queue: the next becomes ready. */
+bool job_leave_queue(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 /* All waiting jobs of a lane become due now (its account works again). */
 bool job_hurry_lane(struct db *db, int64_t lane_id, int64_t now_ms, struct error *err);
 bool job_drop_lane(struct db *db, int64_t lane_id, struct error *err);
@@ -61,6 +63,8 @@ bool job_next_of_kind(struct db *db, int64_t lane_id, enum job_kind kind, int64_
 
 /* At start: the lanes that have anything to do, and the jobs an earlier process left in flight. */
 bool job_lanes(struct db *db, struct arena *a, int64_t **out, size_t *n, struct error *err);
+/* Lanes with a ready job that has been due since `due_before_ms`. */
+bool job_lanes_due(struct db *db, int64_t due_before_ms, struct arena *a, int64_t **out, size_t *n, struct error *err);
 bool job_in_flight(struct db *db, int64_t lane_id, struct arena *a, struct job **out, size_t *n, struct error *err);
 
 /* For metrics and doctor: how many of each kind, and since when the oldest due one waits (0 = none). */

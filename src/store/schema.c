@@ -165,7 +165,45 @@ static const char first_sql[] =
     " body TEXT NOT NULL,"
     " created_at BIGINT NOT NULL);";
 
+static const char webhooks_sql[] =
+    "CREATE TABLE webhook ("
+    " id $KEY,"
+    " workspace_id BIGINT NOT NULL REFERENCES workspace(id),"
+    " group_id BIGINT NOT NULL DEFAULT 0,"
+    " url TEXT NOT NULL,"
+    " description TEXT,"
+    " events BIGINT NOT NULL,"             /* a bit for each type */
+    " all_events INTEGER NOT NULL,"
+    " enabled INTEGER NOT NULL,"
+    " disabled_reason TEXT,"
+    " concurrency INTEGER NOT NULL,"
+    " secret $BLOB NOT NULL,"              /* sealed */
+    " old_secret $BLOB,"
+    " old_secret_until BIGINT NOT NULL DEFAULT 0,"
+    " failing_since BIGINT NOT NULL DEFAULT 0,"
+    " created_at BIGINT NOT NULL,"
+    " updated_at BIGINT NOT NULL);"
+    "CREATE INDEX webhook_of_workspace ON webhook(workspace_id, id);"
+
+    /* The latest try of each delivery; what was not tried yet is a job. */
+    "CREATE TABLE delivery ("
+    " id $KEY,"
+    " webhook_id BIGINT NOT NULL,"
+    " event_id BIGINT NOT NULL,"
+    " event_type INTEGER NOT NULL,"
+    " response_status INTEGER NOT NULL,"
+    " attempt_number INTEGER NOT NULL,"
+    " success INTEGER NOT NULL,"
+    " attempted_at BIGINT NOT NULL,"
+    " created_at BIGINT NOT NULL,"
+    " next_attempt_at BIGINT NOT NULL DEFAULT 0,"
+    " duration_ms BIGINT NOT NULL,"
+    " error TEXT,"
+    " response_body TEXT);"
+    "CREATE INDEX delivery_of_webhook ON delivery(webhook_id, id);";
+
 const struct db_migration store_migrations[] = {
     { 1, "the first tables", first_sql },
+    { 2, "outgoing webhooks", webhooks_sql },
 };
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -8,7 +8,7 @@
 void
 lane_init(struct lane *l, int64_t id, int running_max)
 {
-    *l = (struct lane){ .id = id, .running_max = running_max };
+    *l = (struct lane){ .id = id, .running_max = running_max, .running_now = running_max };
     l->waiting_end = &l->waiting;
 }
 
@@ -130,7 +130,7 @@ lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms)
     int64_t soonest_us = INT64_MAX, now_us = now_ms * 1000;
 
     *again_ms = 0;
-    if (l->running >= l->running_max)
+    if (l->running >= l->running_now)
         return NULL;
     for (at = &l->waiting; *at; at = &(*at)->next) {
         struct lane_job *job = *at;
@@ -172,6 +172,28 @@ lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms
         l->held_until_ms = until_ms;
     l->refused_chat = chat_id;
     l->refused_at_ms = now_ms;
+}
+
+void
+lane_went_well(struct lane *l)
+{
+    if (l->running_now < l->running_max)
+        l->running_now++;
+}
+
+void
+lane_went_badly(struct lane *l)
+{
+    l->running_now = l->running_now > 1 ? l->running_now / 2 : 1;
+}
+
+void
+lane_limit(struct lane *l, int running_max)
+{
+    if (running_max == l->running_max)
+        return;
+    l->running_max = running_max;
+    l->running_now = running_max;
 }
 
 bool

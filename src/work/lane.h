@@ -29,6 +29,7 @@ struct lane {
     struct map       known;            /* job id -> struct lane_job */
     struct lane_job *waiting, **waiting_end;
     int              waiting_count, running, running_max;
+    int              running_now;      /* how many of running_max are used: fewer while the other side fails */
     struct map       chats;            /* chat id -> when its bucket is full again, in microseconds */
     int64_t          account_full_us;  /* the same for the account */
     int64_t          held_until_ms;    /* the platform asked the whole account to wait */
@@ -50,6 +51,14 @@ void lane_end(struct lane *l, struct lane_job *job);
 
 /* The platform told this chat to slow down until `until_ms`. Two chats within a second mean the whole account was meant. */
 void lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms, bool account_wide);
+
+/* The other side answered well, or not: a lane whose calls fail goes on with half as many at once, down to one, and
+ * comes back one by one. So a dead endpoint holds few of the connections that living ones need. */
+void lane_went_well(struct lane *l);
+void lane_went_badly(struct lane *l);
+
+/* Sets running_max. */
+void lane_limit(struct lane *l, int running_max);
 
 /* Nothing known, nothing running, nothing to remember. */
 bool lane_is_idle(const struct lane *l, int64_t now_ms);

@@ -184,6 +184,35 @@ fetch_is_final(const struct net_response *r)
 }
 
 static void
+task_called(struct net_call *call)
+{
+    struct task *t = call->user;
+
+    t->then(t);
+}
+
+static void
+task_send(struct task *t, void (*done)(struct net_call *call), task_next *then)
+{
+    t->then = then;
+    t->call.arena = &t->arena;
+    t->call.done = done;
+    t->call.user = t;
+    if (t->worker->closing) {
+        worker_task_ended(t, true);
+        return;
+    }
+    t->at = TASK_FETCHING;
+    courier_send(t->worker->courier, &t->call);
+}
+
+void
+task_call(struct task *t, task_next *then)
+{
+    task_send(t, task_called, then);
+}
+
+static void
 task_fetched(struct net_call *call)
 {
     struct task *t = call->user;
@@ -204,21 +233,12 @@ task_fetched(struct net_call *call)
 void
 task_fetch(struct task *t, struct str url, int64_t max, task_next *then)
 {
-    t->then = then;
     t->path = media_spool_path(t->worker->options.media, &t->arena);
     t->call = (struct net_call){
         .request = { .url = url, .save_path = t->path, .response_max = max, .total_ms = FETCH_TOTAL_MS,
                      .guarded = true, .redirects_max = FETCH_REDIRECTS },
-        .arena = &t->arena,
-        .done = task_fetched,
-        .user = t,
     };
-    if (t->worker->closing) {
-        worker_task_ended(t, true);
-        return;
-    }
-    t->at = TASK_FETCHING;
-    courier_send(t->worker->courier, &t->call);
+    task_send(t, task_fetched, then);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "store/job.h"
 #include "store/message.h"
+#include "store/webhook.h"
 #include "work/lane.h"
 #include "work/run.h"
 #include "work/worker.h"
@@ -54,6 +55,8 @@ struct task {
     struct message    message;
     struct chat       chat;
     struct attachment attachment;
+    struct webhook    webhook;
+    struct event      event;
     struct str       *media_names;
     size_t            media_count;
     bool              more, flag;
@@ -70,6 +73,9 @@ void task_op(struct task *t, task_next *then);
 /* Downloads a URL that a user gave us to a new spool file t->path; t->err says how it went, t->err_is_final whether
  * trying again is useless. */
 void task_fetch(struct task *t, struct str url, int64_t max, task_next *then);
+
+/* Makes the call in t->call.request; t->call.response has the answer. */
+void task_call(struct task *t, task_next *then);
 
 /* Moves t->path into the media store (t->info, t->err), off the loop because it syncs to disk. */
 void task_keep(struct task *t, struct str path, struct str claimed_type, task_next *then);
@@ -104,10 +110,13 @@ void unsubscribe_start(struct task *t);
 void check_start(struct task *t);
 void erase_start(struct task *t);
 void poll_start(struct task *t);
+void deliver_start(struct task *t);
+void replay_start(struct task *t);
 
 /* What the worker counts. */
 struct worker_counters {
     _Atomic int64_t published, retried, failed, mirrored, mirror_failed, polls, poll_errors;
+    _Atomic int64_t delivered, delivery_failures;
 };
 struct worker_counters       *task_counters(struct task *t);
 const struct worker_options  *task_options(struct task *t);

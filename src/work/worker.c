@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "work/account.h"
-#include "work/worker_internal.h"
+#include "work/upkeep.h"
 
 #define DUE_AHEAD        64   /* how many due jobs a lane knows of beyond those it holds */
 #define KNOWN_MAX        4096
@@ -10,7 +10,6 @@
 #define PARLEY_AGENT     "Parley/" PARLEY_VERSION
 
 static void seat_pump(struct seat_lane *seat);
-static void worker_maybe_close(struct worker *w);
 
 /* ---- lanes ---- */
 
@@ -68,19 +67,25 @@ seat_look_at(struct seat_lane *seat, int64_t at_ms)
     uv_timer_start(&seat->timer, seat_timer, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
 }
 
-/* How fast a lane may go is its platform's rule; the first look finds out which that is. */
+/* How fast a lane may go is its platform's rule, or its endpoint's setting; a look finds out whose lane it is. */
 static bool
-seat_find_platform(struct seat_lane *seat, struct db *db, struct error *err)
+seat_find_owner(struct seat_lane *seat, struct db *db, struct error *err)
 {
     struct profile profile;
+    struct webhook webhook;
     bool found;
 
     if (seat->platform)
         return true;
     if (!profile_get_deleted(db, seat->lane.id, &seat->arena, &profile, &found, err))
         return false;
-    if (found)
+    if (found) {
         seat->platform = profile.platform;
+        return true;
+    }
+    if (!webhook_get(db, seat->lane.id, &seat->arena, &webhook, &found, err))
+        return false;
+    seat->concurrency = found ? webhook.concurrency : 1;
     return true;
 }
 
@@ -89,7 +94,9 @@ seat_set_pace(struct seat_lane *seat)
 {
     const struct platform *p = seat->platform;
 
-    if (p && config.pace)
+    if (!p)
+        lane_limit(&seat->lane, seat->concurrency);
+    else if (config.pace)
         seat->lane.pace = (struct pace){
             .chat_per_minute = p->pace.chat_per_minute,       .chat_burst = p->pace.chat_burst,
             .account_per_second = p->pace.account_per_second, .account_burst = p->pace.account_burst,
@@ -102,7 +109,7 @@ seat_fetch_run(struct db_txn *txn, struct db *db, struct error *err)
     struct seat_lane *seat = container_of(txn, struct seat_lane, txn);
 
     arena_reset(&seat->arena);
-    return seat_find_platform(seat, db, err)
+    return seat_find_owner(seat, db, err)
         && job_due(db, seat->lane.id, clock_now_ms(), seat->due_limit, &seat->arena, &seat->due,
                    &seat->due_count, &seat->next_due_at, err);
 }
@@ -158,6 +165,8 @@ static const struct {
     [JOB_ERASE] = { erase_start },
     [JOB_POLL] = { poll_start },
     [JOB_CHECK] = { check_start },
+    [JOB_DELIVER] = { deliver_start },
+    [JOB_REPLAY] = { replay_start },
 };
 
 static void
@@ -339,6 +348,40 @@ worker_ask(struct worker *w, struct ask *ask)
     mailbox_post(&w->mailbox, &ask->mail);
 }
 
+static void
+call_reply(struct mail *m)
+{
+    struct worker_call *c = container_of(m, struct worker_call, mail);
+
+    c->done(c);
+}
+
+static void
+call_done(struct net_call *call)
+{
+    struct worker_call *c = container_of(call, struct worker_call, call);
+
+    c->mail.open = call_reply;
+    mailbox_post(c->reply_to, &c->mail);
+}
+
+static void
+call_start(struct mail *m)
+{
+    struct worker_call *c = container_of(m, struct worker_call, mail);
+
+    courier_send(c->worker->courier, &c->call);
+}
+
+void
+worker_call(struct worker *w, struct worker_call *c)
+{
+    c->worker = w;
+    c->call.done = call_done;
+    c->mail.open = call_start;
+    mailbox_post(&w->mailbox, &c->mail);
+}
+
 /* ---- starting ---- */
 
 /* What an earlier process had in flight may have gone out: it is ready again, and says so. */
@@ -412,6 +455,7 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
         return false;
     }
     *out = w;
+    upkeep_start(w);
     for (size_t i = 0; i < w->start_lanes_count; i++)
         worker_wake(w, w->start_lanes[i]);
     if (uv_thread_create(&w->thread, worker_thread, w) != 0)
@@ -430,6 +474,7 @@ worker_close(struct worker *w)
 
     w->closed = true;
     uv_close((uv_handle_t *)&w->drain_timer, NULL);
+    upkeep_stop(w);
     courier_free(w->courier);
     while (map_next(&w->lanes, &at, &id, &value)) {
         struct seat_lane *seat = value;
@@ -440,7 +485,7 @@ worker_close(struct worker *w)
 }
 
 /* Closing must wait for what other threads still hold: tasks in a transaction or at the disk, and looks for due jobs. */
-static void
+void
 worker_maybe_close(struct worker *w)
 {
     bool fetching = false;
@@ -450,7 +495,7 @@ worker_maybe_close(struct worker *w)
 
     while (map_next(&w->lanes, &at, &id, &value))
         fetching |= ((struct seat_lane *)value)->fetching;
-    if (w->draining && !w->closed && w->tasks_count == 0 && !fetching)
+    if (w->draining && !w->closed && w->tasks_count == 0 && !fetching && !upkeep_is_busy(w))
         worker_close(w);
 }
 
@@ -521,6 +566,7 @@ worker_stats(struct worker *w, struct worker_stats *out)
         .jobs_running = w->tasks_shown,           .lanes = w->lanes_shown,
         .mirrored = w->counters.mirrored,         .mirror_failed = w->counters.mirror_failed,
         .polls = w->counters.polls,               .poll_errors = w->counters.poll_errors,
+        .delivered = w->counters.delivered,       .delivery_failures = w->counters.delivery_failures,
     };
 }
 

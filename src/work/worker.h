@@ -43,10 +43,21 @@ struct ask {
 };
 void worker_ask(struct worker *w, struct ask *ask); /* any thread; takes `ask` until done() */
 
+/* One plain HTTP call on behalf of someone who waits for it: fill call.request and call.arena. */
+struct worker_call {
+    struct net_call call;
+    void (*done)(struct worker_call *c); /* on `reply_to`'s loop */
+    struct mailbox *reply_to;
+    struct mail     mail;
+    struct worker  *worker;
+};
+void worker_call(struct worker *w, struct worker_call *c); /* any thread; takes `c` until done() */
+
 struct worker_stats {
     int64_t sends_published, sends_retried, sends_failed;
     int64_t calls_in_flight, jobs_running, lanes;
     int64_t mirrored, mirror_failed, polls, poll_errors;
+    int64_t delivered, delivery_failures;
 };
 void worker_stats(struct worker *w, struct worker_stats *out); /* any thread */
 

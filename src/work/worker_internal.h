@@ -6,6 +6,19 @@
 
 struct seat_lane; /* a lane with its timer */
 
+/* upkeep.c */
+struct upkeep {
+    struct worker *worker;
+    uv_timer_t     timer;
+    uv_timer_cb    tick;
+    struct db_txn  prune, look;
+    int            busy;
+    bool           more;
+    struct arena   arena;
+    int64_t       *lanes;
+    size_t         lanes_count;
+};
+
 struct worker {
     struct worker_options  options;
     uv_thread_t            thread;
@@ -25,6 +38,7 @@ struct worker {
     bool        woken_posted;
     struct mail woken_mail;
 
+    struct upkeep upkeep;
     struct mail stop_mail;
     bool        draining; /* nothing new is begun */
     bool        closing;  /* nothing goes on either */
@@ -41,7 +55,8 @@ struct seat_lane {
     struct lane    lane;
     struct worker *worker;
     uv_timer_t     timer;
-    const struct platform *platform; /* NULL until the first look */
+    const struct platform *platform;    /* NULL until the first look, and for a webhook endpoint */
+    int            concurrency;         /* of an endpoint */
     bool           fetching, dirty, full, pumping;
     struct db_txn  txn;         /* the look for due jobs */
     struct arena   arena;
@@ -53,6 +68,9 @@ struct seat_lane {
 
 /* worker.c, for task.c: takes `t`. `failed`: its job is looked at again in a moment. */
 void worker_task_ended(struct task *t, bool failed);
+
+/* worker.c, for whoever just gave back something that closing waits for. */
+void worker_maybe_close(struct worker *w);
 
 /* task.c, for worker.c: stops the call or the wait it is in. False when it is in another thread's hands, from where it comes back. */
 bool task_interrupt(struct task *t);

@@ -1,0 +1,81 @@
+/* webhook.h -- an endpoint that wants to hear of events, and what was tried to tell it.
+ *
+ * Events fan out in the transaction that causes them: for each endpoint that listens one job is written (kind DELIVER, lane = the
+ * endpoint, record = the event), so what is not delivered yet is rows, however much it is. Jobs about one chat share a queue,
+ * which keeps them in order; see delivery_queue(). The job's id is the delivery's id, the same on every try. */
+#ifndef PARLEY_STORE_WEBHOOK_H
+#define PARLEY_STORE_WEBHOOK_H
+
+#include "base/crypto.h"
+#include "store/event.h"
+#include "store/job.h"
+#include "store/workspace.h"
+
+#define WEBHOOK_CONCURRENCY     32
+#define WEBHOOK_CONCURRENCY_MAX 256
+#define WEBHOOK_GIVE_UP_MS      ((int64_t)5 * 24 * 3600 * 1000) /* of nothing but failures */
+#define WEBHOOK_DESCRIPTION_MAX 1000                            /* characters */
+
+struct webhook {
+    int64_t       id, workspace_id, group_id; /* group 0 = events of the whole workspace */
+    struct str    url, description, disabled_reason;
+    int64_t       events;                     /* a bit for each enum event_type */
+    bool          all_events;                 /* subscribed with "*" */
+    bool          enabled;
+    int           concurrency;
+    struct str    secret, old_secret;         /* plain, "whsec_..."; old: none when it signs no more */
+    int64_t       old_secret_until, failing_since, created_at, updated_at;
+};
+
+/* ---- endpoints ---- */
+
+bool webhook_create(struct db *db, const struct scope *s, struct webhook *w, int64_t now_ms, struct arena *a,
+                    struct error *err); /* fills id, secret and times */
+bool webhook_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct webhook *out,
+                  struct error *err);
+bool webhook_get(struct db *db, int64_t id, struct arena *a, struct webhook *out, bool *found, struct error *err);
+bool webhook_list(struct db *db, const struct scope *s, struct arena *a, struct webhook **out, size_t *n,
+                  struct error *err);
+/* Stores url, events, description, concurrency and enabled. Disabling drops what was not delivered yet; it can be replayed. */
+bool webhook_update(struct db *db, struct webhook *w, bool was_enabled, int64_t now_ms, struct error *err);
+bool webhook_delete(struct db *db, const struct webhook *w, struct error *err);
+/* A new secret; the old one signs too for `overlap_ms`. */
+bool webhook_rotate(struct db *db, struct webhook *w, int64_t overlap_ms, int64_t now_ms, struct arena *a,
+                    struct error *err);
+/* The server gives up on it: disabled, with the reason, and webhook.disabled for others to hear. */
+bool webhook_disable(struct db *db, struct webhook *w, struct str reason, int64_t now_ms, struct error *err);
+/* A delivery succeeded or failed; writes only when that changes what is known. */
+bool webhook_note_success(struct db *db, const struct webhook *w, struct error *err);
+bool webhook_note_failure(struct db *db, const struct webhook *w, int64_t now_ms, struct error *err);
+
+/* ---- fan-out ---- */
+
+/* Queues an event for every enabled endpoint that listens to it. In the transaction that adds the event. */
+bool webhook_fan_out(struct db *db, const struct event *e, int64_t now_ms, struct error *err);
+
+/* Queues events again for one endpoint: those in `ids` (of its scope; others are a 404), or all since a time, in the background. */
+bool webhook_replay_events(struct db *db, const struct webhook *w, const int64_t *ids, size_t n, int64_t now_ms,
+                           struct error *err);
+bool webhook_replay_since(struct db *db, const struct webhook *w, int64_t since_ms, int64_t now_ms, struct error *err);
+/* A bounded piece of that: events after id `after` and up to `until`; *last is where to go on, 0 when done. */
+bool webhook_replay_some(struct db *db, const struct webhook *w, int64_t after, int64_t until, int64_t now_ms,
+                         int64_t *last, struct error *err);
+
+/* ---- the log of deliveries ---- */
+
+struct delivery {
+    int64_t         id, webhook_id, event_id; /* id: of the job; one per event and endpoint, the same on every try */
+    enum event_type event_type;
+    int             response_status;          /* 0 = there was no answer */
+    int             attempt_number;
+    bool            success;
+    int64_t         attempted_at, created_at, next_attempt_at, duration_ms;
+    struct str      error, response_body;
+};
+
+/* Stores the latest try of a delivery in place of the one before. */
+bool delivery_log(struct db *db, const struct delivery *d, struct error *err);
+bool delivery_list(struct db *db, const struct webhook *w, int64_t page, int64_t per_page, struct arena *a,
+                   struct delivery **out, size_t *n, int64_t *total, struct error *err);
+
+#endif
