@@ -29,6 +29,20 @@ START_TEST(ids_grow_and_know_their_time)
 }
 END_TEST
 
+START_TEST(a_time_has_a_first_id)
+{
+    int64_t before = id_generate(NOON - 1), after = id_generate(NOON);
+
+    ck_assert_int_lt(before, id_first_at(NOON));
+    ck_assert_int_ge(after, id_first_at(NOON));
+    ck_assert_int_eq(id_time_ms(id_first_at(NOON)), NOON);
+    ck_assert_int_eq(id_first_at(0), 0);
+    ck_assert_int_eq(id_first_at(INT64_MIN), 0);
+    ck_assert_int_gt(id_first_at(INT64_C(253402300799999)), after); /* the year 9999 */
+    ck_assert_int_eq(id_first_at(INT64_MAX), INT64_MAX);
+}
+END_TEST
+
 START_TEST(a_clock_that_steps_back_is_not_followed)
 {
     int64_t before = id_generate(NOON), after = id_generate(NOON - 3600000), mad = id_generate(-1);
@@ -187,6 +201,7 @@ ids(void)
 
     tcase_add_checked_fixture(c, set_up, NULL);
     tcase_add_test(c, ids_grow_and_know_their_time);
+    tcase_add_test(c, a_time_has_a_first_id);
     tcase_add_test(c, a_clock_that_steps_back_is_not_followed);
     tcase_add_test(c, a_used_up_millisecond_borrows_from_the_next);
     tcase_add_test(c, a_clock_gone_mad_still_gives_ids);
