@@ -390,7 +390,9 @@ read_answer(struct arena *a, yyjson_val *val, struct net_response *answer)
     struct str net = json_str(val, "net"), error = json_str(val, "error");
 
     *answer = (struct net_response){ 0 };
-    answer->result = str_is_none(net) ? NET_ANSWERED : index_of(net_names, sizeof(net_names) / sizeof(net_names[0]), net);
+    answer->result = NET_ANSWERED;
+    if (!str_is_none(net))
+        answer->result = index_of(net_names, sizeof(net_names) / sizeof(net_names[0]), net);
     answer->status = answer->result == NET_ANSWERED ? (int)json_int(val, "status", 200) : 0;
     answer->body = json_get(val, "json") ? json_text(a, json_get(val, "json")) : json_str(val, "text");
     answer->retry_after_ms = json_int(val, "retry_after_ms", 0);

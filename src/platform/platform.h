@@ -60,11 +60,11 @@ enum inbound_kind {
     INBOUND_REFERRAL, INBOUND_COMMENT, INBOUND_BLOCK, INBOUND_UNBLOCK, INBOUND_KINDS
 };
 
-/* One thing that happened, in terms no platform owns. Receiving it twice must change nothing: (chat, external_id) is its key
- * where it is a message. */
+/* One thing that happened, in terms no platform owns. Receiving it twice must change nothing: (chat, external_id) is
+ * its key where it is a message. */
 struct inbound_event {
     enum inbound_kind    kind;
-    int64_t              at_ms;           /* the platform's time; 0 = it names none (a button press): the time of receipt */
+    int64_t              at_ms;           /* the platform's time; 0 = it names none (a tap): that of receipt */
     int64_t              posted_ms;       /* INBOUND_EDIT: when the message was first written; 0 = unknown */
     struct participant   from;            /* the person, also for what our own account did to them */
     struct str           conversation_id; /* external_conversation_id; may be none */
@@ -85,7 +85,7 @@ struct inbound_batch {
     size_t                count;
     struct str            cursor;    /* after a poll: the new position; none = unchanged */
     size_t                ignored;   /* understood, but none of our business (groups, channels) */
-    bool                  not_understood; /* all of it or a part: keep the payload for replay; the events are good all the same */
+    bool                  not_understood; /* a part or all of it: keep the payload; the events are good all the same */
 };
 
 /* ---- operations: what we ask of a platform ---- */
@@ -95,7 +95,7 @@ enum op_kind {
     OP_SUBSCRIBE,    /* in: hook_url, account.webhook_secret (hook_url none: be ready to be polled) */
     OP_UNSUBSCRIBE,  /* in: hook_url; where it is given, another server's webhook is left alone */
     OP_CHECK,        /* in: hook_url (none: we poll); whether the account is still ours and well; out: check_* */
-    OP_POLL,         /* in: account.cursor; out: poll_body for parse_poll(); check_* where somebody else gets the updates */
+    OP_POLL,         /* in: account.cursor; out: poll_body for parse_poll(), check_* where others get the updates */
     OP_SEND, OP_EDIT, OP_REACT, OP_UNREACT, OP_ARCHIVE, OP_UNARCHIVE,
     OP_PROBE_CHAT,   /* may we write to this person at all? */
     OP_ANSWER_TAP,   /* in: tap_id */
@@ -131,8 +131,8 @@ struct op {
     struct str     participant_id, conversation_id;
     struct str     message_id;          /* external id, for edits and reactions */
     struct str     body, reply_to, reply_markup, reaction, emoji;
-    bool           has_body, has_markup; /* OP_EDIT: which of the two changes. Where the body alone changes, reply_markup */
-                                         /* is the one the message has now: Telegram takes it away unless it is sent again */
+    bool           has_body, has_markup; /* OP_EDIT: which of the two changes. If it is the body alone, `reply_markup` */
+                                         /* is what the message has: Telegram takes it away unless it is sent again */
     bool           is_media_message;     /* OP_EDIT: `body` is a caption */
     struct op_file file;                 /* path none = no attachment */
     bool           has_file;
@@ -141,7 +141,8 @@ struct op {
     struct str     client_ref;           /* our message id, carried along where a platform echoes it */
 
     /* out */
-    struct str         external_id, out_conversation_id, out_body, platform_data; /* out_body: as the platform has it now */
+    struct str         external_id, out_conversation_id, platform_data;
+    struct str         out_body;             /* the text as the platform has it now */
     int64_t            posted_at, edited_at; /* 0 = it did not say: the time of the answer */
     struct participant participant;
     struct str         poll_body;
@@ -197,7 +198,7 @@ struct platform {
     /* Is this webhook really theirs? `headers` as received. Constant time. */
     bool (*verify)(const struct account *account, const struct net_header *headers, size_t n, struct str body);
 
-    /* A webhook's body or a poll's answer as events, in order. Never fails: what is not understood sets not_understood. */
+    /* A webhook's body or a poll's answer as events, in order. Never fails: what it cannot read sets not_understood. */
     void (*parse)(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out);
     void (*parse_poll)(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out);
 

@@ -18,9 +18,8 @@ telegram_done(struct op_step *out)
     *out = (struct op_step){ .verdict = OP_DONE };
 }
 
-/* `text` without the secret half of the token, and not longer than an error message may be. */
-static struct str
-reason(struct op *op, struct str text)
+struct str
+telegram_reason(struct op *op, struct str text)
 {
     struct buf buf;
     struct str id, secret, out;
@@ -44,13 +43,13 @@ reason(struct op *op, struct str text)
 void
 telegram_fail(struct op *op, struct op_step *out, int code, struct str why)
 {
-    *out = (struct op_step){ .verdict = OP_FAIL, .code = code, .reason = reason(op, why) };
+    *out = (struct op_step){ .verdict = OP_FAIL, .code = code, .reason = telegram_reason(op, why) };
 }
 
 void
 telegram_retry(struct op *op, struct op_step *out, int code, struct str why)
 {
-    *out = (struct op_step){ .verdict = OP_RETRY, .code = code, .reason = reason(op, why) };
+    *out = (struct op_step){ .verdict = OP_RETRY, .code = code, .reason = telegram_reason(op, why) };
 }
 
 static void
@@ -124,7 +123,7 @@ conflict(struct op *op, struct op_step *out, struct str why)
     if (who) {
         why = arena_printf(op->arena, "%s (%.*s)", who, STR_ARG(why));
         op->check_lost = true;
-        op->check_detail = reason(op, why);
+        op->check_detail = telegram_reason(op, why);
     }
     telegram_retry(op, out, 409, why);
     out->account_wide = true;

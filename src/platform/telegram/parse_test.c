@@ -13,14 +13,15 @@ static char **paths;
 static const struct account bot = {
     .id = 1,
     .external_id = { "123456789", 9 },
-    .token = { "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc", 45 },
+    .token = { "123456789:made-up-token-for-tests", 33 },
 };
 
 static struct str
 update_with_text(struct arena *a, int64_t update_id, struct str json_text)
 {
     return arena_printf(a,
-        "{\"update_id\":%lld,\"message\":{\"message_id\":52,\"from\":{\"id\":7,\"is_bot\":false,\"first_name\":\"Mina\"},"
+        "{\"update_id\":%lld,\"message\":{\"message_id\":52,"
+        "\"from\":{\"id\":7,\"is_bot\":false,\"first_name\":\"Mina\"},"
         "\"chat\":{\"id\":7,\"first_name\":\"Mina\",\"type\":\"private\"},\"date\":1789900000,\"text\":\"%.*s\"}}",
         (long long)update_id, STR_ARG(json_text));
 }
@@ -79,7 +80,8 @@ END_TEST
 static struct str
 poll_answer(struct arena *a, struct str first, struct str second, struct str third)
 {
-    return arena_printf(a, "{\"ok\":true,\"result\":[%.*s,%.*s,%.*s]}", STR_ARG(first), STR_ARG(second), STR_ARG(third));
+    return arena_printf(a, "{\"ok\":true,\"result\":[%.*s,%.*s,%.*s]}",
+        STR_ARG(first), STR_ARG(second), STR_ARG(third));
 }
 
 /* Half of a pair of surrogates makes the whole answer unreadable. */

@@ -145,6 +145,8 @@ check_account(struct op *op, const struct net_response *last, struct op_step *ou
     else
         op->check_detail = arena_printf(op->arena, "This bot's updates go to a webhook at %.*s",
             STR_ARG(str_utf8_cut(host_of(url), 200)));
+    if (!str_is_none(op->check_detail))
+        op->check_detail = telegram_reason(op, op->check_detail);
     telegram_done(out);
 }
 

@@ -78,6 +78,10 @@ bool telegram_answered(struct op *op, const struct net_response *last, yyjson_va
 /* The same for a download: there is no JSON unless it failed. */
 bool telegram_downloaded(struct op *op, const struct net_response *last, struct op_step *out);
 
+/* `text` without the secret half of the token, and not longer than an error message may be. All that
+ * Telegram says goes through here on its way out: it may quote a URL. */
+struct str telegram_reason(struct op *op, struct str text);
+
 void telegram_done(struct op_step *out);
 void telegram_fail(struct op *op, struct op_step *out, int code, struct str reason);
 void telegram_retry(struct op *op, struct op_step *out, int code, struct str reason);
