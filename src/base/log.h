@@ -41,8 +41,8 @@ void log_write(enum log_level level, const char *message, const struct log_field
 #define log_error(msg, ...) log_write(LOG_LEVEL_ERROR, msg, LOG_FIELDS(__VA_ARGS__))
 
 /* Appends `s` with what looks like a secret replaced by "***": a bot token (`123456:AA...`, at least 20 characters
- * behind the colon), the value behind "Bearer ", a `whsec_...` and a `pk_...` key, access_token= and similar
- * query values. */
+ * behind the colon), the value behind "Bearer ", our `whsec_...` and `pk_...` keys, JSON web tokens, Meta's `EAA...`,
+ * access_token= and similar values in queries and JSON, the password in a URL. Linear in the length of `s`. */
 void log_redact(struct buf *out, struct str s);
 
 #endif
