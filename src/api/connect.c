@@ -10,10 +10,9 @@
 #include "api/reply.h"
 #include "base/config.h"
 #include "base/id.h"
-#include "base/random.h"
 #include "store/view.h"
+#include "work/account.h"
 
-#define SECRET_BYTES    32
 #define TOKEN_MAX_BYTES 4096
 
 struct connecting {
@@ -44,32 +43,6 @@ platform_from_body(struct call *call, const struct platform **out, struct error 
 }
 
 /* The secret goes into a header and may have nothing but letters, digits, '-' and '_'. */
-static struct str
-new_secret(struct arena *a)
-{
-    uint8_t    bytes[SECRET_BYTES];
-    struct buf text;
-    struct str out;
-
-    random_bytes(bytes, sizeof(bytes));
-    buf_init(&text, 128);
-    base58_encode(&text, (struct str){ (const char *)bytes, sizeof(bytes) });
-    out = arena_copy(a, buf_str(&text));
-    buf_deinit(&text);
-    return out;
-}
-
-static struct str
-hook_url(const struct connecting *c, struct arena *a)
-{
-    char id[ID_TEXT_MAX];
-
-    if (config.public_url.len == 0)
-        return STR_NONE;
-    return arena_printf(a, "%.*s/webhooks/%s/%s", STR_ARG(config.public_url), c->platform->name,
-                        id_format(ID_PROFILE, c->profile_id, id));
-}
-
 static void
 ask_for_messages(struct call *call, const struct connecting *c)
 {
@@ -79,7 +52,7 @@ ask_for_messages(struct call *call, const struct connecting *c)
     account.token = arena_copy(call->arena, account.token); /* it is wiped after the answer */
     account.webhook_secret = arena_copy(call->arena, account.webhook_secret);
     op = call_ask(call, OP_SUBSCRIBE, c->platform, &account);
-    op->hook_url = hook_url(c, call->arena);
+    op->hook_url = account_hook_url(c->platform, config.public_url, c->profile_id, call->arena);
     call_then(call, store_profile, WRITES);
 }
 
@@ -100,7 +73,7 @@ choose_id(struct db *db, struct call *call, struct connecting *c, const struct p
     if (stored.webhook_secret.len > 0)
         c->account.webhook_secret = arena_copy(call->arena, stored.webhook_secret);
     else
-        c->account.webhook_secret = new_secret(call->arena);
+        c->account.webhook_secret = account_new_secret(call->arena);
     account_wipe(&stored);
     return true;
 }
@@ -176,8 +149,10 @@ store_profile(struct db *db, struct call *call, struct error *err)
     id_format(ID_GROUP, c->group_id, group_text);
     if (!found && !group_find(db, &call->scope, str_of(group_text), call->arena, &group, err))
         return false;
+    c->account.hook_url = account_hook_url(c->platform, config.public_url, c->profile_id, call->arena);
     return profile_connect(db, call->scope.workspace_id, c->group_id, c->profile_id, c->platform, &c->account,
                            call->now_ms, call->arena, &profile, err)
+        && account_tend(db, &profile, config.public_url, call->now_ms, err)
         && reply_connected(call, found ? 200 : 201, &profile);
 }
 

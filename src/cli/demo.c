@@ -242,6 +242,8 @@ demo_command(int argc, char **argv)
     argv[kept] = NULL;
     if (!command_begin(kept, argv, USE_SERVE, usage, NULL, 0, &n, &status))
         return status;
+    if (!option_was_given("log-level"))
+        (void)log_open(LOG_LEVEL_WARN, config.log_format, config.log_file);
     wait_block_signals();
     ok = demo_start(&d, &err) && demo_play(&d, &err);
     if (ok) {
