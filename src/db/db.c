@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BUSY_TIMEOUT_MS = 5000, BATCH_MAX = 256, QUEUE_MAX = 20000 };
+enum { BUSY_TIMEOUT_MS = 5000, BATCH_MAX = 256, BATCH_MS = 50, QUEUE_MAX = 20000 };
 
 /* ---- statements ---- */
 
@@ -365,6 +365,7 @@ db_open(const struct db_options *options, struct db_engine **out, struct error *
         e->options.batch_max = BATCH_MAX;
     if (e->options.queue_max == 0)
         e->options.queue_max = QUEUE_MAX;
+    e->writer.batch_ms = BATCH_MS;
     pthread_mutex_init(&e->pool_lock, NULL);
     pthread_mutex_init(&e->writer.lock, NULL);
     pthread_cond_init(&e->writer.work, NULL);

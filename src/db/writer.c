@@ -10,9 +10,6 @@
 
 #include "base/clock.h"
 
-/* A batch of slow transactions is committed early rather than making its first wait for its last. */
-enum { BATCH_MS = 50 };
-
 enum { GATHER_PART = 8, GATHER_MAX_US = 2000, RETRY_AFTER_MS = 1000 };
 
 /* Clients that ask again as soon as they are answered would otherwise fall into two halves that take turns, each paying for
@@ -132,7 +129,7 @@ run_all(struct db_engine *e, struct db *db, struct db_txn *batch, struct error *
             *err = db->doom.status ? db->doom : t->err; /* run() may have made a story of its own of it */
             return false;
         }
-        if (t->next && clock_mono_ms() - begun_ms >= BATCH_MS)
+        if (t->next && clock_mono_ms() - begun_ms >= e->writer.batch_ms)
             give_back_after(e, t);
     }
     return true;
