@@ -21,7 +21,7 @@ struct transfer_list {
 
 struct courier {
     struct loop            loop;
-    uv_timer_t             soon; /* due when something is through that must not be told from inside courier_send() */
+    uv_idle_t              soon; /* when something is through that must not be told from inside courier_send() */
     CURLM                 *multi;
     struct transfer_common common;
     struct queue           queue;
@@ -30,10 +30,10 @@ struct courier {
     size_t                 spare_count;
     char                  *ca_bundle, *user_agent;
     bool                   closing;
-    int                    parts_open; /* loop and timer */
+    int                    parts_open; /* loop and `soon` */
 };
 
-static void on_soon(uv_timer_t *timer);
+static void on_soon(uv_idle_t *idle);
 
 /* ---- Lists ---- */
 
@@ -136,7 +136,7 @@ static void
 tell_soon(struct courier *c)
 {
     if (c->lists[TRANSFER_FINISHED].count > 0 && !c->closing)
-        uv_timer_start(&c->soon, on_soon, 0, 0);
+        uv_idle_start(&c->soon, on_soon);
 }
 
 /* Takes in what libcurl is through with. */
@@ -189,9 +189,10 @@ deliver(struct courier *c)
 }
 
 static void
-on_soon(uv_timer_t *timer)
+on_soon(uv_idle_t *idle)
 {
-    deliver(timer->data);
+    uv_idle_stop(idle);
+    deliver(idle->data);
 }
 
 static void
@@ -283,13 +284,13 @@ courier_new(const struct courier_options *options, struct courier **out, struct 
     curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     c->loop.after  = on_loop_worked;
     c->loop.closed = on_loop_closed;
-    uv_timer_init(options->loop, &c->soon);
+    uv_idle_init(options->loop, &c->soon);
     c->soon.data  = c;
     c->parts_open = 2;
     c->ca_bundle  = copy_or_none(bundle);
     c->user_agent = copy_or_none(options->user_agent ? options->user_agent : "Parley/" PARLEY_VERSION);
     c->common = (struct transfer_common){
-        .loop = &c->loop, .guard = options->guard, .ca_bundle = c->ca_bundle, .user_agent = c->user_agent,
+        .guard = options->guard, .ca_bundle = c->ca_bundle, .user_agent = c->user_agent,
     };
     queue_init(&c->queue, options->per_host_max > 0 ? options->per_host_max : PER_HOST_DEFAULT, total_max);
     *out = c;

@@ -10,13 +10,19 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#define STALLED_MAX 32 /* in one call of libcurl; one beyond it goes on at libcurl's own pace */
+
 struct loop {
     CURLM     *multi;
     uv_loop_t *uv;
     int        epoll_fd;
     uv_poll_t  poll;
     uv_timer_t timer;
+    uv_idle_t  idle;
     int        handles_open;
+    bool       working;              /* inside libcurl */
+    CURL      *stalled[STALLED_MAX]; /* gave up a connection, and may be about to try another address */
+    int        stalled_count;
     void (*after)(struct loop *l);  /* libcurl has worked; transfers may have ended */
     void (*closed)(struct loop *l); /* see loop_close() */
 };
@@ -27,8 +33,5 @@ bool loop_init(struct loop *l, uv_loop_t *uv, CURLM *multi);
 
 /* After curl_multi_cleanup(). closed() is called on a later turn of the loop, when `l` may be freed. */
 void loop_close(struct loop *l);
-
-/* To be told of each new socket, from CURLOPT_OPENSOCKETFUNCTION. */
-void loop_opened(struct loop *l, curl_socket_t fd);
 
 #endif

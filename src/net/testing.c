@@ -1,6 +1,7 @@
 /* testing.c -- see testing.h. */
 #include "net/testing.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -254,11 +255,18 @@ server_main(void *arg)
 struct test_server *
 test_server_start(test_answer *answer, void *user)
 {
+    return test_server_start_at("0.0.0.0", answer, user);
+}
+
+struct test_server *
+test_server_start_at(const char *ip, test_answer *answer, void *user)
+{
     struct test_server *s = calloc(1, sizeof(*s));
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY) };
+    struct sockaddr_in address = { .sin_family = AF_INET };
     socklen_t size = sizeof(address);
 
     must(s != NULL, "memory");
+    must(inet_pton(AF_INET, ip, &address.sin_addr) == 1, ip);
     s->answer = answer;
     s->user   = user;
     pthread_mutex_init(&s->lock, NULL);

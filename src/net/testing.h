@@ -21,7 +21,8 @@ struct test_request {
 /* On the connection's thread. The next request is read when it returns, unless the connection was ended. */
 typedef void test_answer(struct test_peer *peer, const struct test_request *request, void *user);
 
-struct test_server *test_server_start(test_answer *answer, void *user); /* on a free port of every address of this machine */
+struct test_server *test_server_start(test_answer *answer, void *user); /* on a free port, at all our IPv4 addresses */
+struct test_server *test_server_start_at(const char *ip, test_answer *answer, void *user);
 void test_server_stop(struct test_server *s);                            /* ends all connections */
 int  test_server_port(const struct test_server *s);
 

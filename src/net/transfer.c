@@ -212,12 +212,9 @@ on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
         return CURL_SOCKET_BAD;
     if (t->written && !transfer_is_repeatable(t))
         return CURL_SOCKET_BAD; /* a connection to repeat it on; on_before_sending() would refuse it */
-    fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0)
-        return CURL_SOCKET_BAD;
     t->connecting = true;
-    loop_opened(t->common->loop, fd);
-    return fd;
+    fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 /* The connection is there, perhaps a kept one that an unguarded request opened. */

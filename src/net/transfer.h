@@ -11,12 +11,10 @@
 #include <curl/curl.h>
 
 #include "net/courier.h"
-#include "net/loop.h"
 #include "net/queue.h"
 
 /* What all transfers of a courier share. */
 struct transfer_common {
-    struct loop            *loop;
     const struct net_guard *guard;
     const char             *ca_bundle;
     const char             *user_agent;
