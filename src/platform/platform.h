@@ -131,7 +131,7 @@ struct op {
     struct str     participant_id, conversation_id;
     struct str     message_id;          /* external id, for edits and reactions */
     struct str     body, reply_to, reply_markup, reaction, emoji;
-    bool           has_body, has_markup; /* OP_EDIT: which of the two changes. If it is the body alone, `reply_markup` */
+    bool           has_body, has_markup; /* OP_EDIT: which of the two changes. If the body alone, `reply_markup` */
                                          /* is what the message has: Telegram takes it away unless it is sent again */
     bool           is_media_message;     /* OP_EDIT: `body` is a caption */
     struct op_file file;                 /* path none = no attachment */
