@@ -1,12 +1,14 @@
 /* db.h -- one interface to two databases: SQLite in this process, PostgreSQL for many.
  *
- * A transaction is a plain synchronous function that gets a `struct db` and does all its reading and writing with
- * it. Who wants one fills a `struct db_txn` and submits it; when it is over (and, for a write, durable) the txn comes
- * back to the submitter's own event loop. Write transactions that are waiting together share one commit: each runs
- * under its own savepoint, and none is answered before the commit they share is on disk.
+ * A transaction is a plain synchronous function that gets a `struct db` and does all its reading and writing
+ * with it. Who wants one fills a `struct db_txn` and submits it; when it is over (and, for a write, durable)
+ * the txn comes back to the submitter's own event loop. Write transactions that are waiting together share
+ * one commit: each runs under its own savepoint, and none is answered before the commit they share is on
+ * disk.
  *
  * SQL is written once, in the dialect both engines share: `$1` parameters, RETURNING, ON CONFLICT. Statements
- * are named constants and are prepared once per connection; the constant's address is the key, so never build SQL. */
+ * are named constants and are prepared once per connection; the constant's address is the key, so never build
+ * SQL. */
 #ifndef PARLEY_DB_DB_H
 #define PARLEY_DB_DB_H
 
@@ -63,9 +65,10 @@ struct db_rows {
     struct error err;
 };
 
-/* Runs a query; rows are read with db_next() until it is false, then db_finish() must be called (also early, and not
- * when this is false). `args` are copied. A statement that failed dooms its transaction, whatever run() makes of it: later
- * statements get the same error, and nothing is committed. So avoid failures with ON CONFLICT; do not catch them. */
+/* Runs a query; rows are read with db_next() until it is false, then db_finish() must be called (also early,
+ * and not when this is false). `args` are copied. A statement that failed dooms its transaction, whatever
+ * run() makes of it: later statements get the same error, and nothing is committed. So avoid failures with ON
+ * CONFLICT; do not catch them. */
 bool db_query(struct db *db, const char *sql, const struct db_value *args, size_t n, struct db_rows *rows,
               struct error *err);
 bool db_next(struct db_rows *rows);
@@ -87,9 +90,9 @@ bool db_exec(struct db *db, const char *sql, const struct db_value *args, size_t
 bool db_get_int(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *out, bool *found,
                 struct error *err);
 
-/* Tells whoever listens, once the transaction is committed and not at all otherwise: "there is work in this lane", "there are
- * events". Topics belong to the caller. The same topic and key from several transactions that share a commit is told
- * once, before any of them is answered. A DB_READ tells nothing. */
+/* Tells whoever listens, once the transaction is committed and not at all otherwise: "there is work in this
+ * lane", "there are events". Topics belong to the caller. The same topic and key from several transactions
+ * that share a commit is told once, before any of them is answered. A DB_READ tells nothing. */
 void db_signal(struct db *db, int topic, int64_t key);
 
 /* ---- transactions ---- */
@@ -97,8 +100,9 @@ void db_signal(struct db *db, int topic, int64_t key);
 enum db_mode { DB_READ, DB_WRITE };
 
 struct db_txn {
-    /* Set by the submitter. run() may be called again after a rollback that was nobody's fault, so it changes nothing but
-     * the database and memory it starts afresh. Returning false rolls this transaction back, not its neighbours. */
+    /* Set by the submitter. run() may be called again after a rollback that was nobody's fault, so it changes
+     * nothing but the database and memory it starts afresh. Returning false rolls this transaction back, not
+     * its neighbours. */
     bool (*run)(struct db_txn *t, struct db *db, struct error *err);
     void (*done)(struct db_txn *t); /* on `reply_to`'s loop; `t->err.status` is 0 when it was committed */
     struct mailbox *reply_to;       /* NULL: done() is called on whichever thread finished it, and must be quick */
@@ -109,9 +113,10 @@ struct db_txn {
     struct db_txn *next;
 };
 
-/* Takes `t` until done(). A read on SQLite runs here and now and done() is called before this returns, so submit reads from
- * the thread of `reply_to`. A full queue (writes waiting above the engine's bound) ends the transaction with a 503, and so
- * does a database that is full or locked: for everyone in the batch, and the next batch finds out whether it still is. */
+/* Takes `t` until done(). A read on SQLite runs here and now and done() is called before this returns, so
+ * submit reads from the thread of `reply_to`. A full queue (writes waiting above the engine's bound) ends the
+ * transaction with a 503, and so does a database that is full or locked: for everyone in the batch, and the
+ * next batch finds out whether it still is. */
 void db_submit(struct db_engine *e, enum db_mode mode, struct db_txn *t);
 
 /* For the command line and tests: runs it and waits. Not from within a transaction that writes. */
@@ -137,14 +142,16 @@ void db_close(struct db_engine *e); /* runs what is queued, then closes; NULL is
 struct db_migration {
     int         number; /* 1, 2, 3 ... */
     const char *name;
-    const char *sql;    /* several statements; "id $KEY" makes the 64-bit primary key, $BLOB stands for the type of bytes */
+    const char *sql; /* several statements; "id $KEY" is the 64-bit primary key, $BLOB the type of bytes */
 };
 
-/* Brings the schema up to the last of `list`, all or nothing per migration. Refuses (err) a database that a newer version wrote. */
+/* Brings the schema up to the last of `list`, all or nothing per migration. Refuses (err) a database that a
+ * newer version wrote. */
 bool db_migrate(struct db_engine *e, const struct db_migration *list, size_t n, struct error *err);
 bool db_version(struct db_engine *e, int *out, struct error *err);
 
-/* A copy of the database as it is at one moment, in a new file at `path`, while others write. Overwrites nothing. */
+/* A copy of the database as it is at one moment, in a new file at `path`, while others write. Overwrites
+ * nothing. */
 bool db_backup(struct db_engine *e, const char *path, struct error *err);
 
 /* Reads everything (slow); false with the first damage found, in the file itself or in what refers to what. */

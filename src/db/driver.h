@@ -102,8 +102,8 @@ struct db_engine {
 
 bool db_script(struct db *db, const char *sql, struct error *err);
 
-/* A transaction's own part on a connection: after db_start() and run(), db_ended() tells whether it may be committed.
- * Then `err` is clean, otherwise it holds the first cause. */
+/* A transaction's own part on a connection: after db_start() and run(), db_ended() tells whether it may be
+ * committed. Then `err` is clean, otherwise it holds the first cause. */
 void db_start(struct db *db);
 bool db_ended(struct db *db, bool ran, struct error *err);
 

@@ -91,8 +91,8 @@ db_migrate(struct db_engine *e, const struct db_migration *list, size_t n, struc
     if (!db_version(e, &version, err))
         return false;
     if (version > (int)n)
-        return error_set(err, 500, "This database was written by a newer Parley (schema %d, this one knows %d). Start that"
-                         " version, or restore a backup made with this one.", version, (int)n);
+        return error_set(err, 500, "This database was written by a newer Parley (schema %d, this one knows %d)."
+                         " Start that version, or restore a backup made with this one.", version, (int)n);
     for (size_t i = (size_t)version; i < n; i++) {
         struct db_migration m = list[i];
 

@@ -94,8 +94,8 @@ START_TEST(a_newer_database_is_left_alone)
 {
     ck_assert(db_migrate(engine, list, 3, &err));
     ck_assert(!db_migrate(engine, list, 2, &err));
-    ck_assert_str_eq(err.message, "This database was written by a newer Parley (schema 3, this one knows 2). Start that version,"
-                                  " or restore a backup made with this one.");
+    ck_assert_str_eq(err.message, "This database was written by a newer Parley (schema 3, this one knows 2)."
+                                  " Start that version, or restore a backup made with this one.");
     ck_assert_int_eq(version(), 3);
 }
 END_TEST
@@ -111,7 +111,8 @@ START_TEST(two_processes_migrate_as_one)
     for (int i = 0; i < 2; i++) {
         children[i] = fork();
         if (children[i] == 0) {
-            if (!db_open(&(struct db_options){ .path = place.file }, &engine, &err) || !db_migrate(engine, list, 3, &err))
+            if (!db_open(&(struct db_options){ .path = place.file }, &engine, &err)
+                || !db_migrate(engine, list, 3, &err))
                 _exit(1);
             db_close(engine);
             _exit(0);

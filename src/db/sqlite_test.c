@@ -92,8 +92,8 @@ hear(int fd)
     ck_assert_int_eq(read(fd, &c, 1), 1);
 }
 
-/* A process that locks the database as `sql` says, when told to, and lets go when told again. To be started before this
- * process opens the database itself: connections do not survive a fork. */
+/* A process that locks the database as `sql` says, when told to, and lets go when told again. To be started
+ * before this process opens the database itself: connections do not survive a fork. */
 static struct other
 start_locker(const char *sql)
 {
@@ -248,7 +248,7 @@ limit_files(rlim_t bytes)
 static void
 lower_file_limit(void)
 {
-    limit_files(512 * 1024);
+    limit_files((rlim_t)512 * 1024);
 }
 
 static void
@@ -257,7 +257,8 @@ lift_file_limit(void)
     limit_files(RLIM_INFINITY);
 }
 
-/* SQLite's own limit fails the statement; the system's fails the write behind it, which may be as late as the commit. */
+/* SQLite's own limit fails the statement; the system's fails the write behind it, which may be as late as the
+ * commit. */
 static const struct {
     void (*begin)(void);
     void (*end)(void);
@@ -295,7 +296,7 @@ END_TEST
 
 /* ---- a process that dies ---- */
 
-enum { OUTSTANDING = 64, REPORTS = 3000 };
+enum { OUTSTANDING = 64, REPORTS = 3000, IDS = 2 * REPORTS };
 
 static int report_fd;
 
@@ -347,7 +348,7 @@ all_are_there(void *arg, struct db *db, struct error *e)
     const bool *reported = arg;
     int64_t n = 0;
 
-    for (int64_t id = 1; id < 2 * REPORTS; id++) {
+    for (int64_t id = 1; id < IDS; id++) {
         bool found = false;
 
         if (!reported[id])
@@ -361,7 +362,7 @@ all_are_there(void *arg, struct db *db, struct error *e)
 
 START_TEST(what_was_answered_survives_a_kill)
 {
-    static bool reported[2 * REPORTS];
+    static bool reported[IDS];
     int fds[2], n = 0, status;
     int64_t id;
     pid_t pid;
@@ -376,7 +377,7 @@ START_TEST(what_was_answered_survives_a_kill)
     close(fds[1]);
     while (read(fds[0], &id, sizeof(id)) == sizeof(id)) {
         ck_assert_int_gt(id, 0);
-        if (id < 2 * REPORTS)
+        if (id < IDS)
             reported[id] = true;
         if (++n == REPORTS)
             kill(pid, SIGKILL);
@@ -434,7 +435,7 @@ START_TEST(a_backup_is_one_moment_of_a_database_in_use)
     ck_assert_int_eq(err.status, 409);
     atomic_store(&stop, true);
     pthread_join(writer, NULL);
-    ck_assert_int_gt(items(), 2 + 2 * before);
+    ck_assert_int_gt(items(), 2 + 2 * (int64_t)before);
     db_close(engine);
 
     ck_assert_int_eq(stat(copy, &st), 0);
@@ -443,7 +444,7 @@ START_TEST(a_backup_is_one_moment_of_a_database_in_use)
     ck_assert(db_open(&(struct db_options){ .path = copy }, &engine, &err));
     ck_assert_msg(db_check(engine, &err), "%s", err.message);
     n = items();
-    ck_assert_int_ge(n, 2 + 2 * before);
+    ck_assert_int_ge(n, 2 + 2 * (int64_t)before);
     ck_assert_int_eq(n % 2, 0); /* never half a transaction */
 }
 END_TEST

@@ -1,8 +1,9 @@
 /* writer.c -- group commit: the transactions that wait together share one disk sync.
  *
- * One thread takes whatever is queued, runs each transaction under a savepoint of its own, commits once and only then
- * answers. Nobody waits for company that may not come: what arrives while the disk is busy is the next batch, so batches
- * grow with the load by themselves. Only when some have waited already, those just answered get a moment to return. */
+ * One thread takes whatever is queued, runs each transaction under a savepoint of its own, commits once and
+ * only then answers. Nobody waits for company that may not come: what arrives while the disk is busy is the
+ * next batch, so batches grow with the load by themselves. Only when some have waited already, those just
+ * answered get a moment to return. */
 #include "db/driver.h"
 
 #include <string.h>
@@ -12,9 +13,10 @@
 
 enum { GATHER_PART = 8, GATHER_MAX_US = 2000, RETRY_AFTER_MS = 1000 };
 
-/* Clients that ask again as soon as they are answered would otherwise fall into two halves that take turns, each paying for
- * a sync (measured: 64 of them made batches of 32). So for a fraction of what a sync costs those just answered are
- * expected back, in addition to those that wait already. Who is alone is never made to wait. */
+/* Clients that ask again as soon as they are answered would otherwise fall into two halves that take turns,
+ * each paying for a sync (measured: 64 of them made batches of 32). So for a fraction of what a sync costs
+ * those just answered are expected back, in addition to those that wait already. Who is alone is never made
+ * to wait. */
 static void
 expect_back(struct db_engine *e, int answered)
 {
@@ -149,8 +151,9 @@ commit(struct db_engine *e, struct db *db, struct error *err)
     return true;
 }
 
-/* Nothing of the batch is in the database. Whoever was alone keeps their own error; in company all hear the one that
- * stopped everybody, because whatever else they found out they may have read from a neighbour that is now gone. */
+/* Nothing of the batch is in the database. Whoever was alone keeps their own error; in company all hear the
+ * one that stopped everybody, because whatever else they found out they may have read from a neighbour that
+ * is now gone. */
 static void
 undo(struct db_engine *e, struct db *db, struct db_txn *batch, const struct error *why)
 {

@@ -113,7 +113,8 @@ insert_job(struct db_txn *t, struct db *db, struct error *e)
 {
     struct job *j = container_of(t, struct job, txn);
 
-    if (!db_exec(db, "INSERT INTO item (id, number) VALUES ($1, $2)", DB_ARGS(db_int(j->id), db_int(j->number)), NULL, e))
+    if (!db_exec(db, "INSERT INTO item (id, number) VALUES ($1, $2)", DB_ARGS(db_int(j->id), db_int(j->number)),
+                 NULL, e))
         return false;
     for (int i = 0; i < j->signals; i++)
         db_signal(db, 1, j->id);
@@ -128,8 +129,8 @@ note_answer(struct db_txn *t)
     container_of(t, struct job, txn)->place_in_line = atomic_fetch_add(&answered, 1) + 1;
 }
 
-/* A transaction that keeps the writer busy until it is let go, so that what is submitted meanwhile is one batch, however
- * slow the machine. */
+/* A transaction that keeps the writer busy until it is let go, so that what is submitted meanwhile is one
+ * batch, however slow the machine. */
 static struct {
     struct db_txn txn;
     sem_t begun, go, ended;
@@ -343,12 +344,13 @@ START_TEST(many_threads_may_submit)
     for (int i = 0; i < JOBS_MAX; i++)
         jobs[i] = (struct job){ .id = i + 1, .number = i % 500, .signals = i < 20 };
     for (int i = 0; i < 8; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, insert_many, &jobs[64 * i]), 0);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, insert_many, &jobs[(ptrdiff_t)64 * i]), 0);
     for (int i = 0; i < 8; i++)
         pthread_join(threads[i], NULL);
     ck_assert_int_eq(items(), 500);
     for (int i = 0; i < 500; i++) {
-        bool failed = jobs[i].txn.err.status != 0, twin_failed = i + 500 < JOBS_MAX && jobs[i + 500].txn.err.status != 0;
+        bool failed = jobs[i].txn.err.status != 0;
+        bool twin_failed = i + 500 < JOBS_MAX && jobs[i + 500].txn.err.status != 0;
 
         ck_assert_int_eq(failed + twin_failed, i + 500 < JOBS_MAX); /* of two with one number, one was refused */
     }
@@ -579,7 +581,8 @@ run_three(void (*before)(struct db_txn *t))
     close_gate();
     gate.txn.done = before;
     for (int i = 0; i < 3; i++) {
-        jobs[i] = (struct job){ .status_to_fail_with = i == 1 ? 404 : 0, .txn = { .run = fake_run, .done = note_answer } };
+        jobs[i] = (struct job){ .txn = { .run = fake_run, .done = note_answer } };
+        jobs[i].status_to_fail_with = i == 1 ? 404 : 0;
         db_submit(engine, DB_WRITE, &jobs[i].txn);
     }
     sem_post(&gate.go);

@@ -1,7 +1,7 @@
 /* disk.c -- objects in a folder: <folder>/8f/8fKq...Zt.jpg, arriving ones in <folder>/spool.
  *
- * An object appears under its name complete and synced to the disk, or not at all, and is never written to again. The
- * folders of two characters keep any one of them from holding millions of entries. */
+ * An object appears under its name complete and synced to the disk, or not at all, and is never written to
+ * again. The folders of two characters keep any one of them from holding millions of entries. */
 #include "media/driver.h"
 
 #include <errno.h>

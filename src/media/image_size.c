@@ -1,4 +1,5 @@
-/* image_size.c -- see image_size.h. Foreign bytes: every read goes through a slice that was checked to be long enough. */
+/* image_size.c -- see image_size.h. Foreign bytes: every read goes through a slice that was checked to be
+ * long enough. */
 #include "media/image_size.h"
 
 static unsigned
@@ -54,7 +55,8 @@ gif_size(struct str s, int *width, int *height)
     return s.len >= 10 && answer(le16(s.ptr + 6), le16(s.ptr + 8), width, height);
 }
 
-/* The three kinds of WebP: lossy (RFC 6386, 9.1), lossless (14 bits each behind a signature byte), extended (24 bits). */
+/* The three kinds of WebP: lossy (RFC 6386, 9.1), lossless (14 bits each behind a signature byte), extended
+ * (24 bits). */
 static bool
 webp_size(struct str s, int *width, int *height)
 {

@@ -25,28 +25,35 @@ struct media_info {
 bool media_open_disk(const char *folder, struct media_store **out, struct error *err);
 void media_close(struct media_store *m); /* NULL is fine */
 
-/* A new file name on the store's file system for something that is arriving; the caller writes and then adds or unlinks it. */
+/* A new file name on the store's file system for something that is arriving; the caller writes and then adds
+ * or unlinks it. */
 struct str media_spool_path(struct media_store *m, struct arena *a);
 const char *media_spool_dir(struct media_store *m);
 
-/* Looks into a file without storing it; `name` is empty. `claimed_type` (may be none) decides only between types the bytes leave
- * open: text formats, formats that are zip files, a container whose tracks cannot be told, Telegram's gzipped stickers. */
+/* Looks into a file without storing it; `name` is empty. `claimed_type` (may be none) decides only between
+ * types the bytes leave open: text formats, formats that are zip files, a container whose tracks cannot be
+ * told, Telegram's gzipped stickers. */
 bool media_inspect(const char *path, struct str claimed_type, struct media_info *out, struct error *err);
 
-/* Moves the file at `path` (of the spool) into the store, durably, under a new name; the file is gone from `path` either way. Blocks
- * for the disk. A full disk is a 503. */
-bool media_add(struct media_store *m, const char *path, struct str claimed_type, struct media_info *out, struct error *err);
-bool media_add_bytes(struct media_store *m, struct str bytes, struct str claimed_type, struct media_info *out, struct error *err);
+/* Moves the file at `path` (of the spool) into the store, durably, under a new name; the file is gone from
+ * `path` either way. Blocks for the disk. A full disk is a 503. */
+bool media_add(struct media_store *m, const char *path, struct str claimed_type, struct media_info *out,
+               struct error *err);
+bool media_add_bytes(struct media_store *m, struct str bytes, struct str claimed_type, struct media_info *out,
+                     struct error *err);
 
 /* A local path to the object's bytes, in `a`; on disk that is the object itself. 404 when there is none. */
 bool media_path(struct media_store *m, struct str name, struct arena *a, struct str *out, struct error *err);
 
-/* For serving. Opens the object; *content_type lives for ever. A name that is not one of ours is a 404, whatever it holds. */
+/* For serving. Opens the object; *content_type lives for ever. A name that is not one of ours is a 404,
+ * whatever it holds. */
 bool media_open(struct media_store *m, struct str name, int *fd, const char **content_type, int64_t *modified_ms,
                 struct error *err);
 bool media_remove(struct media_store *m, struct str name, struct error *err); /* gone already is fine */
 
 const char *media_extension(const char *content_type); /* "jpg"; "bin" when unknown */
-bool media_is_inline_safe(const char *content_type);   /* images, audio, video: may be shown; everything else is a download */
+
+/* Images, audio and video may be shown in a page; everything else is a download. */
+bool media_is_inline_safe(const char *content_type);
 
 #endif

@@ -38,22 +38,27 @@ tear_down(void)
 
 /* ---- what a file is ---- */
 
-#define OGG(codec) "OggS\0\2\0\0\0\0\0\0\0\0abcd\0\0\0\0\0\0\0\0\1\x13" codec "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define ZEROS_4 "\0\0\0\0"
+#define ZEROS_8 ZEROS_4 ZEROS_4
+#define ZEROS_10 ZEROS_8 "\0\0"
+#define OGG(codec) "OggS\0\2" ZEROS_8 "abcd" ZEROS_8 "\1\x13" codec ZEROS_8 ZEROS_8 ZEROS_8
 #define FTYP(brand) "\0\0\0\x14" "ftyp" brand "\0\0\2\0" brand
 #define TRACK(kind) \
-    "\0\0\0\x38" "trak" "\0\0\0\x08" "tkhd" "\0\0\0\x28" "mdia" "\0\0\0\x20" "hdlr\0\0\0\0\0\0\0\0" kind "\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\0\0\0\x38" "trak" "\0\0\0\x08" "tkhd" "\0\0\0\x28" "mdia" "\0\0\0\x20" "hdlr" ZEROS_8 kind ZEROS_8 ZEROS_4
 #define MOOV1(kind) "\0\0\0\x48" "moov" "\0\0\0\x08" "mvhd" TRACK(kind)
 #define MOOV2(one, two) "\0\0\0\x80" "moov" "\0\0\0\x08" "mvhd" TRACK(one) TRACK(two)
 #define MDAT "\0\0\0\x10" "mdat" "hdlrvide"
 #define MDAT64 "\0\0\0\1" "mdat" "\0\0\0\0\0\0\0\x14" "\1\2\3\4"
-#define EBML(doctype) "\x1A\x45\xDF\xA3\x8B\x42\x86\x81\1\x42\x82\x84" doctype "\x18\x53\x80\x67\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
+#define EBML(doctype) \
+    "\x1A\x45\xDF\xA3\x8B\x42\x86\x81\1\x42\x82\x84" doctype "\x18\x53\x80\x67\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
 #define GZIP "\x1F\x8B\x08\0\0\0\0\0\0\3\xAB\x56\x2A\x49\x2F\x56\xB2\x32\xAC\x05\0\0\0\0\0\0"
-#define OLE "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x3E\0\3\0\xFE\xFF\x09\0"
-#define ZIP "PK\3\4\x14\0\0\0\0\0\x69\xAA\x79\x5D\x15\x26\xDB\xFB\1\0\0\0\1\0\0\0\x0B\0\0\0holiday.txty" \
-    "PK\1\2\x14\3\x14\0\0\0\0\0\x69\xAA\x79\x5D\x15\x26\xDB\xFB\1\0\0\0\1\0\0\0\x0B\0\0\0\0\0\0\0\0\0\0\0\x80\1\0\0\0\0holiday.txt"
+#define ZIP \
+    "PK\3\4\x14\0\0\0\0\0\x69\xAA\x79\x5D\x15\x26\xDB\xFB\1\0\0\0\1\0\0\0\x0B\0\0\0holiday.txty" \
+    "PK\1\2\x14\3\x14\0\0\0\0\0\x69\xAA\x79\x5D\x15\x26\xDB\xFB\1\0\0\0\1\0\0\0\x0B\0\0\0" ZEROS_10 "\x80\1" ZEROS_4
 #define PNG_3x2 "\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR\0\0\0\3\0\0\0\2\x08\2\0\0\0\x12\x16\xF1\x4D"
 #define GIF_5x4 "GIF89a\5\0\4\0\0\0\0;"
-#define JPEG_9x7 "\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xFF\xC0\0\x11\x08\0\7\0\x09\3\1\x22\0\2\x11\1\3\x11\1\xFF\xD9"
+#define JPEG_9x7 \
+    "\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0" "\xFF\xC0\0\x11\x08\0\7\0\x09\3\1\x22\0\2\x11\1\3\x11\1\xFF\xD9"
 #define WEBP_11x12 "RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0\x0A\0\0\x0B\0\0"
 #define WAV "RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1F\0\0\x40\x1F\0\0\1\0\x08\0" "data\0\0\0\0"
 
@@ -86,7 +91,7 @@ static const struct {
     { STR(EBML("webm") "\x86\x86" "A_OPUS"), STR_NONE, "audio/webm", "audio", "weba", 0, 0 },
     { STR(EBML("webm") "\x86\x86" "A_OPUS\x86\x85V_VP8"), STR("audio/webm"), "video/webm", "video", "webm", 0, 0 },
     { STR(WAV), STR_NONE, "audio/wav", "audio", "wav", 0, 0 },
-    { STR("ID3\3\0\0\0\0\0\x0A\0\0\0\0\0\0\0\0\0\0\xFF\xFB\x90\x64\0\0\0\0"), STR_NONE, "audio/mpeg", "audio", "mp3", 0, 0 },
+    { STR("ID3\3\0\0\0\0\0\x0A" ZEROS_10 "\xFF\xFB\x90\x64" ZEROS_4), STR_NONE, "audio/mpeg", "audio", "mp3", 0, 0 },
     { STR("#!AMR\n\x3C\x3C\x3C\x3C"), STR_NONE, "audio/amr", "audio", "amr", 0, 0 },
     { STR("%PDF-1.4\n%\xE2\xE3\n1 0 obj\n"), STR("image/png"), "application/pdf", "file", "pdf", 0, 0 },
     { STR(GZIP), STR_NONE, "application/gzip", "file", "gz", 0, 0 },
@@ -126,8 +131,9 @@ END_TEST
 START_TEST(only_what_runs_nothing_is_shown_in_a_page)
 {
     static const char *const safe[] = { "image/png", "image/jpeg", "video/mp4", "audio/ogg", "AUDIO/OGG; codecs=opus" };
-    static const char *const unsafe[] = { "image/svg+xml", "text/html", "text/xml", "application/xhtml+xml", "text/plain",
-                                          "application/pdf", "application/octet-stream", "image/made-up", "", "image/" };
+    static const char *const unsafe[] = { "image/svg+xml", "text/html", "text/xml", "application/xhtml+xml",
+                                          "text/plain", "application/pdf", "application/octet-stream",
+                                          "image/made-up", "", "image/" };
 
     for (size_t i = 0; i < COUNT(safe); i++)
         ck_assert_msg(media_is_inline_safe(safe[i]), "%s", safe[i]);
@@ -292,7 +298,7 @@ END_TEST
 START_TEST(a_full_disk_is_a_sentence_and_leaves_nothing)
 {
     static char big[64 * 1024];
-    struct rlimit limit = { .rlim_cur = 16 * 1024, .rlim_max = RLIM_INFINITY };
+    struct rlimit limit = { .rlim_cur = (rlim_t)16 * 1024, .rlim_max = RLIM_INFINITY };
 
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);

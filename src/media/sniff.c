@@ -80,7 +80,8 @@ webm_tracks(struct str head)
     return TRACKS_UNKNOWN;
 }
 
-/* In the index of an MP4 each track has a handler box: "hdlr", version and flags, four bytes of nothing, its kind. */
+/* In the index of an MP4 each track has a handler box: "hdlr", version and flags, four bytes of nothing, its
+ * kind. */
 static enum tracks
 handlers(struct str index)
 {

@@ -119,10 +119,10 @@ media_type_unknown(void)
 }
 
 const struct media_type *
-media_type_by_extension(struct str ext)
+media_type_by_extension(struct str extension)
 {
     for (size_t i = 0; i < COUNT(types); i++)
-        if (str_eq(ext, str_of(types[i].suffix + 1)))
+        if (str_eq(extension, str_of(types[i].suffix + 1)))
             return &types[i];
     return NULL;
 }
