@@ -156,7 +156,7 @@ not_connected(struct tg_bot *bot, struct tg_update *update, const struct net_res
     int64_t            now_ms = stage_now_ms(bot->tg->stage);
     bool               healthy = hook->last_success_ms > 0 && now_ms < hook->last_success_ms + HEALTHY_MS;
 
-    note_error(bot, strstr(r->error, "efused") ? "Connection refused" : r->error);
+    note_error(bot, str_find_nocase(str_of(r->error), STR("connect")) >= 0 ? "Connection refused" : r->error);
     tg_updates_return(&bot->updates, update);
     hook->unreachable = true;
     alarm_set(&bot->tg->stage->alarms, &hook->pause, now_ms + (healthy ? 1000 : 2000));
