@@ -275,19 +275,20 @@ parse_head(struct http_parser *p, struct str head, struct error *err)
     return true;
 }
 
+/* No byte beyond the limit is looked at, so that an answer does not depend on how the bytes arrived. */
 static enum http_parsed
 feed_head(struct http_parser *p, struct str *in, struct error *err)
 {
+    struct str head = str_slice(*in, 0, p->header_max - p->partial.len + 1);
     size_t     used;
-    struct str head;
 
-    if (!head_scan(&p->scan, *in, &used, err))
+    if (!head_scan(&p->scan, head, &used, err))
         return HTTP_PARSED_ERROR;
     if (p->partial.len + used > p->header_max) {
         error_set(err, 431, "the request's head is longer than %zu bytes", p->header_max);
         return HTTP_PARSED_ERROR;
     }
-    head = str_slice(*in, 0, used);
+    head.len = used;
     *in = str_from(*in, used);
     if (p->scan.state != HEAD_END || p->partial.len > 0) {
         buf_append(&p->partial, head);
