@@ -155,14 +155,9 @@ parse_bool(struct str text, bool *out)
 static struct str
 keep(struct str text)
 {
-    char *copy;
+    static struct arena kept;
 
-    if (text.len == 0)
-        return STR_NONE;
-    copy = strndup(text.ptr, text.len);
-    if (!copy)
-        abort();
-    return str_of(copy);
+    return text.len > 0 ? arena_copy(&kept, text) : STR_NONE;
 }
 
 static bool
