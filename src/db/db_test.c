@@ -281,11 +281,11 @@ two_statements(void *arg, struct db *db, struct error *e)
 static bool
 built_sql(void *arg, struct db *db, struct error *e)
 {
-    char sql[32] = "SELECT 1";
-    bool ok = db_get_int(db, sql, DB_NO_ARGS, arg, NULL, e);
+    char sql[32] = "SELECT 1 ; ";
+    bool ok = db_get_int(db, sql, DB_NO_ARGS, arg, NULL, e) && db_get_int(db, sql, DB_NO_ARGS, arg, NULL, e);
 
     ck_assert(ok);
-    sql[7] = '2';
+    strcpy(sql, "SELECT 12");
     return db_get_int(db, sql, DB_NO_ARGS, arg, NULL, e);
 }
 

@@ -48,6 +48,15 @@ map_args(struct statement *s, int params, const char *sql, struct error *err)
     return true;
 }
 
+/* Behind the blanks and semicolons that may end a statement. */
+static const char *
+skip_end(const char *sql)
+{
+    while (isspace((unsigned char)*sql) || *sql == ';')
+        sql++;
+    return sql;
+}
+
 static bool
 prepare_statement(struct sqlite *c, const char *sql, struct statement **out, struct error *err)
 {
@@ -59,9 +68,7 @@ prepare_statement(struct sqlite *c, const char *sql, struct statement **out, str
     rc = sqlite3_prepare_v3(c->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, &tail);
     if (rc != SQLITE_OK)
         return sqlite_explain(c, rc, sql, err);
-    while (isspace((unsigned char)*tail) || *tail == ';')
-        tail++;
-    if (!handle || *tail) {
+    if (!handle || *skip_end(tail)) {
         sqlite3_finalize(handle);
         return error_set(err, 500, "Not exactly one statement: %s", sql);
     }
@@ -78,6 +85,16 @@ prepare_statement(struct sqlite *c, const char *sql, struct statement **out, str
     return true;
 }
 
+/* An address that comes back with other SQL is a buffer where a constant was promised. */
+static bool
+is_sql_of(const struct statement *s, const char *sql)
+{
+    const char *known = sqlite3_sql(s->handle);
+    size_t len = strlen(known);
+
+    return strncmp(sql, known, len) == 0 && *skip_end(sql + len) == '\0';
+}
+
 /* The statement for `sql`, prepared now or before, and not in use. */
 static bool
 find_statement(struct sqlite *c, const char *sql, struct statement **out, struct error *err)
@@ -87,7 +104,7 @@ find_statement(struct sqlite *c, const char *sql, struct statement **out, struct
 
     for (s = first; s; s = s->again)
         if (!s->busy) {
-            if (strncmp(sqlite3_sql(s->handle), sql, strlen(sqlite3_sql(s->handle))) != 0)
+            if (!is_sql_of(s, sql))
                 return error_set(err, 500, "SQL was built where a constant is needed: %s", sql);
             *out = s;
             return true;

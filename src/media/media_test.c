@@ -102,6 +102,8 @@ static const struct {
       "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "file", "xlsx", 0, 0 },
     { STR("Dear all,\n"), STR_NONE, "text/plain", "file", "txt", 0, 0 },
     { STR("# Hello\n"), STR("text/markdown; charset=utf-8"), "text/markdown", "file", "md", 0, 0 },
+    { STR("Dear Ann, dear Bob\nthis, I think, is\nno, table, at all\n"), STR_NONE, "text/plain", "file", "txt", 0, 0 },
+    { STR("a,b,c\n1,2,3\n4,5,6\n"), STR("text/csv"), "text/csv", "file", "csv", 0, 0 },
     { STR("Dear all,\n"), STR("image/png"), "text/plain", "file", "txt", 0, 0 },
     { STR("{\"a\":1}"), STR_NONE, "application/json", "file", "json", 0, 0 },
     { STR("#!/bin/sh\necho\n"), STR_NONE, "text/plain", "file", "txt", 0, 0 },

@@ -13,9 +13,15 @@
 static pthread_mutex_t magic_lock = PTHREAD_MUTEX_INITIALIZER;
 static magic_t magic;
 
-/* Not asked for: looking into archives, executables and compound documents, the parts with a history. */
-enum { MAGIC_FLAGS = MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR | MAGIC_NO_CHECK_ELF
-                   | MAGIC_NO_CHECK_CDF };
+/* Not asked for: looking into archives, executables and compound documents, the parts with a history; and
+ * whether a text is CSV, which it says of many a letter. It tells an image in microseconds but searches a
+ * text for hundreds of things, so it gets as much as it needs and no more (measured: 3 ms for 16 KiB of text,
+ * 10 ms for 512). */
+enum {
+    MAGIC_FLAGS = MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR | MAGIC_NO_CHECK_ELF
+                | MAGIC_NO_CHECK_CDF | MAGIC_NO_CHECK_CSV,
+    MAGIC_HEAD = 16 * 1024
+};
 
 static bool
 ask_libmagic(struct str head, const struct media_type **out, struct error *err)
@@ -35,7 +41,7 @@ ask_libmagic(struct str head, const struct media_type **out, struct error *err)
         if (!magic)
             abort(); /* out of memory */
     }
-    said = magic_buffer(magic, head.ptr, head.len);
+    said = magic_buffer(magic, head.ptr, head.len < MAGIC_HEAD ? head.len : MAGIC_HEAD);
     *out = said ? media_type_by_content(str_of(said)) : NULL;
     if (!*out && said && str_starts(str_of(said), STR("text/"))) /* programs and the like */
         *out = media_type_by_content(STR("text/plain"));
