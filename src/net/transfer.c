@@ -354,6 +354,7 @@ set_common(struct transfer *t)
     SET(easy, CURLOPT_CURLU, t->url);
     SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* or later */
     SET(easy, CURLOPT_NOSIGNAL, 1L);
     SET(easy, CURLOPT_PROXY, ""); /* one would hide the address from the guard */
     SET(easy, CURLOPT_USERAGENT, t->common->user_agent);
