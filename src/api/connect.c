@@ -42,7 +42,6 @@ platform_from_body(struct call *call, const struct platform **out, struct error 
     return error_set(err, 422, "Direct messages are not supported on %.*s", STR_ARG(str_utf8_cut(name, 80)));
 }
 
-/* The secret goes into a header and may have nothing but letters, digits, '-' and '_'. */
 static void
 ask_for_messages(struct call *call, const struct connecting *c)
 {

@@ -221,3 +221,17 @@ arena_printf(struct arena *a, const char *fmt, ...)
     va_end(args);
     return (struct str){ text, (size_t)len };
 }
+
+void *
+arena_more(struct arena *a, void *array, size_t n, size_t *cap, size_t size)
+{
+    void *larger;
+
+    if (n < *cap)
+        return array;
+    *cap = *cap ? *cap * 2 : 16;
+    larger = arena_alloc_array(a, *cap, size);
+    if (n > 0)
+        memcpy(larger, array, n * size);
+    return larger;
+}

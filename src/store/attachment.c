@@ -60,20 +60,14 @@ attachment_of_message(struct db *db, int64_t message_id, struct arena *a, struct
                       struct error *err)
 {
     struct db_rows rows;
-    size_t cap = 4;
+    size_t cap = 0;
 
     *n = 0;
-    *out = arena_array(a, struct attachment, cap);
+    *out = NULL;
     if (!db_query(db, attachment_of_message_sql, DB_ARGS(db_int(message_id)), &rows, err))
         return false;
     while (db_next(&rows)) {
-        if (*n == cap) {
-            struct attachment *more = arena_array(a, struct attachment, cap * 2);
-
-            memcpy(more, *out, cap * sizeof(*more));
-            *out = more;
-            cap *= 2;
-        }
+        *out = arena_more(a, *out, *n, &cap, sizeof(**out));
         attachment_from_row(&rows, a, &(*out)[(*n)++]);
     }
     return db_finish(&rows, err);

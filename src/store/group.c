@@ -63,20 +63,14 @@ bool
 group_list(struct db *db, const struct scope *s, struct arena *a, struct group **out, size_t *n, struct error *err)
 {
     struct db_rows rows;
-    size_t cap = 16;
+    size_t cap = 0;
 
     *n = 0;
-    *out = arena_array(a, struct group, cap);
+    *out = NULL;
     if (!db_query(db, group_list_sql, DB_ARGS(db_int(s->workspace_id), db_int(s->group_id)), &rows, err))
         return false;
     while (db_next(&rows)) {
-        if (*n == cap) {
-            struct group *more = arena_array(a, struct group, cap * 2);
-
-            memcpy(more, *out, cap * sizeof(*more));
-            *out = more;
-            cap *= 2;
-        }
+        *out = arena_more(a, *out, *n, &cap, sizeof(**out));
         group_from_row(&rows, a, &(*out)[(*n)++]);
     }
     return db_finish(&rows, err);

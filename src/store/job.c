@@ -80,15 +80,7 @@ job_read_all(struct db *db, const char *sql, const struct db_value *args, size_t
     if (!db_query(db, sql, args, args_n, &rows, err))
         return false;
     while (db_next(&rows)) {
-        if (*n == cap) {
-            struct job *more;
-
-            cap = cap ? cap * 2 : 16;
-            more = arena_array(a, struct job, cap);
-            if (*n)
-                memcpy(more, *out, *n * sizeof(*more));
-            *out = more;
-        }
+        *out = arena_more(a, *out, *n, &cap, sizeof(**out));
         job_from_row(&rows, a, &(*out)[(*n)++]);
     }
     return db_finish(&rows, err);
@@ -233,20 +225,14 @@ job_read_lanes(struct db *db, const char *sql, const struct db_value *args, size
                int64_t **out, size_t *n, struct error *err)
 {
     struct db_rows rows;
-    size_t cap = 64;
+    size_t cap = 0;
 
     *n = 0;
-    *out = arena_array(a, int64_t, cap);
+    *out = NULL;
     if (!db_query(db, sql, args, args_n, &rows, err))
         return false;
     while (db_next(&rows)) {
-        if (*n == cap) {
-            int64_t *more = arena_array(a, int64_t, cap * 2);
-
-            memcpy(more, *out, cap * sizeof(*more));
-            *out = more;
-            cap *= 2;
-        }
+        *out = arena_more(a, *out, *n, &cap, sizeof(**out));
         (*out)[(*n)++] = db_col_int(&rows, 0);
     }
     return db_finish(&rows, err);

@@ -89,20 +89,14 @@ profile_read_all(struct db *db, const char *sql, const struct db_value *args, si
                  struct profile **out, size_t *n, struct error *err)
 {
     struct db_rows rows;
-    size_t cap = 16;
+    size_t cap = 0;
 
     *n = 0;
-    *out = arena_array(a, struct profile, cap);
+    *out = NULL;
     if (!db_query(db, sql, args, args_n, &rows, err))
         return false;
     while (db_next(&rows)) {
-        if (*n == cap) {
-            struct profile *more = arena_array(a, struct profile, cap * 2);
-
-            memcpy(more, *out, cap * sizeof(*more));
-            *out = more;
-            cap *= 2;
-        }
+        *out = arena_more(a, *out, *n, &cap, sizeof(**out));
         profile_from_row(&rows, a, &(*out)[*n]);
         if ((*out)[*n].platform)
             (*n)++;

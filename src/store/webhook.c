@@ -80,21 +80,15 @@ webhook_read(struct db *db, const char *sql, const struct db_value *args, size_t
              struct webhook **out, size_t *n, struct error *err)
 {
     struct db_rows rows;
-    size_t cap = 4;
+    size_t cap = 0;
     bool ok = true;
 
     *n = 0;
-    *out = arena_array(a, struct webhook, cap);
+    *out = NULL;
     if (!db_query(db, sql, args, args_n, &rows, err))
         return false;
     while (ok && db_next(&rows)) {
-        if (*n == cap) {
-            struct webhook *more = arena_array(a, struct webhook, cap * 2);
-
-            memcpy(more, *out, cap * sizeof(*more));
-            *out = more;
-            cap *= 2;
-        }
+        *out = arena_more(a, *out, *n, &cap, sizeof(**out));
         ok = webhook_from_row(&rows, a, &(*out)[(*n)++], err);
     }
     return db_finish(&rows, ok ? err : &(struct error){ 0 }) && ok;
@@ -273,8 +267,8 @@ delivery_add(struct db *db, int64_t webhook_id, const struct event *e, int64_t n
 bool
 webhook_fan_out(struct db *db, const struct event *e, int64_t now_ms, struct error *err)
 {
-    int64_t few[32], *ids = few;
-    size_t n = 0, cap = 32;
+    int64_t *ids = NULL;
+    size_t n = 0, cap = 0;
     struct db_rows rows;
     struct arena a;
     bool ok;
@@ -284,13 +278,7 @@ webhook_fan_out(struct db *db, const struct event *e, int64_t now_ms, struct err
     while (ok && db_next(&rows)) {
         if ((db_col_int(&rows, 1) & (INT64_C(1) << e->type)) == 0)
             continue;
-        if (n == cap) {
-            int64_t *more = arena_array(&a, int64_t, cap * 2);
-
-            memcpy(more, ids, cap * sizeof(*more));
-            ids = more;
-            cap *= 2;
-        }
+        ids = arena_more(&a, ids, n, &cap, sizeof(*ids));
         ids[n++] = db_col_int(&rows, 0);
     }
     ok = ok && db_finish(&rows, err);

@@ -100,20 +100,14 @@ bool
 key_list(struct db *db, struct arena *a, struct api_key **out, size_t *n, struct error *err)
 {
     struct db_rows rows;
-    size_t cap = 16;
+    size_t cap = 0;
 
     *n = 0;
-    *out = arena_array(a, struct api_key, cap);
+    *out = NULL;
     if (!db_query(db, key_list_sql, DB_NO_ARGS, &rows, err))
         return false;
     while (db_next(&rows)) {
-        if (*n == cap) {
-            struct api_key *more = arena_array(a, struct api_key, cap * 2);
-
-            memcpy(more, *out, cap * sizeof(*more));
-            *out = more;
-            cap *= 2;
-        }
+        *out = arena_more(a, *out, *n, &cap, sizeof(**out));
         (*out)[(*n)++] = (struct api_key){
             .id           = db_col_int(&rows, 0),
             .workspace_id = db_col_int(&rows, 1),
