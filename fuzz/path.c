@@ -17,7 +17,8 @@ check_route(struct http_request *r, struct arena *a)
 {
     unsigned    allowed;
     bool        bad;
-    const void *found = http_route_find(routes, sizeof(routes) / sizeof(routes[0]), sizeof(routes[0]), r, a, &allowed, &bad);
+    const void *found =
+        http_route_find(routes, sizeof(routes) / sizeof(routes[0]), sizeof(routes[0]), r, a, &allowed, &bad);
     struct str  name = http_param_get(r, STR("name"));
 
     assert(!found || !bad);

@@ -1,8 +1,8 @@
 /* body.h -- where a request's body goes while it arrives: into memory, or, when it is an upload, into text fields in
  * memory and files in the spool folder. Internal to http/.
  *
- * Files are written on the loop's thread: a piece is at most one socket read, goes to the page cache, and a hand-over to
- * another thread would cost more than it takes. */
+ * Files are written on the loop's thread: a piece is at most one socket read, goes to the page cache, and a
+ * hand-over to another thread would cost more than it takes. */
 #ifndef PARLEY_HTTP_BODY_H
 #define PARLEY_HTTP_BODY_H
 

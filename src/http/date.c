@@ -17,8 +17,8 @@ http_date_format(int64_t ms, char out[HTTP_DATE_LEN + 1])
         seconds = 0;
         gmtime_r(&seconds, &tm);
     }
-    snprintf(out, HTTP_DATE_LEN + 1, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * tm.tm_wday,
-             (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, (unsigned)(tm.tm_year + 1900) % 10000,
+    snprintf(out, HTTP_DATE_LEN + 1, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", &days[3 * (size_t)tm.tm_wday],
+             (unsigned)tm.tm_mday % 100, &months[3 * (size_t)tm.tm_mon], (unsigned)(tm.tm_year + 1900) % 10000,
              (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }
 
@@ -43,7 +43,7 @@ http_date_parse(struct str text, int64_t *out_ms)
 
     if (text.len != HTTP_DATE_LEN)
         return false;
-    month = str_find(STR("JanFebMarAprMayJunJulAugSepOctNovDec"), str_slice(text, 8, 3));
+    month = str_find(str_of(months), str_slice(text, 8, 3));
     if (month < 0 || month % 3 != 0 || !number(text, 5, 2, 31, &tm.tm_mday) || !number(text, 12, 4, 9999, &year)
         || !number(text, 17, 2, 23, &tm.tm_hour) || !number(text, 20, 2, 59, &tm.tm_min)
         || !number(text, 23, 2, 60, &tm.tm_sec))

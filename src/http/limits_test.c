@@ -46,7 +46,8 @@ START_TEST(an_upload_that_takes_too_long_leaves_nothing)
 {
     start(&(struct http_limits){ .request_ms = 50 });
     testing_send(&client, "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-                          "Content-Length: 1000\r\n\r\n--b\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\nx");
+                          "Content-Length: 1000\r\n\r\n--b\r\n"
+                          "Content-Disposition: form-data; name=f; filename=f\r\n\r\nx");
     ck_assert_int_eq(testing_read(&client).status, 408);
     ck_assert_uint_eq(testing_spooled(&server), 0);
 }

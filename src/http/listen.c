@@ -6,7 +6,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -93,15 +92,15 @@ open_all(struct sockaddr *addr, socklen_t len, int count, int *fds)
 static void
 describe(int fd, char address[64], int *port)
 {
-    struct sockaddr_storage addr;
+    struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
     socklen_t               len = sizeof(addr);
-    char                    host[INET6_ADDRSTRLEN] = "?", number[8] = "0";
+    char                    host[INET6_ADDRSTRLEN] = "?";
 
-    if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0)
-        getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), number, sizeof(number),
-                    NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(address, 64, addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, number);
-    *port = atoi(number);
+    getsockname(fd, (struct sockaddr *)&addr, &len);
+    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
+    *port = ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
+                                             : ((struct sockaddr_in *)&addr)->sin_port);
+    snprintf(address, 64, addr.ss_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, *port);
 }
 
 bool

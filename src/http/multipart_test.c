@@ -207,7 +207,8 @@ START_TEST(the_boundary_is_in_the_content_type)
     struct str   boundary;
     struct error err;
 
-    ck_assert_int_eq(multipart_boundary(str_of(boundaries[_i].type), &a, &boundary, &err), boundaries[_i].boundary != NULL);
+    ck_assert_int_eq(multipart_boundary(str_of(boundaries[_i].type), &a, &boundary, &err),
+                     boundaries[_i].boundary != NULL);
     if (boundaries[_i].boundary)
         ck_assert_text(boundary, boundaries[_i].boundary);
     else

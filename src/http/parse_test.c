@@ -84,7 +84,8 @@ static const struct {
     { POST "Content-Length: 5\r\n\r\nhello" GET "\r\n", "[/p hello][/ ]" },
     { POST "Content-Length: 0\r\n\r\n" GET "\r\n", "[/p ][/ ]" },
     { POST "Content-Length: 05\r\n\r\nhello", "[/p hello]" },
-    { POST "Content-Length: 9\r\n\r\n\n\r\n\r \x01:\n " GET "\r\n", "[/p \n\r\n\r \x01:\n ][/ ]" }, /* bodies are not heads */
+    /* a body is no head */
+    { POST "Content-Length: 9\r\n\r\n\n\r\n\r \x01:\n " GET "\r\n", "[/p \n\r\n\r \x01:\n ][/ ]" },
     { CHUNKED "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n" GET "\r\n", "[/p hello world][/ ]" },
     { CHUNKED "0005;name=value\r\nhello\r\n0\r\n\r\n", "[/p hello]" },
     { CHUNKED "A\r\n0123456789\r\n0\r\n\r\n", "[/p 0123456789]" },

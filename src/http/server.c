@@ -117,7 +117,8 @@ loop_init(struct http_loop *loop, struct http_server *s, int index, int fd)
     buf_init(&loop->head, HEAD_MAX);
     random_bytes(&loop->id_prefix, sizeof(loop->id_prefix));
     uv_tcp_init(&loop->uv, &loop->listener);
-    return uv_tcp_open(&loop->listener, fd) == 0 && uv_listen((uv_stream_t *)&loop->listener, SOMAXCONN, on_connection) == 0;
+    return uv_tcp_open(&loop->listener, fd) == 0
+        && uv_listen((uv_stream_t *)&loop->listener, SOMAXCONN, on_connection) == 0;
 }
 
 static void

@@ -210,6 +210,29 @@ START_TEST(a_lost_stream_may_still_be_ended)
 }
 END_TEST
 
+static void
+write_and_cut(struct testing_server *t, void *arg)
+{
+    write_text(t, arg);
+    http_exchange_cut(t->stream);
+    t->stream = NULL;
+}
+
+START_TEST(a_cut_stream_has_no_proper_end)
+{
+    start(NULL);
+    testing_send(&client, STREAM);
+    testing_read_head(&client);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_and_cut, "half");
+    while (testing_receive(&client))
+        ;
+    ck_assert_text(buf_str(&client.in), "4\r\nhalf\r\n");
+    testing_await(&server, &server.finished, 1);
+    ck_assert_int_eq(server.closed, 0);
+}
+END_TEST
+
 START_TEST(an_idle_stream_has_no_time_limit)
 {
     struct testing_client other;
@@ -300,6 +323,7 @@ streams(void)
     tcase_add_test(c, a_slow_reader_is_given_up_when_its_buffer_is_full);
     tcase_add_test(c, a_slow_reader_is_given_up_after_a_while);
     tcase_add_test(c, a_lost_stream_may_still_be_ended);
+    tcase_add_test(c, a_cut_stream_has_no_proper_end);
     tcase_add_test(c, an_idle_stream_has_no_time_limit);
     tcase_add_test(c, what_comes_during_a_stream_ends_the_connection_after_it);
     tcase_add_test(c, stopping_ends_streams_properly);

@@ -149,6 +149,8 @@ on_request(void *ctx, struct http_exchange *x)
 
     if (str_eq(path, STR("/stream")))
         begin_stream(t, x);
+    else if (str_eq(path, STR("/cut")))
+        http_exchange_cut(x);
     else if (str_eq(path, STR("/hold")) || str_eq(path, STR("/elsewhere")))
         hand_over(t, x, path);
     else

@@ -6,6 +6,7 @@
  *     GET /hold         when testing_release() is called GET /file        the 1,000 bytes of testing_file_byte()
  *     GET /big          BIG_SIZE bytes                   GET /forbidden   403, decided before the body is read
  *     GET /broken       a reply that cannot be sent      GET /stream      testing_stream() gets it
+ *     GET /cut          no reply at all
  *
  * Whatever is awaited is awaited with a condition variable and a time limit, never by sleeping. */
 #ifndef PARLEY_HTTP_TESTING_SERVER_H

@@ -53,7 +53,8 @@ upload(const char *body, int status)
 START_TEST(parts_are_fields_and_files)
 {
     struct testing_reply r = upload(
-        FIELD("body", "Hello") PART("media[]", "a.txt", "Text/Plain", "file bytes") FIELD("x", "") PART("f", "", "a/b", "") END, 200);
+        FIELD("body", "Hello") PART("media[]", "a.txt", "Text/Plain", "file bytes") FIELD("x", "")
+        PART("f", "", "a/b", "") END, 200);
 
     ck_assert_text(r.body, "body|||5|Hello\nmedia[]|a.txt|text/plain|10|file bytes\nx|||0|\nf||a/b|0|\n");
     testing_ask(&client, HELLO, 200); /* the exchange is over by then */
@@ -166,7 +167,8 @@ END_TEST
 
 START_TEST(a_boundary_is_needed)
 {
-    testing_ask(&client, "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data\r\nContent-Length: 3\r\n\r\nabc", 400);
+    testing_ask(&client, "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+                         "Content-Type: multipart/form-data\r\n\r\nabc", 400);
     ck_assert(testing_is_closed(&client));
 }
 END_TEST
@@ -174,7 +176,8 @@ END_TEST
 START_TEST(who_wants_no_upload_gets_a_body)
 {
     struct testing_reply r = testing_ask(&client,
-        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 3\r\n\r\nabc", 200);
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\nabc", 200);
 
     ck_assert_text(r.body, "abc");
 }
