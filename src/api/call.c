@@ -73,7 +73,8 @@ finish(struct call *call)
     http_exchange_done(call->x);
 }
 
-/* ---- failing: first the database forgets what was begun, then the media store, then the caller hears of it ---- */
+/* ---- failing: first the database forgets what was begun, then the media store, then the caller hears of it
+ * ---- */
 
 static bool
 clean_up(struct db_txn *t, struct db *db, struct error *err)

@@ -1,15 +1,17 @@
 /* call.h -- one request on its way to its answer, as a chain of steps.
  *
- * A step is a function that runs on the exchange's own loop (PLAIN), in a read or in a write transaction. It fills the
- * reply, and then the call is over; or it says what comes next with call_then(), perhaps after a platform's answer
- * (call_ask) or after work that would block (call_work). So what needs a platform's consent is a few plain functions:
+ * A step is a function that runs on the exchange's own loop (PLAIN), in a read or in a write transaction. It
+ * fills the reply, and then the call is over; or it says what comes next with call_then(), perhaps after a
+ * platform's answer (call_ask) or after work that would block (call_work). So what needs a platform's consent
+ * is a few plain functions:
  *
- *     edit_message (WRITES) -> OP_EDIT -> apply_edit (WRITES) -> reply
+ * edit_message (WRITES) -> OP_EDIT -> apply_edit (WRITES) -> reply
  *
- * Coroutines were the other way; they would hide where a transaction ends, and that is what matters most here.
+ * Coroutines were the other way; they would hide where a transaction ends, and that is what matters most
+ * here.
  *
- * A step in a transaction may be run twice (db.h), so it changes nothing but the database, the reply and what it sets
- * afresh in `state`. The reply, and what comes next, are forgotten before each run. */
+ * A step in a transaction may be run twice (db.h), so it changes nothing but the database, the reply and what
+ * it sets afresh in `state`. The reply, and what comes next, are forgotten before each run. */
 #ifndef PARLEY_API_CALL_H
 #define PARLEY_API_CALL_H
 
@@ -57,7 +59,8 @@ struct call {
     struct ask           *ask;   /* the platform's last answer: ask->op, ask->end; NULL before there is one */
     void                 *state; /* the handler's own */
 
-    /* An object in the media store that only a committed message makes worth keeping; removed when the call fails. */
+    /* An object in the media store that only a committed message makes worth keeping; removed when the call
+     * fails. */
     char stored[MEDIA_NAME_MAX];
 
     /* The rest is call.c's. */

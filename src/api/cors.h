@@ -8,7 +8,8 @@
  * page. */
 void cors_reply(struct http_exchange *x, struct str origins);
 
-/* True when this is a browser's question before the request proper, and has been answered. `methods` are the path's. */
+/* True when this is a browser's question before the request proper, and has been answered. `methods` are the
+ * path's. */
 bool cors_preflight(struct http_exchange *x, struct str origins, unsigned methods);
 
 #endif

@@ -1,5 +1,5 @@
-/* handlers.h -- the steps the route table begins with, by file. What each does stands in front of it; the contract is
- * api/openapi.yaml. */
+/* handlers.h -- the steps the route table begins with, by file. What each does stands in front of it; the
+ * contract is api/openapi.yaml. */
 #ifndef PARLEY_API_HANDLERS_H
 #define PARLEY_API_HANDLERS_H
 

@@ -11,7 +11,8 @@ bool limit_text(const struct platform *p, struct str text, bool is_caption, stru
 
 bool limit_file(const struct platform *p, const struct op_file *file, struct error *err);
 
-/* Whether the account behind the chat may send at all, and whether the platform still lets it write to this person. */
+/* Whether the account behind the chat may send at all, and whether the platform still lets it write to this
+ * person. */
 bool limit_account(const struct platform *p, enum profile_status status, struct str detail, struct error *err);
 bool limit_window(const struct chat *c, int64_t now_ms, struct error *err);
 

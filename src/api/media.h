@@ -1,8 +1,8 @@
 /* media.h -- the attachment of a message to be sent, in whichever of four forms it was given.
  *
- * An address is only written down: the worker downloads it before it sends. What comes with the request (a data URI, an
- * object with base64, an uploaded file) is checked and moved into the media store before the message is accepted, on a
- * helper thread, so neither a loop nor the database waits for the disk. */
+ * An address is only written down: the worker downloads it before it sends. What comes with the request (a
+ * data URI, an object with base64, an uploaded file) is checked and moved into the media store before the
+ * message is accepted, on a helper thread, so neither a loop nor the database waits for the disk. */
 #ifndef PARLEY_API_MEDIA_H
 #define PARLEY_API_MEDIA_H
 

@@ -1,4 +1,5 @@
-/* metrics.h -- what was asked of us and how long it took, counted per loop thread and added up when somebody asks. */
+/* metrics.h -- what was asked of us and how long it took, counted per loop thread and added up when somebody
+ * asks. */
 #ifndef PARLEY_API_METRICS_H
 #define PARLEY_API_METRICS_H
 

@@ -1,0 +1,743 @@
+/* api_test.c -- the API from outside: who may call, what paths and bodies mean, reading and sending. */
+#include "api/testing_api.h"
+
+#include <stdio.h>
+
+#include "base/config.h"
+#include "base/testing_str.h"
+
+#define KEY  "Authorization: Bearer " TESTING_KEY "\r\n"
+#define JSON KEY "Content-Type: application/json\r\n"
+#define FORM KEY "Content-Type: application/x-www-form-urlencoded\r\n"
+
+static struct testing_api t;
+
+static void
+set_up(void)
+{
+    testing_api_start(&t);
+}
+
+static void
+tear_down(void)
+{
+    testing_api_stop(&t);
+}
+
+/* ---- who may call ---- */
+
+START_TEST(without_a_good_key_nothing_is_told)
+{
+    struct testing_reply r = api_ask_with(&t, "GET", "/api/profiles", "", NULL, 401);
+
+    ck_assert_error(&t, r, "The API key is missing or unknown");
+    ck_assert_slice(testing_header(&r, "WWW-Authenticate"), "Bearer realm=\"parley\"");
+    ck_assert(str_eq(api_text(&t, r, "request_id"), testing_header(&r, "X-Request-Id")));
+    api_ask_with(&t, "GET", "/api/profiles", "Authorization: Bearer pk_wrong_wrong_wrong\r\n", NULL, 401);
+    api_ask_with(&t, "GET", "/api/profiles", "Authorization: Basic " TESTING_KEY "\r\n", NULL, 401);
+    api_ask_with(&t, "GET", "/api/profiles", "authorization: bearer " TESTING_KEY "\r\n", NULL, 200);
+    api_ask_with(&t, "POST", "/api/profile_groups", "Content-Type: application/json\r\n", "{\"name\":\"x\"}", 401);
+    ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM profile_group"), 1);
+}
+END_TEST
+
+static bool
+revoke_key(void *arg, struct db *db, struct error *err)
+{
+    (void)arg;
+    return key_revoke(db, STR("PARLEY_API_KEY"), 1, err);
+}
+
+START_TEST(a_revoked_key_stops_at_once)
+{
+    struct error err = { 0 };
+
+    api_ask(&t, "GET", "/api/profiles", NULL, 200);
+    api_ask(&t, "GET", "/api/profiles", NULL, 200);
+    ck_assert_msg(db_run(t.engine, DB_WRITE, revoke_key, NULL, &err), "%s", err.message);
+    api_ask(&t, "GET", "/api/profiles", NULL, 401);
+}
+END_TEST
+
+static bool
+limit_key(void *arg, struct db *db, struct error *err)
+{
+    struct secret key = { 0 };
+    int64_t       id;
+    bool          ok = key_create(db, t.workspace_id, *(int64_t *)arg, STR("limited"), 1, &key, &id, err);
+
+    if (ok)
+        *(const char **)((char *)arg + 8) = arena_copy(&t.arena, secret_str(&key)).ptr;
+    secret_wipe(&key);
+    return ok;
+}
+
+START_TEST(a_key_of_one_group_sees_no_other)
+{
+    struct {
+        int64_t     group_id;
+        const char *key;
+    } limited = { .group_id = t.group_id };
+    struct error         err = { 0 };
+    struct testing_reply r = api_ask(&t, "POST", "/api/profile_groups", "{\"name\":\"Other\"}", 201);
+    const char          *other = arena_copy(&t.arena, api_text(&t, r, "id")).ptr, *headers;
+
+    ck_assert_msg(db_run(t.engine, DB_WRITE, limit_key, &limited, &err), "%s", err.message);
+    headers = text(&t, "Authorization: Bearer %s\r\n", limited.key);
+    r = api_ask_with(&t, "GET", "/api/profile_groups", headers, NULL, 200);
+    ck_assert_uint_eq(yyjson_arr_size(json_arr(api_json(&t, r), "data")), 1);
+    api_ask_with(&t, "GET", text(&t, "/api/profile_groups/%s", other), headers, NULL, 404);
+    api_ask_with(&t, "GET", text(&t, "/api/profiles?profile_group_id=%s", other), headers, NULL, 404);
+    api_ask_with(&t, "GET", text(&t, "/api/profiles?profile_group_id=%s", t.group), headers, NULL, 200);
+    api_ask_with(&t, "POST", "/api/profile_groups", headers, "{\"name\":\"x\"}", 422);
+}
+END_TEST
+
+START_TEST(a_request_can_be_narrowed_to_a_group)
+{
+    struct testing_reply r = api_ask(&t, "POST", "/api/profile_groups?profile_group_id=", "{\"name\":\"Other\"}", 201);
+    const char          *other = arena_copy(&t.arena, api_text(&t, r, "id")).ptr;
+
+    api_ask(&t, "GET", text(&t, "/api/profiles/%s?profile_group_id=%s", t.profile, t.group), NULL, 200);
+    api_ask(&t, "GET", text(&t, "/api/profiles/%s?profile_group_id=%s", t.profile, other), NULL, 404);
+    api_ask(&t, "GET", text(&t, "/api/profiles/%s/chats?profile_group_id=grp_1", t.profile), NULL, 404);
+    r = api_ask(&t, "GET", text(&t, "/api/profiles?profile_group_id=%s", other), NULL, 200);
+    ck_assert_slice(r.body, "{\"data\":[]}");
+    api_ask(&t, "POST", text(&t, "/api/profile_groups?profile_group_id=%s", other), "{\"name\":\"Third\"}", 201);
+}
+END_TEST
+
+/* ---- paths and methods ---- */
+
+START_TEST(paths_and_methods)
+{
+    struct testing_reply r = api_ask(&t, "GET", "/api/nothing", NULL, 404);
+
+    ck_assert_error(&t, r, "There is nothing at this path");
+    r = api_ask(&t, "PUT", "/api/profiles", NULL, 405);
+    ck_assert_slice(testing_header(&r, "Allow"), "GET, HEAD");
+    ck_assert_error(&t, r, "This path does not have the method PUT");
+    r = api_ask(&t, "DELETE", "/api/messages/1", NULL, 405);
+    ck_assert_slice(testing_header(&r, "Allow"), "GET, HEAD, PATCH");
+    r = api_ask_with(&t, "OPTIONS", "/api/profiles", "Origin: https://app.example\r\n"
+                     "Access-Control-Request-Method: GET\r\n", NULL, 405);
+    ck_assert_none(testing_header(&r, "Access-Control-Allow-Origin"));
+    api_ask(&t, "GET", "/api/profiles/", NULL, 200);
+    api_ask(&t, "GET", "/api/chats/%zz", NULL, 400);
+    api_ask(&t, "GET", "/api/chats/%ff", NULL, 400);
+    api_ask(&t, "GET", "/api/chats/%2F%2B+", NULL, 404);
+    testing_send(&t.client, "HEAD /api/profiles HTTP/1.1\r\nHost: x\r\n" KEY "\r\n");
+    r = testing_read_head(&t.client);
+    ck_assert_int_eq(r.status, 200);
+    ck_assert(!str_eq(testing_header(&r, "Content-Length"), STR("0")));
+    api_ask_with(&t, "GET", "/api/profiles", JSON, NULL, 200); /* clients send the type with everything */
+}
+END_TEST
+
+START_TEST(other_origins_are_let_in_when_configured)
+{
+    struct testing_reply r;
+
+    config.cors_origins = STR("https://one.example, https://app.example");
+    testing_send(&t.client, "OPTIONS /api/profiles HTTP/1.1\r\nHost: x\r\nOrigin: https://app.example\r\n"
+                            "Access-Control-Request-Method: GET\r\n"
+                            "Access-Control-Request-Headers: authorization\r\n\r\n");
+    r = testing_read_head(&t.client);
+    ck_assert_int_eq(r.status, 204);
+    ck_assert_slice(testing_header(&r, "Access-Control-Allow-Origin"), "https://app.example");
+    ck_assert_slice(testing_header(&r, "Access-Control-Allow-Methods"), "GET, HEAD");
+    ck_assert_slice(testing_header(&r, "Access-Control-Allow-Headers"), "authorization");
+    r = api_ask_with(&t, "GET", "/api/profiles", KEY "Origin: https://one.example\r\n", NULL, 200);
+    ck_assert_slice(testing_header(&r, "Access-Control-Allow-Origin"), "https://one.example");
+    ck_assert_slice(testing_header(&r, "Vary"), "Origin");
+    r = api_ask_with(&t, "GET", "/api/profiles", "Origin: https://one.example\r\n", NULL, 401);
+    ck_assert_slice(testing_header(&r, "Access-Control-Allow-Origin"), "https://one.example");
+    r = api_ask_with(&t, "GET", "/api/profiles", KEY "Origin: https://evil.example\r\n", NULL, 200);
+    ck_assert_none(testing_header(&r, "Access-Control-Allow-Origin"));
+}
+END_TEST
+
+/* ---- groups and profiles ---- */
+
+START_TEST(groups_come_and_go)
+{
+    const char          *north = "{\"profile_group\":{\"name\":\"North\"}}";
+    struct testing_reply r = api_ask(&t, "POST", "/api/profile_groups", north, 201);
+    const char          *id = arena_copy(&t.arena, api_text(&t, r, "id")).ptr;
+
+    ck_assert_slice(api_text(&t, r, "name"), "North");
+    ck_assert_int_eq(api_number(&t, r, "profiles_count"), 0);
+    r = api_ask_with(&t, "POST", "/api/profile_groups", FORM, "profile_group[name]=South", 201);
+    ck_assert_slice(api_text(&t, r, "name"), "South");
+    r = api_ask(&t, "POST", "/api/profile_groups", "{\"name\":\" \"}", 400);
+    ck_assert_error(&t, r, "name is required");
+    api_ask(&t, "POST", "/api/profile_groups", "{\"name\":5}", 400);
+    api_ask(&t, "POST", "/api/profile_groups", "{\"name\":\"a\\u0000\"}", 400);
+    api_ask(&t, "POST", "/api/profile_groups", "{\"name\":", 400);
+    api_ask(&t, "POST", "/api/profile_groups", NULL, 400);
+    r = api_ask(&t, "GET", text(&t, "/api/profile_groups/%s", t.group), NULL, 200);
+    ck_assert_int_eq(api_number(&t, r, "profiles_count"), 1);
+    api_ask(&t, "DELETE", text(&t, "/api/profile_groups/%s", t.group), NULL, 409);
+    r = api_ask(&t, "DELETE", text(&t, "/api/profile_groups/%s", id), NULL, 200);
+    ck_assert_slice(r.body, "{\"deleted\":true}");
+    api_ask(&t, "DELETE", text(&t, "/api/profile_groups/%s", id), NULL, 404);
+}
+END_TEST
+
+START_TEST(a_profile_is_shown_and_deleted)
+{
+    struct testing_reply r = api_ask(&t, "GET", text(&t, "/api/profiles/%s", t.profile), NULL, 200);
+
+    ck_assert_slice(api_text(&t, r, "platform"), "telegram");
+    ck_assert_slice(api_text(&t, r, "status"), "active");
+    r = api_ask(&t, "GET", text(&t, "/api/profiles/%s/placements", t.profile), NULL, 200);
+    ck_assert_slice(r.body, "{\"data\":[]}");
+    r = api_ask(&t, "GET", "/api/profiles", NULL, 200);
+    ck_assert_uint_eq(yyjson_arr_size(json_arr(api_json(&t, r), "data")), 1);
+    r = api_ask_with(&t, "DELETE", text(&t, "/api/profiles/%s", t.profile), JSON, NULL, 200);
+    ck_assert_slice(r.body, "{\"success\":true}");
+    api_ask(&t, "GET", text(&t, "/api/profiles/%s", t.profile), NULL, 404);
+    api_ask(&t, "GET", text(&t, "/api/profiles/%s/chats", t.profile), NULL, 404);
+}
+END_TEST
+
+/* ---- chats ---- */
+
+START_TEST(a_chat_is_found_or_made)
+{
+    const char          *path = text(&t, "/api/profiles/%s/chats", t.profile);
+    struct testing_reply r = api_ask(&t, "POST", path, "{\"participant_external_id\":7031558204}", 201);
+    struct str           id = arena_copy(&t.arena, api_text(&t, r, "id"));
+
+    ck_assert_slice(api_text(&t, r, "participant_external_id"), "7031558204");
+    r = api_ask(&t, "POST", path, "{\"participant_external_id\":\"7031558204\",\"participant_name\":\"Mateo\"}", 200);
+    ck_assert(str_eq(api_text(&t, r, "id"), id));
+    ck_assert_slice(api_text(&t, r, "participant_name"), "Mateo");
+    r = api_ask(&t, "GET", text(&t, "/api/chats/%s", id.ptr), NULL, 200);
+    ck_assert_slice(api_text(&t, r, "participant_name"), "Mateo");
+    r = api_ask(&t, "POST", path, "{}", 400);
+    ck_assert_error(&t, r, "participant_external_id is required");
+    r = api_ask(&t, "POST", path, "{\"participant_external_id\":null}", 400);
+    ck_assert_error(&t, r, "participant_external_id is required");
+    api_ask(&t, "POST", "/api/profiles/prof_1/chats", "{}", 404);
+    r = api_ask(&t, "GET", path, NULL, 200);
+    ck_assert_int_eq(api_number(&t, r, "total"), 1);
+    ck_assert_int_eq(api_number(&t, r, "per_page"), 20);
+    r = api_ask(&t, "GET", text(&t, "%s?per_page=500", path), NULL, 400);
+    ck_assert_error(&t, r, "per_page must be a number from 1 to 100, not '500'");
+    api_ask(&t, "GET", text(&t, "%s?before=soon", path), NULL, 400);
+    r = api_ask(&t, "GET", text(&t, "%s?after=2026-01-01T00:00:00%%2B02:00", path), NULL, 200);
+    ck_assert_int_eq(api_number(&t, r, "total"), 0);
+}
+END_TEST
+
+START_TEST(a_chat_goes_by_its_platforms_id_too)
+{
+    const char          *chat = testing_chat(&t, "55");
+    struct testing_reply r = api_ask(&t, "GET", "/api/chats/55", NULL, 200);
+
+    ck_assert_slice(api_text(&t, r, "external_conversation_id"), "55");
+    ck_assert(str_eq(api_text(&t, r, "id"), str_of(chat)));
+    r = api_ask(&t, "POST", "/api/chats/55/archive", NULL, 422);
+    ck_assert_error(&t, r, "Archiving chats is only supported on Bluesky");
+    api_ask_with(&t, "DELETE", "/api/chats/55/archive", JSON, NULL, 422);
+    api_ask(&t, "POST", "/api/chats/56/archive", NULL, 404);
+}
+END_TEST
+
+START_TEST(an_ambiguous_id_names_the_candidates)
+{
+    const char          *one = testing_published(&t, testing_chat(&t, "55"), "900");
+    const char          *two = testing_published(&t, testing_chat(&t, "56"), "900");
+    struct testing_reply r = api_ask(&t, "GET", "/api/messages/900", NULL, 409);
+    yyjson_val          *list = json_arr(api_json(&t, r), "candidates");
+
+    ck_assert_uint_eq(yyjson_arr_size(list), 2);
+    ck_assert(str_eq(json_val_str(yyjson_arr_get(list, 0)), str_of(one)));
+    ck_assert(str_eq(json_val_str(yyjson_arr_get(list, 1)), str_of(two)));
+}
+END_TEST
+
+/* ---- messages ---- */
+
+START_TEST(a_text_is_accepted)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    struct testing_reply r = api_ask(&t, "POST", path, "{\"body\":\"Yes \xf0\x9f\x98\x80\"}", 202);
+    const char          *id = arena_copy(&t.arena, api_text(&t, r, "id")).ptr;
+
+    ck_assert_slice(api_text(&t, r, "status"), "pending");
+    ck_assert_slice(api_text(&t, r, "body"), "Yes \xf0\x9f\x98\x80");
+    ck_assert(testing_nothing_asked());
+    ck_assert_int_eq(testing_jobs(&t, JOB_SEND), 1);
+    r = api_ask(&t, "GET", text(&t, "/api/messages/%s", id), NULL, 200);
+    ck_assert_slice(api_text(&t, r, "body"), "Yes \xf0\x9f\x98\x80");
+    r = api_ask(&t, "GET", path, NULL, 200);
+    ck_assert_int_eq(api_number(&t, r, "total"), 2);
+    r = api_ask(&t, "GET", text(&t, "%s?direction=inbound", path), NULL, 200);
+    ck_assert_int_eq(api_number(&t, r, "total"), 1);
+    r = api_ask(&t, "GET", text(&t, "%s?status=pending&page=1", path), NULL, 200);
+    ck_assert_int_eq(api_number(&t, r, "total"), 1);
+    ck_assert_uint_eq(yyjson_arr_size(json_arr(api_json(&t, r), "data")), 0);
+    r = api_ask(&t, "GET", text(&t, "%s?direction=in", path), NULL, 400);
+    ck_assert_error(&t, r, "direction must be inbound or outbound, not 'in'");
+    api_ask(&t, "GET", text(&t, "%s?status=sent", path), NULL, 400);
+    api_ask(&t, "GET", "/api/messages/msg_1", NULL, 404);
+}
+END_TEST
+
+static const struct {
+    const char *body;
+    int         status;
+    const char *sentence; /* NULL = any */
+} drafts[] = {
+    { "{}", 400, "body or media is required" },
+    { "{\"body\":\"  \\n\",\"media\":[]}", 400, "body or media is required" },
+    { "{\"body\":null,\"media\":null}", 400, "body or media is required" },
+    { "{\"body\":\"x\",\"media\":[\"https://example.com/a.png\"]}", 422,
+      "Direct messages support either text or attachment per send, not both" },
+    { "{\"media\":[\"https://example.com/a.png\",\"https://example.com/b.png\"]}", 422,
+      "Direct messages support one attachment per send" },
+    { "{\"body\":5}", 400, "body must be a string" },
+    { "{\"body\":\"a\\u0000b\"}", 400, "body must not hold NUL characters" },
+    { "{\"body\":\"x\",\"reply_markup\":[]}", 422, "reply_markup must be an object" },
+    { "{\"body\":\"x\",\"reply_markup\":\"{}\"}", 422, "reply_markup must be an object" },
+    { "{\"body\":\"x\",\"reply_to_external_id\":{}}", 400, "reply_to_external_id must be a string" },
+    { "{\"media\":[\"http://127.0.0.1/a.png\"]}", 422, NULL },
+    { "{\"media\":[{\"data\":\"%%%\"}]}", 422, "The data of the media item is not valid base64" },
+    { "{\"media\":[{\"data\":\"====\"}]}", 422, NULL },
+    { "{\"body\":\"x\",\"unknown\":1}", 202, NULL },
+    { "{\"body\":\"x\",\"media\":[],\"reply_markup\":null,\"reply_to_external_id\":11}", 202, NULL },
+    { "[]", 400, "The body must be a JSON object" },
+};
+
+START_TEST(drafts_are_checked)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    struct testing_reply r = api_ask(&t, "POST", path, drafts[_i].body, drafts[_i].status);
+
+    if (drafts[_i].sentence)
+        ck_assert(str_eq(api_text(&t, r, "error"), str_of(drafts[_i].sentence)));
+    ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM message WHERE direction = 2"), drafts[_i].status == 202);
+}
+END_TEST
+
+START_TEST(a_text_too_long_is_told_how_long)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    char                 body[5200];
+    struct testing_reply r;
+
+    snprintf(body, sizeof(body), "{\"body\":\"%04096d\"}", 1);
+    api_ask(&t, "POST", path, body, 202);
+    snprintf(body, sizeof(body), "{\"body\":\"%04097d\"}", 1);
+    r = api_ask(&t, "POST", path, body, 422);
+    ck_assert_error(&t, r, "Telegram takes texts of at most 4096 characters; this one has 4097");
+}
+END_TEST
+
+START_TEST(forms_say_the_same_as_json)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    struct testing_reply r = api_ask_with(&t, "POST", path, FORM,
+        "body=a+b%21&reply_to_external_id=11&reply_markup={\"force_reply\":true}", 202);
+
+    ck_assert_slice(api_text(&t, r, "body"), "a b!");
+    ck_assert_slice(api_text(&t, r, "reply_to_external_id"), "11");
+    ck_assert(json_true(json_obj(api_json(&t, r), "reply_markup"), "force_reply"));
+    api_ask_with(&t, "POST", path, KEY "Content-Type: text/xml\r\n", "<x/>", 415);
+    api_ask_with(&t, "POST", path, KEY, "{\"body\":\"no type\"}", 202);
+}
+END_TEST
+
+START_TEST(an_address_waits_for_its_download)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    struct testing_reply r = api_ask(&t, "POST", path, "{\"media\":[\"https://cdn.example.com/photo.png\"]}", 202);
+    yyjson_val          *at = yyjson_arr_get_first(json_arr(api_json(&t, r), "attachments"));
+
+    ck_assert_slice(json_str(at, "type"), "image");
+    ck_assert_slice(json_str(at, "status"), "pending");
+    ck_assert_slice(json_str(at, "url"), "https://cdn.example.com/photo.png");
+}
+END_TEST
+
+#define PNG_BASE64                                                                                        \
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+START_TEST(data_is_stored_and_served)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    struct testing_reply r = api_ask(&t, "POST", path, "{\"media\":[\"data:image/png;base64," PNG_BASE64 "\"]}", 202);
+    yyjson_val          *at = yyjson_arr_get_first(json_arr(api_json(&t, r), "attachments"));
+    struct str           url = json_str(at, "url");
+    const char          *object, *etag;
+
+    ck_assert_slice(json_str(at, "type"), "image");
+    ck_assert_slice(json_str(at, "status"), "processed");
+    ck_assert_slice(json_str(at, "content_type"), "image/png");
+    ck_assert_int_eq(json_int(at, "size", 0), 70);
+    ck_assert_int_eq(json_int(at, "width", 0), 1);
+    ck_assert(str_starts(url, STR("https://dm.example.org/storage/")));
+    object = arena_copy(&t.arena, str_from(url, sizeof("https://dm.example.org") - 1)).ptr;
+    r = api_ask_with(&t, "GET", object, "", NULL, 200);
+    ck_assert_uint_eq(r.body.len, 70);
+    ck_assert_slice(testing_header(&r, "Content-Type"), "image/png");
+    ck_assert_slice(testing_header(&r, "X-Content-Type-Options"), "nosniff");
+    ck_assert_slice(testing_header(&r, "Cache-Control"), "public, max-age=31536000, immutable");
+    ck_assert_none(testing_header(&r, "Content-Disposition"));
+    etag = arena_copy(&t.arena, testing_header(&r, "ETag")).ptr;
+    r = api_ask_with(&t, "GET", object, "Range: bytes=0-3\r\n", NULL, 206);
+    ck_assert_slice(r.body, "\x89PNG");
+    testing_send(&t.client, text(&t, "GET %s HTTP/1.1\r\nHost: x\r\nIf-None-Match: %s\r\n\r\n", object, etag));
+    ck_assert_int_eq(testing_read_head(&t.client).status, 304);
+    api_ask_with(&t, "GET", "/storage/..%2f..%2fetc%2fpasswd", "", NULL, 404);
+    api_ask_with(&t, "GET", "/storage/nothing.png", "", NULL, 404);
+}
+END_TEST
+
+#define MULTIPART KEY "Content-Type: multipart/form-data; boundary=b7f1\r\n"
+
+START_TEST(an_upload_is_stored)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    struct testing_reply r = api_ask_with(&t, "POST", path, MULTIPART,
+        "--b7f1\r\nContent-Disposition: form-data; name=\"media[]\"; filename=\"../prices.txt\"\r\n"
+        "Content-Type: text/plain\r\nContent-Length: 8\r\n\r\nBowl: 48\r\n"
+        "--b7f1\r\nContent-Disposition: form-data; name=\"reply_to_external_id\"\r\n\r\n11\r\n--b7f1--\r\n", 202);
+    yyjson_val          *at = yyjson_arr_get_first(json_arr(api_json(&t, r), "attachments"));
+    const char          *object;
+
+    ck_assert_slice(api_text(&t, r, "reply_to_external_id"), "11");
+    ck_assert_slice(json_str(at, "type"), "file");
+    ck_assert_slice(json_str(at, "file_name"), "prices.txt");
+    ck_assert_slice(json_str(at, "content_type"), "text/plain");
+    object = arena_copy(&t.arena, str_from(json_str(at, "url"), sizeof("https://dm.example.org") - 1)).ptr;
+    r = api_ask_with(&t, "GET", object, "", NULL, 200);
+    ck_assert_slice(r.body, "Bowl: 48");
+    ck_assert_slice(testing_header(&r, "Content-Disposition"), "attachment");
+}
+END_TEST
+
+static int
+stored_files(void)
+{
+    FILE *find = popen(text(&t, "find %s -type f ! -name 'data.db*' | wc -l", t.place.folder), "r");
+    int   n = -1;
+
+    ck_assert_int_eq(fscanf(find, "%d", &n), 1);
+    pclose(find);
+    return n;
+}
+
+START_TEST(a_refused_file_is_not_kept)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    struct testing_reply r;
+
+    r = api_ask_with(&t, "POST", path, MULTIPART,
+        "--b7f1\r\nContent-Disposition: form-data; name=\"media[]\"; filename=\"a.txt\"\r\n\r\n\r\n--b7f1--\r\n", 422);
+    ck_assert_error(&t, r, "Telegram takes no empty files");
+    api_ask_with(&t, "POST", path, MULTIPART,
+        "--b7f1\r\nContent-Disposition: form-data; name=\"media\"; filename=\"a.txt\"\r\n\r\nx\r\n"
+        "--b7f1\r\nContent-Disposition: form-data; name=\"body\"\r\n\r\ntoo\r\n--b7f1--\r\n", 422);
+    api_ask_with(&t, "POST", "/api/chats/chat_1/messages", MULTIPART,
+        "--b7f1\r\nContent-Disposition: form-data; name=\"media\"; filename=\"a.txt\"\r\n\r\nx\r\n--b7f1--\r\n", 404);
+    ck_assert_int_eq(stored_files(), 0);
+}
+END_TEST
+
+START_TEST(someone_who_never_wrote_is_asked_about)
+{
+    const char          *path = text(&t, "/api/profiles/%s/chats", t.profile);
+    struct testing_reply r = api_ask(&t, "POST", path, "{\"participant_external_id\":\"77\"}", 201);
+    struct ask          *ask;
+
+    path = text(&t, "/api/chats/%.*s/messages", STR_ARG(api_text(&t, r, "id")));
+    api_send(&t, &t.client, "POST", path, JSON, "{\"body\":\"hi\"}");
+    ask = testing_asked(OP_PROBE_CHAT);
+    ck_assert_slice(ask->op.participant_id, "77");
+    ck_assert_slice(ask->op.account.token, "100:secret");
+    testing_refuse(ask, "Forbidden: bot can't initiate conversation with a user");
+    r = api_read(&t.client, 422);
+    ck_assert_error(&t, r, "Forbidden: bot can't initiate conversation with a user");
+    ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM message"), 0);
+
+    api_send(&t, &t.client, "POST", path, JSON, "{\"media\":[\"data:text/plain;base64,QUJD\"]}");
+    testing_answer(testing_asked(OP_PROBE_CHAT));
+    api_read(&t.client, 202);
+    ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM message"), 1);
+}
+END_TEST
+
+START_TEST(a_platform_that_cannot_answer_now)
+{
+    const char          *path = text(&t, "/api/profiles/%s/chats", t.profile);
+    struct testing_reply r = api_ask(&t, "POST", path, "{\"participant_external_id\":\"77\"}", 201);
+
+    path = text(&t, "/api/chats/%.*s/messages", STR_ARG(api_text(&t, r, "id")));
+    api_send(&t, &t.client, "POST", path, JSON, "{\"body\":\"hi\"}");
+    testing_postpone(testing_asked(OP_PROBE_CHAT), 429, 13500, "Too Many Requests: retry after 14");
+    r = api_read(&t.client, 429);
+    ck_assert_error(&t, r, "Too Many Requests: retry after 14");
+    ck_assert_slice(testing_header(&r, "Retry-After"), "14");
+
+    api_send(&t, &t.client, "POST", path, JSON, "{\"body\":\"hi\"}");
+    testing_postpone(testing_asked(OP_PROBE_CHAT), 0, 0, "Telegram could not be reached: no route");
+    r = api_read(&t.client, 503);
+    ck_assert_error(&t, r, "Telegram could not be reached: no route");
+    ck_assert(testing_header(&r, "Retry-After").len > 0);
+
+    api_send(&t, &t.client, "POST", path, JSON, "{\"body\":\"hi\"}");
+    testing_postpone(testing_asked(OP_PROBE_CHAT), 502, 0, "Bad Gateway");
+    r = api_read(&t.client, 503);
+    ck_assert_error(&t, r, "Telegram cannot do it now: Bad Gateway");
+}
+END_TEST
+
+#define EXPIRED "Telegram no longer accepts this account's credentials (Unauthorized); connect the account again"
+
+START_TEST(a_lost_token_expires_the_profile)
+{
+    const char          *path = text(&t, "/api/profiles/%s/chats", t.profile);
+    struct testing_reply r = api_ask(&t, "POST", path, "{\"participant_external_id\":\"77\"}", 201);
+
+    path = text(&t, "/api/chats/%.*s/messages", STR_ARG(api_text(&t, r, "id")));
+    api_send(&t, &t.client, "POST", path, JSON, "{\"body\":\"hi\"}");
+    testing_refuse_token(testing_asked(OP_PROBE_CHAT), "Unauthorized");
+    r = api_read(&t.client, 422);
+    ck_assert_error(&t, r, EXPIRED);
+    r = api_ask(&t, "GET", text(&t, "/api/profiles/%s", t.profile), NULL, 200);
+    ck_assert_slice(api_text(&t, r, "status"), "expired");
+    ck_assert_slice(api_text(&t, r, "status_detail"), "Unauthorized");
+    r = api_ask(&t, "POST", path, "{\"body\":\"hi\"}", 422);
+    ck_assert_error(&t, r, EXPIRED);
+    ck_assert(testing_nothing_asked());
+}
+END_TEST
+
+START_TEST(what_telegram_cannot_do_is_a_422)
+{
+    struct testing_reply r;
+
+    testing_chat(&t, "55");
+    r = api_ask_with(&t, "POST", "/api/messages/11/react", FORM, "reaction=love", 422);
+    ck_assert_error(&t, r, "Reactions are only supported on Facebook and Instagram");
+    api_ask_with(&t, "POST", "/api/messages/11/react", JSON, NULL, 422);
+    api_ask_with(&t, "DELETE", "/api/messages/11/unreact", JSON, NULL, 422);
+    api_ask(&t, "POST", "/api/messages/12/react", NULL, 404);
+
+    r = api_ask(&t, "POST", "/api/posts/1/comments/2/private_reply", "{\"text\":\"x\"}", 400);
+    ck_assert_error(&t, r, "profile_id is required");
+    r = api_ask(&t, "POST", "/api/posts/1/comments/2/private_reply?profile_id=prof_1", "{}", 400);
+    ck_assert_error(&t, r, "text is required");
+    api_ask(&t, "POST", "/api/posts/1/comments/2/private_reply?profile_id=prof_1", "{\"text\":\"x\"}", 404);
+    r = api_ask(&t, "POST", text(&t, "/api/posts/1/comments/2/private_reply?profile_id=%s", t.profile),
+        "{\"text\":\"x\"}", 422);
+    ck_assert_error(&t, r, "Private replies are only supported on Facebook and Instagram");
+}
+END_TEST
+
+/* ---- repeating ---- */
+
+#define REPEAT JSON "Idempotency-Key: order-1\r\n"
+
+START_TEST(a_repeat_gets_the_first_answer)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    struct testing_reply r = api_ask_with(&t, "POST", path, REPEAT, "{\"body\":\"once\"}", 202);
+    struct str           first = arena_copy(&t.arena, r.body);
+
+    r = api_ask_with(&t, "POST", path, REPEAT, "{\"body\":\"once\"}", 202);
+    ck_assert(str_eq(r.body, first));
+    ck_assert_slice(testing_header(&r, "Content-Type"), "application/json");
+    ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM message WHERE direction = 2"), 1);
+    api_ask_with(&t, "POST", path, REPEAT, "{\"body\":\"other\"}", 422);
+    api_ask_with(&t, "POST", path, JSON "Idempotency-Key:\r\n", "{\"body\":\"once\"}", 400);
+    ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM message WHERE direction = 2"), 1);
+}
+END_TEST
+
+START_TEST(after_an_error_the_key_is_free)
+{
+    const char *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+
+    api_ask_with(&t, "POST", path, REPEAT, "{}", 400);
+    api_ask_with(&t, "POST", path, REPEAT, "{\"body\":\"once\"}", 202);
+}
+END_TEST
+
+START_TEST(a_repeat_of_what_is_under_way_is_a_409)
+{
+    const char           *path = text(&t, "/api/profiles/%s/chats", t.profile);
+    struct testing_reply  r = api_ask(&t, "POST", path, "{\"participant_external_id\":\"77\"}", 201);
+    struct testing_client other;
+    struct ask           *ask;
+
+    path = text(&t, "/api/chats/%.*s/messages", STR_ARG(api_text(&t, r, "id")));
+    testing_connect(&other, &t.server);
+    api_send(&t, &other, "POST", path, REPEAT, "{\"body\":\"hi\"}");
+    ask = testing_asked(OP_PROBE_CHAT);
+    api_ask_with(&t, "POST", path, REPEAT, "{\"body\":\"hi\"}", 409);
+    testing_refuse(ask, "no");
+    api_read(&other, 422);
+
+    api_send(&t, &other, "POST", path, REPEAT, "{\"body\":\"hi\"}");
+    testing_answer(testing_asked(OP_PROBE_CHAT));
+    api_read(&other, 202);
+    api_ask_with(&t, "POST", path, REPEAT, "{\"body\":\"hi\"}", 202);
+    ck_assert(testing_nothing_asked());
+    ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM message"), 1);
+    testing_close(&other);
+}
+END_TEST
+
+#define UPLOAD_OF(boundary, content)                                                                             \
+    "--" boundary "\r\nContent-Disposition: form-data; name=\"media[]\"; filename=\"a.txt\"\r\n\r\n" content     \
+    "\r\n--" boundary "--\r\n"
+
+START_TEST(an_upload_repeats_whatever_its_boundary)
+{
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    struct testing_reply r = api_ask_with(&t, "POST", path,
+        KEY "Idempotency-Key: up\r\nContent-Type: multipart/form-data; boundary=one\r\n", UPLOAD_OF("one", "abc"), 202);
+    struct str first = arena_copy(&t.arena, r.body);
+
+    r = api_ask_with(&t, "POST", path, KEY "Idempotency-Key: up\r\nContent-Type: multipart/form-data; boundary=two\r\n",
+        UPLOAD_OF("two", "abc"), 202);
+    ck_assert(str_eq(r.body, first));
+    api_ask_with(&t, "POST", path, KEY "Idempotency-Key: up\r\nContent-Type: multipart/form-data; boundary=two\r\n",
+        UPLOAD_OF("two", "abd"), 422);
+    ck_assert_int_eq(stored_files(), 1);
+}
+END_TEST
+
+/* ---- running it ---- */
+
+START_TEST(those_who_run_it_need_no_key)
+{
+    struct testing_reply r = api_ask_with(&t, "GET", "/healthz", "", NULL, 200);
+
+    ck_assert_slice(r.body, "{\"status\":\"ok\"}");
+    r = api_ask_with(&t, "GET", "/readyz", "", NULL, 200);
+    ck_assert_slice(r.body, "{\"status\":\"ok\"}");
+    api_set_ready(t.api, false);
+    api_ask_with(&t, "GET", "/healthz", "", NULL, 200);
+    r = api_ask_with(&t, "GET", "/readyz", "", NULL, 503);
+    ck_assert(testing_header(&r, "Retry-After").len > 0);
+    r = api_ask_with(&t, "GET", "/openapi.yaml", "", NULL, 200);
+    ck_assert_slice(testing_header(&r, "Content-Type"), "application/yaml");
+    ck_assert(str_starts(r.body, STR("openapi: 3.1")));
+}
+END_TEST
+
+static bool
+says(struct testing_reply r, const char *line)
+{
+    return str_find(r.body, str_of(line)) >= 0;
+}
+
+#define CHATS "route=\"/api/chats/:id\",method=\"GET\""
+
+START_TEST(metrics_count)
+{
+    struct testing_reply r;
+
+    testing_chat(&t, "55");
+    api_ask(&t, "GET", "/api/chats/55", NULL, 200);
+    api_ask(&t, "GET", "/api/chats/55", NULL, 200);
+    api_ask(&t, "GET", "/api/chats/56", NULL, 404);
+    api_ask(&t, "GET", "/nothing", NULL, 404);
+    r = api_ask_with(&t, "GET", "/metrics", "", NULL, 200);
+    ck_assert_slice(testing_header(&r, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+    ck_assert(says(r, "\nparley_http_requests_total{" CHATS ",status=\"200\"} 2\n"));
+    ck_assert(says(r, "\nparley_http_requests_total{" CHATS ",status=\"404\"} 1\n"));
+    ck_assert(says(r, "\nparley_http_requests_total{route=\"\",method=\"\",status=\"404\"} 1\n"));
+    ck_assert(says(r, "\nparley_http_request_duration_seconds_bucket{" CHATS ",le=\"+Inf\"} 3\n"));
+    ck_assert(says(r, "\nparley_http_request_duration_seconds_count{" CHATS "} 3\n"));
+    ck_assert(says(r, "\nparley_database_up 1\n"));
+    ck_assert(says(r, "\nparley_http_open_connections 1\n"));
+    ck_assert(says(r, "\nparley_sends_total{outcome=\"published\"} 7\n"));
+    ck_assert(says(r, "\nparley_platform_errors_total{platform=\"telegram\",code=\"429\"} 3\n"));
+    ck_assert(says(r, "\nparley_jobs{kind=\"participant\"} 1\n"));
+    ck_assert(says(r, "parley_build_info{version=\"" PARLEY_VERSION "\"} 1\n"));
+}
+END_TEST
+
+START_TEST(what_is_too_large_is_a_413)
+{
+    const char *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    size_t      len = 4 * MIB + 100;
+    char       *body = arena_alloc(&t.arena, len + 1);
+
+    memset(body, 'x', len);
+    memcpy(body, "{\"body\":\"", 9);
+    memcpy(body + len - 2, "\"}", 2);
+    api_ask_with(&t, "POST", path, JSON, body, 413);
+    testing_close(&t.client);
+    testing_connect(&t.client, &t.server);
+    body[1 * MIB + 100] = '\0';
+    memcpy(body + 1 * MIB + 98, "\"}", 2);
+    api_ask_with(&t, "POST", path, JSON, body, 422); /* fits, and is too long for Telegram */
+    api_ask_with(&t, "POST", "/api/profile_groups", JSON, body, 413);
+}
+END_TEST
+
+static TCase *
+calling(void)
+{
+    TCase *c = tcase_create("calling");
+
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_test(c, without_a_good_key_nothing_is_told);
+    tcase_add_test(c, a_revoked_key_stops_at_once);
+    tcase_add_test(c, a_key_of_one_group_sees_no_other);
+    tcase_add_test(c, a_request_can_be_narrowed_to_a_group);
+    tcase_add_test(c, paths_and_methods);
+    tcase_add_test(c, other_origins_are_let_in_when_configured);
+    tcase_add_test(c, what_is_too_large_is_a_413);
+    tcase_add_test(c, those_who_run_it_need_no_key);
+    tcase_add_test(c, metrics_count);
+    return c;
+}
+
+static TCase *
+resources(void)
+{
+    TCase *c = tcase_create("resources");
+
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_test(c, groups_come_and_go);
+    tcase_add_test(c, a_profile_is_shown_and_deleted);
+    tcase_add_test(c, a_chat_is_found_or_made);
+    tcase_add_test(c, a_chat_goes_by_its_platforms_id_too);
+    tcase_add_test(c, an_ambiguous_id_names_the_candidates);
+    tcase_add_test(c, what_telegram_cannot_do_is_a_422);
+    return c;
+}
+
+static TCase *
+sending(void)
+{
+    TCase *c = tcase_create("sending");
+
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_test(c, a_text_is_accepted);
+    tcase_add_loop_test(c, drafts_are_checked, 0, sizeof(drafts) / sizeof(drafts[0]));
+    tcase_add_test(c, a_text_too_long_is_told_how_long);
+    tcase_add_test(c, forms_say_the_same_as_json);
+    tcase_add_test(c, an_address_waits_for_its_download);
+    tcase_add_test(c, data_is_stored_and_served);
+    tcase_add_test(c, an_upload_is_stored);
+    tcase_add_test(c, a_refused_file_is_not_kept);
+    tcase_add_test(c, someone_who_never_wrote_is_asked_about);
+    tcase_add_test(c, a_platform_that_cannot_answer_now);
+    tcase_add_test(c, a_lost_token_expires_the_profile);
+    tcase_add_test(c, a_repeat_gets_the_first_answer);
+    tcase_add_test(c, after_an_error_the_key_is_free);
+    tcase_add_test(c, a_repeat_of_what_is_under_way_is_a_409);
+    tcase_add_test(c, an_upload_repeats_whatever_its_boundary);
+    return c;
+}
+
+TEST_CASES("api", calling, resources, sending)

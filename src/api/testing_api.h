@@ -1,0 +1,71 @@
+/* testing_api.h -- a real server on a real database and media store, with the test itself in the worker's
+ * place: what the API asks of a platform waits until the test has answered it.
+ *
+ * reply = api_ask(&t, "POST", "/api/chats/chat_x/messages", "{\"body\":\"hi\"}", 202);
+ * ck_assert_slice(api_text(&t, reply, "status"), "pending"); */
+#ifndef PARLEY_API_TESTING_API_H
+#define PARLEY_API_TESTING_API_H
+
+#include "api/state.h"
+#include "base/id.h"
+#include "db/testing.h"
+#include "http/testing_server.h"
+#include "store/event.h"
+#include "store/job.h"
+#include "store/message.h"
+
+#define TESTING_KEY "pk_testing_testing_testing"
+
+struct testing_api {
+    struct place          place;
+    struct db_engine     *engine;
+    struct media_store   *media;
+    struct net_guard      guard;
+    struct platform_env   env;
+    struct api           *api;
+    struct testing_server server; /* only to have clients connect */
+    struct testing_client client;
+    struct arena          arena;
+    int64_t               workspace_id, group_id, profile_id;
+    char                  group[ID_TEXT_MAX], profile[ID_TEXT_MAX]; /* "grp_..." and a Telegram bot of it */
+};
+
+void testing_api_start(struct testing_api *t); /* with the key TESTING_KEY, a group and a profile */
+void testing_api_stop(struct testing_api *t);
+
+/* One request with the key, as JSON unless `body` is NULL, on the test's connection. Checks the status. */
+struct testing_reply api_ask(struct testing_api *t, const char *method, const char *path, const char *body, int status);
+/* The same with headers of one's own ("Name: value\r\n...") instead of key and type. */
+struct testing_reply api_ask_with(struct testing_api *t, const char *method, const char *path, const char *headers,
+                                  const char *body, int status);
+/* In two halves, for what happens in between; on any client. */
+void api_send(struct testing_api *t, struct testing_client *c, const char *method, const char *path,
+              const char *headers, const char *body);
+struct testing_reply api_read(struct testing_client *c, int status);
+
+/* Of a reply's JSON: a text at the top or behind one dot ("profile.id"), its error sentence. */
+struct str api_text(struct testing_api *t, struct testing_reply reply, const char *name);
+int64_t    api_number(struct testing_api *t, struct testing_reply reply, const char *name);
+yyjson_val *api_json(struct testing_api *t, struct testing_reply reply);
+#define ck_assert_error(t, reply, sentence) ck_assert_slice(api_text(t, reply, "error"), sentence)
+
+const char *text(struct testing_api *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What is asked of the platform next; waits for it. The answers below end it. */
+struct ask *testing_asked(enum op_kind kind);
+void testing_answer(struct ask *ask);                          /* done; fill ask->op's results before */
+void testing_refuse(struct ask *ask, const char *reason);      /* OP_FAIL */
+void testing_refuse_token(struct ask *ask, const char *reason);
+void testing_postpone(struct ask *ask, int code, int64_t retry_after_ms, const char *reason);
+bool testing_nothing_asked(void);
+
+/* Straight to the database. */
+int64_t testing_count(struct testing_api *t, const char *sql);
+int64_t testing_jobs(struct testing_api *t, enum job_kind kind);
+int64_t testing_events(struct testing_api *t, enum event_type type);
+/* A chat with a message from its participant, as a webhook would have made it; its public id. */
+const char *testing_chat(struct testing_api *t, const char *participant);
+/* An outbound message of the chat that was sent as `external_id`. */
+const char *testing_published(struct testing_api *t, const char *chat, const char *external_id);
+
+#endif
