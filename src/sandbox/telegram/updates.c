@@ -151,9 +151,15 @@ tg_updates_init(struct tg_updates *u, struct alarms *alarms, void (*ready)(struc
     u->last_id = FIRST_ID_MIN + random_below(FIRST_ID_MAX - FIRST_ID_MIN);
 }
 
+/* What is on its way is over, too: nobody will ask about it. */
 void
 tg_updates_deinit(struct tg_updates *u)
 {
+    void   *q;
+    int64_t key;
+
+    for (size_t at = 0; map_next(&u->queues, &at, &key, &q);)
+        set_state(u, q, QUEUE_READY);
     tg_updates_clear(u);
     map_deinit(&u->queues);
 }

@@ -1,0 +1,45 @@
+#include "sandbox/telegram/methods.h"
+
+#include "base/testing.h"
+
+#define NO_TEXT    "there is no text in the message to edit"
+#define NO_CAPTION "there is no caption in the message to edit"
+#define NO_MEDIA   "there is no media in the message to edit"
+#define CANNOT     "message can't be edited"
+
+static const struct {
+    struct tg_message message;
+    const char       *says[4]; /* to a new text, caption, markup, media; NULL = it may be */
+} rules[] = {
+    { { .body.kind = TG_CONTENT_TEXT }, { NULL, NO_CAPTION, NULL, NO_MEDIA } },
+    { { .body.kind = TG_CONTENT_MEDIA }, { NO_TEXT, NULL, NULL, NULL } },
+    { { .body.kind = TG_CONTENT_OTHER }, { NO_TEXT, NO_CAPTION, NULL, NO_MEDIA } },
+    { { .body.kind = TG_CONTENT_TEXT, .by_person = true }, { CANNOT, CANNOT, CANNOT, CANNOT } },
+    { { .body.kind = TG_CONTENT_MEDIA, .by_person = true }, { CANNOT, CANNOT, CANNOT, CANNOT } },
+    { { .body.kind = TG_CONTENT_TEXT, .not_editable = true }, { CANNOT, CANNOT, CANNOT, CANNOT } },
+    { { .body.kind = TG_CONTENT_MEDIA, .not_editable = true }, { CANNOT, CANNOT, CANNOT, CANNOT } },
+};
+
+START_TEST(only_some_messages_can_be_edited_in_some_ways)
+{
+    for (enum tg_edit what = TG_EDIT_TEXT; what <= TG_EDIT_MEDIA; what++) {
+        static const int column[] = { [TG_EDIT_TEXT] = 0, [TG_EDIT_CAPTION] = 1, [TG_EDIT_MARKUP] = 2, [TG_EDIT_MEDIA] = 3 };
+        const char      *says = rules[_i].says[column[what]];
+        struct error     err = { 0 };
+
+        ck_assert_int_eq(tg_edit_allowed(&rules[_i].message, what, &err), says == NULL);
+        ck_assert_str_eq(err.message, says ? says : "");
+    }
+}
+END_TEST
+
+static TCase *
+edits(void)
+{
+    TCase *c = tcase_create("edits");
+
+    tcase_add_loop_test(c, only_some_messages_can_be_edited_in_some_ways, 0, sizeof(rules) / sizeof(rules[0]));
+    return c;
+}
+
+TEST_CASES("edit", edits)
