@@ -286,7 +286,9 @@ read_file(yyjson_val *val, struct op_file *file)
     file->size = json_int(val, "size", 0);
     file->width = (int)json_int(val, "width", 0);
     file->height = (int)json_int(val, "height", 0);
-    file->type = str_is_none(type) ? ATTACH_FILE : index_of(attachment_type_names, ATTACH_TYPES, type);
+    file->type = ATTACH_FILE;
+    if (!str_is_none(type))
+        file->type = (enum attachment_type)index_of(attachment_type_names, ATTACH_TYPES, type);
     file->is_voice = json_true(val, "is_voice");
     file->is_animation = json_true(val, "is_animation");
 }
@@ -310,7 +312,7 @@ read_op(struct arena *a, yyjson_val *val, struct op *op)
 {
     yyjson_val *account = json_obj(val, "account");
 
-    op->kind = index_of(op_kind_names, OP_KINDS, json_str(val, "kind"));
+    op->kind = (enum op_kind)index_of(op_kind_names, OP_KINDS, json_str(val, "kind"));
     op->participant_id = json_str(val, "participant_id");
     op->conversation_id = json_str(val, "conversation_id");
     op->message_id = json_str(val, "message_id");
@@ -392,7 +394,7 @@ read_answer(struct arena *a, yyjson_val *val, struct net_response *answer)
     *answer = (struct net_response){ 0 };
     answer->result = NET_ANSWERED;
     if (!str_is_none(net))
-        answer->result = index_of(net_names, sizeof(net_names) / sizeof(net_names[0]), net);
+        answer->result = (enum net_result)index_of(net_names, sizeof(net_names) / sizeof(net_names[0]), net);
     answer->status = answer->result == NET_ANSWERED ? (int)json_int(val, "status", 200) : 0;
     answer->body = json_get(val, "json") ? json_text(a, json_get(val, "json")) : json_str(val, "text");
     answer->retry_after_ms = json_int(val, "retry_after_ms", 0);

@@ -9,7 +9,7 @@
 #include "platform/telegram/telegram.h"
 
 #define REASON_MAX      400
-#define RETRY_AFTER_MAX (7 * 24 * 3600) /* seconds */
+#define RETRY_AFTER_MAX ((int64_t)7 * 24 * 3600) /* seconds */
 #define CONFLICT_MS     30000           /* somebody must do something about it, so there is no hurry */
 
 void

@@ -144,8 +144,8 @@ read_file(struct arena *a, yyjson_val *file, const struct content *c, struct inb
     m->width = length > 0 ? length : pixels(file, "width");
     m->height = length > 0 ? length : pixels(file, "height");
     if (m->size > TELEGRAM_DOWNLOAD_MAX)
-        m->refusal = arena_printf(a, "Telegram lets bots download at most %d bytes (20 MiB); this file has %lld",
-            TELEGRAM_DOWNLOAD_MAX, (long long)m->size);
+        m->refusal = arena_printf(a, "Telegram lets bots download at most %lld bytes (20 MiB); this file has %lld",
+            (long long)TELEGRAM_DOWNLOAD_MAX, (long long)m->size);
 }
 
 /* A live photo comes as the picture that people see first, and as the moving one. */

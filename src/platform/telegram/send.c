@@ -219,7 +219,7 @@ telegram_check_file(const struct op_file *file, struct error *err)
     if (file->size == 0)
         return error_set(err, 422, "Telegram takes no empty files");
     if (file->size > TELEGRAM_UPLOAD_MAX)
-        return error_set(err, 422, "Telegram takes files of up to %d bytes from a bot; this one has %lld",
-            TELEGRAM_UPLOAD_MAX, (long long)file->size);
+        return error_set(err, 422, "Telegram takes files of up to %lld bytes from a bot; this one has %lld",
+            (long long)TELEGRAM_UPLOAD_MAX, (long long)file->size);
     return true;
 }

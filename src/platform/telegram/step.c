@@ -5,7 +5,7 @@
 
 #define POLL_LIMIT        100
 #define POLL_SECONDS_MAX  50           /* Telegram's own limit */
-#define POLL_RESPONSE_MAX (16 * 1024 * 1024) /* it stops near 4 MiB, before escaping */
+#define POLL_RESPONSE_MAX ((int64_t)16 * 1024 * 1024) /* it stops near 4 MiB, before escaping */
 #define POLL_GRACE_MS     15000
 #define WEBHOOK_LINES     40           /* deliveries at once, each chat's in order */
 

@@ -94,10 +94,10 @@ START_TEST(what_no_request_can_hold_is_refused_here)
     char          *big;
 
     arena_init(&a);
-    big = arena_bytes(&a, 1024 * 1024);
-    memset(big, 'x', 1024 * 1024);
+    big = arena_bytes(&a, MIB);
+    memset(big, 'x', MIB);
     op = new_op(&a, OP_SEND);
-    op.body = (struct str){ big, 1024 * 1024 };
+    op.body = (struct str){ big, MIB };
     telegram.step(&op, NULL, &step);
     ck_assert_int_eq(step.verdict, OP_FAIL);
     ck_assert_int_eq(step.code, 413);

@@ -4,7 +4,7 @@
 #include "base/crypto.h"
 
 #define SECRET_HEADER "X-Telegram-Bot-Api-Secret-Token"
-#define MARKUP_MAX    (TELEGRAM_REQUEST_MAX - 64 * 1024) /* what 4096 characters and the rest leave of a request */
+#define MARKUP_MAX    (TELEGRAM_REQUEST_MAX - 64 * KIB) /* what 4096 characters and the rest leave of a request */
 
 /* Telegram signs nothing: it sends back the secret that setWebhook gave it. */
 static bool

@@ -15,13 +15,13 @@
 #include "json/json.h"
 #include "platform/platform.h"
 
-#define TELEGRAM_TEXT_MAX     4096                     /* code points, not UTF-16 units */
+#define TELEGRAM_TEXT_MAX     4096                        /* code points, not UTF-16 units */
 #define TELEGRAM_CAPTION_MAX  1024
-#define TELEGRAM_DOWNLOAD_MAX (20 * 1024 * 1024)       /* getFile refuses more */
-#define TELEGRAM_PHOTO_MAX    (10 * 1024 * 1024)
-#define TELEGRAM_UPLOAD_MAX   50000000                 /* "50 MB"; of which kind is nowhere said */
-#define TELEGRAM_REQUEST_MAX  (1024 * 1024)            /* all parameters that are not files */
-#define TELEGRAM_UPDATE_ID    "\"update_id\":"          /* as it stands in getUpdates' answer */
+#define TELEGRAM_DOWNLOAD_MAX ((int64_t)20 * 1024 * 1024) /* getFile refuses more */
+#define TELEGRAM_PHOTO_MAX    ((int64_t)10 * 1024 * 1024)
+#define TELEGRAM_UPLOAD_MAX   ((int64_t)50000000)         /* "50 MB"; of which kind is nowhere said */
+#define TELEGRAM_REQUEST_MAX  (1 * MIB)                   /* all parameters that are not files */
+#define TELEGRAM_UPDATE_ID    "\"update_id\":"             /* as it stands in getUpdates' answer */
 #define TELEGRAM_UPDATE_KINDS "[\"message\",\"edited_message\",\"callback_query\",\"my_chat_member\"]"
 
 /* ---- parse.c ---- */

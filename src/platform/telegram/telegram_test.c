@@ -58,12 +58,12 @@ START_TEST(a_keyboard_is_refused_only_when_it_cannot_go_through)
     ck_assert(markup_fits(&a, STR("{\"inline_keyboard\":null}"), &err)); /* wrong, and Telegram says so best */
     ck_assert(!markup_fits(&a, STR("[]"), &err));
     ck_assert_int_eq(err.status, 422);
-    padding = (struct str){ arena_alloc(&a, 1000 * 1000), 1000 * 1000 };
+    padding = (struct str){ arena_alloc(&a, 1000000), 1000000 };
     memset((char *)padding.ptr, 'x', padding.len);
     quoted = arena_printf(&a, "{\"x\":\"%.*s\"}", STR_ARG(padding));
     ck_assert(!markup_fits(&a, quoted, &err));
     ck_assert_int_eq(err.status, 422);
-    quoted = arena_printf(&a, "{\"x\":\"%.*s\"}", 900 * 1000, padding.ptr);
+    quoted = arena_printf(&a, "{\"x\":\"%.*s\"}", 900000, padding.ptr);
     ck_assert(markup_fits(&a, quoted, &err));
     arena_deinit(&a);
 }
