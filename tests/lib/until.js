@@ -1,0 +1,16 @@
+// Waiting for what can be observed, never for time to pass.
+import { setTimeout as pause } from "node:timers/promises";
+
+/** How much slower everything is under sanitizers. */
+export const slowness = { asan: 4, tsan: 10, cov: 3 }[process.env.PARLEY_TEST_MODE] ?? 1;
+
+/** Asks again until `fn` gives something true, and gives that; fails when it takes longer than it may. */
+export async function until(fn, what = fn.toString(), seconds = 10) {
+  const deadline = Date.now() + seconds * 1000 * slowness;
+  for (let wait = 2; ; wait = Math.min(wait * 2, 50)) {
+    const value = await fn();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`never came true: ${what}`);
+    await pause(wait);
+  }
+}

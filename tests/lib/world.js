@@ -1,0 +1,238 @@
+// A server with a sandbox behind it, and the people and bots in it. One for a test file; each test makes its own bots.
+import { once } from "node:events";
+import http from "node:http";
+import net from "node:net";
+import { after, before } from "node:test";
+
+import { Api } from "./api.js";
+import { Program, run, temporaryFolder } from "./process.js";
+import { Sandbox } from "./sandbox.js";
+import { until } from "./until.js";
+
+export const KEY = "test-key-of-the-whole-workspace-0123456789";
+
+/** A port that was free a moment ago. */
+export async function freePort() {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/**
+ * Begins a world before the tests of this file (or `describe`) and ends it after them. `webhook: false` leaves the public URL
+ * away, so that updates are polled; `env` adds settings.
+ */
+export function world(options) {
+  const made = new World(options);
+  before(() => made.start());
+  after(() => made.stop());
+  return made;
+}
+
+export class World {
+  constructor({ env = {}, webhook = true, secrets = [] } = {}) {
+    this.env = env;
+    this.webhook = webhook;
+    this.secrets = [KEY, ...secrets];
+    this.folder = temporaryFolder();
+    this.people = 0;
+  }
+
+  async start() {
+    this.sandboxProgram = new Program(["sandbox", "--listen", "127.0.0.1:0"]);
+    this.sandbox = new Sandbox(`http://${await this.sandboxProgram.listening()}`, () => this.sandboxProgram.stop());
+    await this.serve();
+  }
+
+  /** Starts the server, again with the same data after `this.server.stop()` or `kill()`. */
+  async serve(env = {}) {
+    if (this.webhook) this.port ??= await freePort();
+    this.settings = {
+      PARLEY_DATA_DIR: this.folder,
+      PARLEY_API_KEY: KEY,
+      PARLEY_TELEGRAM_API_URL: this.sandbox.url,
+      PARLEY_PACE: "no",
+      PARLEY_RETRY_AFTER: "100ms,200ms,300ms,400ms",
+      ...(this.webhook ? { PARLEY_PUBLIC_URL: `http://127.0.0.1:${this.port}` } : { PARLEY_TELEGRAM_POLL_SECONDS: "1" }),
+      ...this.env,
+      ...env,
+    };
+    this.server = new Program(["serve", "--listen", `127.0.0.1:${this.port ?? 0}`], this.settings);
+    this.server.secrets = this.secrets;
+    const address = await this.server.listening();
+    this.port ??= address.split(":")[1];
+    this.api = new Api(`http://${address}`, KEY);
+    this.groupId ??= (await this.api.get("/api/profile_groups")).data[0].id;
+  }
+
+  async stop() {
+    try {
+      await this.server?.stop();
+    } finally {
+      await this.sandboxProgram?.stop();
+    }
+  }
+
+  /** A command on the server's data: { code, stdout, stderr }. */
+  command(args, { env, input } = {}) {
+    return run(args, { env: { ...this.settings, ...env }, input });
+  }
+
+  /** A bot on the platform: { id, token, username, first_name }. */
+  async makeBot(bot = {}) {
+    const n = ++this.people;
+    const made = await this.sandbox.control("POST", "/telegram/bots", { first_name: `Bot ${n}`, username: `test_${n}_bot`, ...bot });
+    this.secrets.push(made.token);
+    return made;
+  }
+
+  async makePerson(person = {}) {
+    const n = ++this.people;
+    return this.sandbox.control("POST", "/telegram/users",
+      { first_name: `Person ${n}`, last_name: "Test", username: `person_${n}`, language_code: "en", ...person });
+  }
+
+  async connect(bot, groupId = this.groupId) {
+    const { profile } = await this.api.post(`/api/profile_groups/${groupId}/initialize_connection`,
+      { platform: "telegram", bot_token: bot.token });
+    return this.api.get(`/api/profiles/${profile.id}`);
+  }
+
+  /** A connected bot with its profile. */
+  async bot(options) {
+    const bot = await this.makeBot(options);
+    return { ...bot, profile: await this.connect(bot) };
+  }
+
+  /** A person who has written /start to a connected bot, and the chat that came of it. */
+  async talk({ bot, person } = {}) {
+    const talk = new Talk(this, bot ?? (await this.bot()), await this.makePerson(person));
+    await talk.write("/start");
+    talk.chat = await until(() => talk.findChat(), "the chat exists");
+    return talk;
+  }
+
+  /** A chat with a person who never wrote. */
+  async silence({ bot, person } = {}) {
+    const talk = new Talk(this, bot ?? (await this.bot()), await this.makePerson(person));
+    talk.chat = await this.api.post(`/api/profiles/${talk.profile.id}/chats`, { participant_external_id: String(talk.person.id) });
+    return talk;
+  }
+}
+
+/** One person and one bot. */
+export class Talk {
+  constructor(world, bot, person) {
+    this.world = world;
+    this.bot = bot;
+    this.person = person;
+    this.profile = bot.profile;
+  }
+
+  get api() {
+    return this.world.api;
+  }
+
+  get messagesPath() {
+    return `/api/chats/${this.chat.id}/messages`;
+  }
+
+  async findChat() {
+    const { data } = await this.api.get(`/api/profiles/${this.profile.id}/chats?per_page=100`);
+    return data.find((chat) => chat.participant_external_id === String(this.person.id));
+  }
+
+  readChat() {
+    return this.api.get(`/api/chats/${this.chat.id}`);
+  }
+
+  /** The person writes; gives Telegram's message. */
+  async write(body) {
+    return (await this.world.sandbox.write(body, this.person.id, this.bot.id)).message;
+  }
+
+  /** The person does something to a message: "PATCH", "/5"; "POST", "/5/tap"; ... */
+  act(method, path, body) {
+    return this.world.sandbox.control(method, `${this.world.sandbox.chat(this.person.id, this.bot.id)}${path}`, body);
+  }
+
+  /** Everything in the chat here, newest first. */
+  async list(query = "per_page=100") {
+    return (await this.api.get(`${this.messagesPath}?${query}`)).data;
+  }
+
+  /** The inbound message with that id of Telegram's, once it is here. */
+  received(externalId, fits = () => true) {
+    return until(async () => (await this.list("per_page=100&direction=inbound")).find((m) => m.external_id === String(externalId) && fits(m)),
+      `message ${externalId} arrives`);
+  }
+
+  /** What the person wrote, as it arrived. */
+  async hear(body, fits) {
+    return this.received((await this.write(body)).message_id, fits);
+  }
+
+  /** Sends; gives the message as it was accepted. */
+  send(body, options) {
+    return this.api.post(this.messagesPath, typeof body === "string" ? { body } : body, { status: 202, ...options });
+  }
+
+  /** The message once its status is that. */
+  reaches(message, status, seconds) {
+    return until(async () => {
+      const now = await this.api.get(`/api/messages/${message.id}`);
+      if (now.status === "failed" && status !== "failed") throw new Error(`it failed: ${now.error_message}`);
+      return now.status === status && now;
+    }, `message ${message.id} is ${status}`, seconds);
+  }
+
+  /** Sends and waits until it is with the platform. */
+  async say(body, options) {
+    return this.reaches(await this.send(body, options), "published");
+  }
+
+  /** Both sides as Telegram has them, oldest first. */
+  onTelegram() {
+    return this.world.sandbox.messages(this.person.id, this.bot.id);
+  }
+
+  /** What the bot asked for. */
+  async calls(method) {
+    const { data } = await this.world.sandbox.control("GET", `/telegram/bots/${this.bot.id}/calls${method ? `?method=${method}` : ""}`);
+    return data;
+  }
+
+  /** Orders trouble for this bot. */
+  fault(order) {
+    return this.world.sandbox.fault({ bot: this.bot.id, ...order });
+  }
+
+  /** As `api.refusal` for sends into this chat. */
+  refusal(body, options) {
+    return this.api.refusal("POST", this.messagesPath, body, options);
+  }
+}
+
+/** A web server for media. `site.files[path] = { bytes, type, status }` or a function (request, response). `site.asked` lists paths. */
+export async function startSite() {
+  const site = { files: {}, asked: [] };
+  const server = http.createServer((request, response) => {
+    site.asked.push(request.url);
+    const file = site.files[request.url];
+    if (typeof file === "function") file(request, response);
+    else if (!file) response.writeHead(404).end();
+    else response.writeHead(file.status ?? 200, { "Content-Type": file.type ?? "application/octet-stream", ...file.headers }).end(file.bytes);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  site.url = `http://127.0.0.1:${server.address().port}`;
+  site.stop = async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  };
+  return site;
+}
