@@ -667,19 +667,27 @@ END_TEST
 START_TEST(what_is_too_large_is_a_413)
 {
     const char *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
-    size_t      len = 4 * MIB + 100;
-    char       *body = arena_alloc(&t.arena, len + 1);
+    size_t      len = 12 * MIB + 100; /* body_max, and upload_max as base64, are 4 and 10.6 */
+    char       *body = arena_alloc(&t.arena, 2 * len);
 
-    memset(body, 'x', len);
+    memset(body, 'x', 15 * MIB);
     memcpy(body, "{\"body\":\"", 9);
-    memcpy(body + len - 2, "\"}", 2);
     api_ask_with(&t, "POST", path, JSON, body, 413);
     testing_close(&t.client);
     testing_connect(&t.client, &t.server);
-    body[1 * MIB + 100] = '\0';
-    memcpy(body + 1 * MIB + 98, "\"}", 2);
+    memcpy(body + len, "\"}", 3);
     api_ask_with(&t, "POST", path, JSON, body, 422); /* fits, and is too long for Telegram */
     api_ask_with(&t, "POST", "/api/profile_groups", JSON, body, 413);
+}
+END_TEST
+
+START_TEST(nobody_uploads_without_a_key)
+{
+    const char *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+
+    testing_send(&t.client, text(&t, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer pk_wrong_wrong_wrong\r\n"
+                                     "Content-Length: 2000000\r\n\r\n", path));
+    api_read(&t.client, 401); /* before the body has come */
 }
 END_TEST
 
@@ -696,6 +704,7 @@ calling(void)
     tcase_add_test(c, paths_and_methods);
     tcase_add_test(c, other_origins_are_let_in_when_configured);
     tcase_add_test(c, what_is_too_large_is_a_413);
+    tcase_add_test(c, nobody_uploads_without_a_key);
     tcase_add_test(c, those_who_run_it_need_no_key);
     tcase_add_test(c, metrics_count);
     return c;
