@@ -95,10 +95,15 @@ export class World {
       { first_name: `Person ${n}`, last_name: "Test", username: `person_${n}`, language_code: "en", ...person });
   }
 
+  /** The profile of the bot, connected now or again; Telegram lets a webhook be set once a second. */
   async connect(bot, groupId = this.groupId) {
-    const { profile } = await this.api.post(`/api/profile_groups/${groupId}/initialize_connection`,
-      { platform: "telegram", bot_token: bot.token });
-    return this.api.get(`/api/profiles/${profile.id}`);
+    const path = `/api/profile_groups/${groupId}/initialize_connection`;
+    const answer = await until(async () => {
+      const now = await this.api.ask("POST", path, { json: { platform: "telegram", bot_token: bot.token } });
+      return now.status !== 429 && now;
+    }, "Telegram lets the bot be connected");
+    if (answer.status > 299) throw new Error(`connecting answered ${answer.status}: ${answer.text}`);
+    return this.api.get(`/api/profiles/${answer.json.profile.id}`);
   }
 
   /** A connected bot with its profile. */
