@@ -17,8 +17,7 @@ static const char erase_messages_sql[] =
 static const char erase_avatar_sql[] = "SELECT avatar FROM chat WHERE id = $1 AND avatar IS NOT NULL";
 static const char erase_empty_chat_sql[] =
     "DELETE FROM chat WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM message WHERE chat_id = $1)";
-static const char erase_secrets_sql[] =
-    "UPDATE profile SET token = NULL, webhook_secret = NULL, poll_cursor = NULL, chats_count = 0 WHERE id = $1";
+static const char erase_profile_sql[] = "DELETE FROM profile WHERE id = $1 AND deleted_at <> 0";
 
 static bool
 collect(struct db *db, const char *sql, const struct db_value *args, size_t args_n, struct arena *a, struct str *media,
@@ -45,7 +44,7 @@ profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **medi
     if (!db_get_int(db, erase_chat_sql, DB_ARGS(db_int(id)), &chat, more, err))
         return false;
     if (!*more)
-        return db_exec(db, erase_secrets_sql, DB_ARGS(db_int(id)), NULL, err);
+        return db_exec(db, erase_profile_sql, DB_ARGS(db_int(id)), NULL, err);
     return collect(db, erase_media_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), a, *media, media_count, CAP, err)
         && db_exec(db, erase_attachments_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), NULL, err)
         && db_exec(db, erase_messages_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), &messages, err)

@@ -15,7 +15,7 @@ static const char group_list_sql[] =
     "SELECT " GROUP_COLUMNS " FROM profile_group g"
     " WHERE g.workspace_id = $1 AND ($2 = 0 OR g.id = $2) ORDER BY g.id";
 static const char group_delete_sql[] = "DELETE FROM profile_group WHERE id = $1";
-static const char group_in_use_sql[] = "SELECT COUNT(*) FROM profile WHERE group_id = $1";
+static const char group_in_use_sql[] = "SELECT COUNT(*) FROM profile WHERE group_id = $1 AND deleted_at = 0";
 
 static void
 group_from_row(struct db_rows *rows, struct arena *a, struct group *out)

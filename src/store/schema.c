@@ -31,7 +31,7 @@ static const char first_sql[] =
     "CREATE TABLE profile ("
     " id $KEY,"
     " workspace_id BIGINT NOT NULL REFERENCES workspace(id),"
-    " group_id BIGINT NOT NULL REFERENCES profile_group(id),"
+    " group_id BIGINT NOT NULL,"            /* may be gone while a deleted profile is being erased */
     " platform TEXT NOT NULL,"
     " external_id TEXT NOT NULL,"
     " username TEXT,"
