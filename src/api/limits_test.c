@@ -67,7 +67,7 @@ END_TEST
 
 START_TEST(a_window_closes)
 {
-    static const struct platform daily = { .title = "Meta", .window_ms = 24 * 3600 * 1000 };
+    static const struct platform daily = { .title = "Meta", .window_ms = (int64_t)24 * 3600 * 1000 };
     struct chat  c = { .platform = &daily, .last_inbound_at = 1000 };
     struct error err = { 0 };
 

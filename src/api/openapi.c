@@ -1,10 +1,13 @@
 #include "api/openapi.h"
 
-/* Between these two labels the build puts the file; see meson.build. */
-extern const char parley_openapi_begin[], parley_openapi_end[];
+#include <stdint.h>
+
+/* What the build put into the program; see meson.build. */
+extern const char     parley_openapi[];
+extern const uint64_t parley_openapi_size;
 
 struct str
 openapi_text(void)
 {
-    return (struct str){ parley_openapi_begin, (size_t)(parley_openapi_end - parley_openapi_begin) };
+    return (struct str){ parley_openapi, (size_t)parley_openapi_size };
 }
