@@ -19,10 +19,11 @@ const char *const job_kind_names[JOB_KINDS] = {
     [JOB_REPLAY] = "replay",
 };
 
+/* `queue_id <> 0` is what lets SQLite use the index on queues, which leaves out the 0; without it all jobs are looked at. */
 static const char job_insert_sql[] =
     "INSERT INTO job (id, kind, lane_id, queue_id, state, due_at, attempts, record_id, payload, created_at)"
     " VALUES ($1, $2, $3, $4,"
-    " CASE WHEN $4 <> 0 AND EXISTS (SELECT 1 FROM job WHERE queue_id = $4) THEN 1 ELSE 0 END,"
+    " CASE WHEN EXISTS (SELECT 1 FROM job WHERE queue_id = $4 AND queue_id <> 0) THEN 1 ELSE 0 END,"
     " $5, $6, $7, $8, $9) RETURNING state";
 static const char job_exists_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND record_id = $3 LIMIT 1";
 static const char job_due_sql[] =
@@ -37,7 +38,7 @@ static const char job_mark_sql[] = "UPDATE job SET state = 2 WHERE id = $1 AND s
 static const char job_delete_sql[] = "DELETE FROM job WHERE id = $1";
 static const char job_promote_sql[] =
     "UPDATE job SET state = 0, due_at = CASE WHEN due_at < $2 THEN $2 ELSE due_at END"
-    " WHERE id = (SELECT id FROM job WHERE queue_id = $1 ORDER BY id LIMIT 1) AND state = 1";
+    " WHERE id = (SELECT id FROM job WHERE queue_id = $1 AND queue_id <> 0 ORDER BY id LIMIT 1) AND state = 1";
 static const char job_unqueue_sql[] = "UPDATE job SET queue_id = 0 WHERE id = $1";
 static const char job_retry_sql[] =
     "UPDATE job SET state = 0, due_at = $2, attempts = $3, payload = $4 WHERE id = $1";
