@@ -135,7 +135,7 @@ refused_request(struct op *op, struct op_step *out, int code, struct str why, bo
 {
     /* A bare 404 is no word of Telegram's about a token: a proxy that lost its way would cost every
      * bot its connection. */
-    if (code == 401 || (code == 404 && in_its_words && str_eq_nocase(why, STR("Not Found")))
+    if (code == 401 || (code == 404 && str_eq_nocase(why, STR("Not Found")))
         || (code == 400 && says(why, "logged out")))
         credentials_lost(op, out, code, why);
     else if (code == 409)

@@ -51,14 +51,12 @@ telegram_full_name(struct arena *a, yyjson_val *person)
 static void
 read_person(struct reader *r, yyjson_val *chat, yyjson_val *from, struct participant *out)
 {
-    bool        is_partner = json_int(from, "id", 0) == json_int(chat, "id", 0);
-    yyjson_val *person = is_partner ? from : chat;
+    yyjson_val *person = json_int(from, "id", 0) == json_int(chat, "id", 0) ? from : chat;
 
     out->external_id = telegram_id(r->a, json_int(chat, "id", 0));
     out->name = telegram_full_name(r->a, person);
     out->username = json_str(person, "username");
-    if (is_partner)
-        out->language_code = json_str(from, "language_code");
+    out->language_code = json_str(person, "language_code");
 }
 
 /* TAKEN when `holder` has a private chat. */
