@@ -16,6 +16,7 @@ static const struct {
     { "/", "text/html; charset=utf-8", page_index_html, sizeof(page_index_html) },
     { "/app.js", "text/javascript; charset=utf-8", page_app_js, sizeof(page_app_js) },
     { "/style.css", "text/css; charset=utf-8", page_style_css, sizeof(page_style_css) },
+    { "/icon.svg", "image/svg+xml", page_icon_svg, sizeof(page_icon_svg) },
 };
 
 bool

@@ -1,4 +1,4 @@
-/* page.h -- the page to play the participant with: three files from page/, compiled in. */
+/* page.h -- the page to play the participant with: the files in page/, compiled in. */
 #ifndef PARLEY_SANDBOX_PAGE_H
 #define PARLEY_SANDBOX_PAGE_H
 

@@ -339,9 +339,14 @@ serve_control(struct sandbox *s, struct http_exchange *x)
         return;
     }
     route = find_route(s, x, &state, &err);
-    json_begin(&w, NULL);
+    if (!route || !route->raw)
+        json_begin(&w, NULL);
     if (!route || !route->handle(state, x, &w, &err)) {
         finish_with_error(x, &err);
+        return;
+    }
+    if (route->raw) {
+        http_exchange_done(x);
         return;
     }
     json_end(&w);

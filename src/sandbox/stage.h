@@ -39,6 +39,7 @@ struct stage_route {
     struct http_route route; /* first: http_route_find() reads it */
     bool (*handle)(void *state, struct http_exchange *x, struct json *w, struct error *err);
     bool takes_files;
+    bool raw; /* the handler fills the whole reply, which is no JSON */
 };
 
 struct stand_in {

@@ -8,6 +8,7 @@
 #include "sandbox/telegram/notify.h"
 #include "sandbox/telegram/person.h"
 #include "sandbox/telegram/records.h"
+#include "sandbox/telegram/sniff.h"
 #include "sandbox/telegram/webhook.h"
 #include "sandbox/telegram/write.h"
 
@@ -450,6 +451,35 @@ deliver_update(void *state, struct http_exchange *x, struct json *w, struct erro
     return true;
 }
 
+/* ---- files, for the page: without the bot's token, without orders of trouble ---- */
+
+static bool
+show_file(void *state, struct http_exchange *x, struct json *w, struct error *err)
+{
+    struct tg            *tg = state;
+    const struct tg_bot  *bot = path_bot(tg, x, err);
+    const struct tg_file *f;
+    const char           *reason, *mime;
+    bool                  plays;
+
+    (void)w;
+    if (!bot)
+        return false;
+    f = tg_file_by_id(&tg->files, bot->id, http_param_get(&x->request, STR("file")), &reason);
+    if (!f || f->blob->dropped)
+        return error_set(err, 404, "there is no such file, or it has been forgotten");
+    mime = tg_mime_of((struct str){ f->blob->bytes, f->blob->size }, str_of(f->extension));
+    plays = mime && (strncmp(mime, "image/", 6) == 0 || strncmp(mime, "audio/", 6) == 0 || strncmp(mime, "video/", 6) == 0);
+    x->reply.status = 200;
+    http_reply_header(x, STR("Content-Type"), plays ? str_of(mime) : STR("application/octet-stream"));
+    http_reply_header(x, STR("Content-Security-Policy"), STR("default-src 'none'; sandbox"));
+    http_reply_header(x, STR("X-Content-Type-Options"), STR("nosniff"));
+    if (!plays)
+        http_reply_header(x, STR("Content-Disposition"), STR("attachment"));
+    buf_append(&x->reply.body, (struct str){ f->blob->bytes, f->blob->size });
+    return true;
+}
+
 /* ---- what bots did ---- */
 
 static bool
@@ -507,6 +537,7 @@ const struct stage_route tg_control_routes[TG_CONTROL_ROUTES] = {
     { { METHOD_POST,   CHAT "/block" },                        block },
     { { METHOD_POST,   CHAT "/unblock" },                      unblock },
     { { METHOD_POST,   AT "/bots/:bot/updates" },              deliver_update },
+    { { METHOD_GET,    AT "/bots/:bot/files/:file" },          show_file, .raw = true },
     { { METHOD_GET,    AT "/bots/:bot/calls" },                list_calls },
     { { METHOD_DELETE, AT "/bots/:bot/calls" },                forget_calls },
     { { METHOD_GET,    AT "/bots/:bot/taps" },                 list_taps },

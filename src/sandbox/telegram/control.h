@@ -4,7 +4,7 @@
 
 #include "sandbox/stage.h"
 
-#define TG_CONTROL_ROUTES 18
+#define TG_CONTROL_ROUTES 19
 extern const struct stage_route tg_control_routes[TG_CONTROL_ROUTES];
 
 #endif
