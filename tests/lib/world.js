@@ -112,11 +112,14 @@ export class World {
     return { ...bot, profile: await this.connect(bot) };
   }
 
-  /** A person who has written /start to a connected bot, and the chat that came of it. */
+  /** A person who has written /start to a connected bot, and the chat that came of it, once it is known who they are. */
   async talk({ bot, person } = {}) {
     const talk = new Talk(this, bot ?? (await this.bot()), await this.makePerson(person));
     await talk.write("/start");
-    talk.chat = await until(() => talk.findChat(), "the chat exists");
+    talk.chat = await until(async () => {
+      const chat = await talk.findChat();
+      return chat?.metadata?.participant_fetched_at && chat;
+    }, "the chat exists");
     return talk;
   }
 
