@@ -1,0 +1,178 @@
+/* seed.c -- fills a data folder for the benchmarks, through the store like the server would.
+ *
+ *     seed DIR messages CHATS...     a profile whose chats hold so many received messages each
+ *     seed DIR pending N CHATS       so many messages waiting to be sent, spread over chats, with their jobs
+ *
+ * Prints one JSON object with the ids of what it made. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "cli/app.h"
+#include "inbound/inbound.h"
+
+#define BATCH   2000
+#define SAMPLES 200 /* message ids told of each chat */
+#define TOKEN   "1000001:sandbox-default-bot-token-000000000"
+
+struct seed {
+    struct profile profile;
+    struct arena   arena;
+    struct chat    chat;
+    int64_t        chat_number, from, count; /* of the batch */
+    int64_t        every;
+};
+
+static const char *const texts[] = {
+    "Hello, do you ship to Lisbon?",
+    "My order has not arrived yet and the tracking page has been saying the same thing since Monday. Could you look?",
+    "Thanks!",
+    "The blue one in size M, please, and the receipt to my work address if that is possible.",
+};
+
+static void
+must(bool ok, const struct error *err)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "seed: %s\n", err->message);
+    exit(1);
+}
+
+static bool
+make_profile(void *arg, struct db *db, struct error *err)
+{
+    struct seed *s = arg;
+    struct scope scope = { 0 };
+    struct group *groups;
+    struct account account = { .external_id = STR("1000001"), .name = STR("Bench"), .username = STR("sandbox_bot"),
+                               .token = STR(TOKEN) };
+    size_t n;
+
+    return workspace_default(db, clock_now_ms(), &scope.workspace_id, err)
+        && group_list(db, &scope, &s->arena, &groups, &n, err)
+        && profile_connect(db, scope.workspace_id, groups[0].id, id_generate(clock_now_ms()), &telegram, &account,
+                           clock_now_ms(), &s->arena, &s->profile, err);
+}
+
+static bool
+make_chat(void *arg, struct db *db, struct error *err)
+{
+    struct seed *s = arg;
+    struct participant who = {
+        .external_id = arena_printf(&s->arena, "%lld", 7000001LL + (long long)s->chat_number),
+        .username = arena_printf(&s->arena, "person_%lld", (long long)s->chat_number),
+        .name = STR("Mina Okafor"), .language_code = STR("en"),
+    };
+    bool created;
+
+    return chat_open(db, &s->profile, &who, who.external_id, clock_now_ms(), &s->arena, &s->chat, &created, err)
+        && chat_set_participant_asked(db, s->chat.id, clock_now_ms(), err);
+}
+
+static bool
+receive_batch(void *arg, struct db *db, struct error *err)
+{
+    struct seed *s = arg;
+    struct message m;
+    struct arena a;
+    bool stored, ok = true;
+
+    arena_init(&a);
+    for (int64_t i = s->from; ok && i < s->from + s->count; i++) {
+        struct inbound_event e = {
+            .kind = INBOUND_MESSAGE, .at_ms = 1700000000000 + i * 1000,
+            .external_id = arena_printf(&a, "%lld", (long long)(s->chat_number * 10000000 + i)),
+            .body = str_of(texts[i % 4]),
+        };
+        char id[ID_TEXT_MAX];
+
+        ok = message_receive(db, &s->chat, &e, clock_now_ms(), &a, &m, &stored, err);
+        if (ok && s->every > 0 && i % s->every == 0)
+            printf("%s\"%s\"", i == 0 ? "" : ",", id_format(ID_MESSAGE, m.id, id));
+        arena_reset(&a);
+    }
+    arena_deinit(&a);
+    return ok;
+}
+
+static void
+seed_messages(struct app *app, struct seed *s, int chats, char **counts)
+{
+    char id[ID_TEXT_MAX];
+    struct error err;
+
+    printf("{\"profile\":\"%s\",\"chats\":[", id_format(ID_PROFILE, s->profile.id, id));
+    for (s->chat_number = 0; s->chat_number < chats; s->chat_number++) {
+        int64_t total = atoll(counts[s->chat_number]);
+
+        must(db_run(app->engine, DB_WRITE, make_chat, s, &err), &err);
+        s->every = total / SAMPLES > 0 ? total / SAMPLES : 1;
+        printf("%s{\"id\":\"%s\",\"count\":%lld,\"messages\":[", s->chat_number ? "," : "",
+               id_format(ID_CHAT, s->chat.id, id), (long long)total);
+        for (s->from = 0; s->from < total; s->from += BATCH) {
+            s->count = total - s->from < BATCH ? total - s->from : BATCH;
+            must(db_run(app->engine, DB_WRITE, receive_batch, s, &err), &err);
+        }
+        printf("]}");
+    }
+    printf("]}\n");
+}
+
+static bool
+accept_batch(void *arg, struct db *db, struct error *err)
+{
+    struct seed *s = arg;
+    struct draft draft = { 0 };
+    struct message m;
+    bool ok = true;
+
+    for (int64_t i = 0; ok && i < s->count; i++) {
+        draft.body = str_of(texts[i % 4]);
+        ok = message_accept(db, &s->chat, &draft, clock_now_ms(), &s->arena, &m, err);
+    }
+    return ok;
+}
+
+static void
+seed_pending(struct app *app, struct seed *s, int64_t total, int64_t chats)
+{
+    char id[ID_TEXT_MAX];
+    struct error err;
+
+    for (s->chat_number = 0; s->chat_number < chats; s->chat_number++) {
+        must(db_run(app->engine, DB_WRITE, make_chat, s, &err), &err);
+        s->count = total / chats;
+        must(db_run(app->engine, DB_WRITE, accept_batch, s, &err), &err);
+    }
+    printf("{\"profile\":\"%s\",\"pending\":%lld}\n", id_format(ID_PROFILE, s->profile.id, id),
+           (long long)(total / chats * chats));
+}
+
+int
+main(int argc, char **argv)
+{
+    static struct app app = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    static struct seed s;
+    char *none[] = { argv[0], NULL };
+    struct error err;
+    int n;
+
+    if (argc < 4) {
+        fprintf(stderr, "usage: seed DIR messages COUNT... | seed DIR pending N CHATS\n");
+        return 2;
+    }
+    must(options_read(1, none, USE_DATA, NULL, 0, &n, &err), &err);
+    config.data_dir = argv[1];
+    arena_init(&s.arena);
+    must(app_open_data(&app, true, &err), &err);
+    must(db_run(app.engine, DB_WRITE, make_profile, &s, &err), &err);
+    if (strcmp(argv[2], "messages") == 0)
+        seed_messages(&app, &s, argc - 3, argv + 3);
+    else
+        seed_pending(&app, &s, atoll(argv[3]), argc > 4 ? atoll(argv[4]) : 1);
+    app_stop(&app);
+    arena_deinit(&s.arena);
+    return 0;
+}
