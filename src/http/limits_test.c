@@ -1,6 +1,7 @@
 #include "http/testing_server.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,6 +40,21 @@ START_TEST(a_body_that_takes_too_long_is_a_408)
     testing_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n123");
     ck_assert_int_eq(testing_read(&client).status, 408);
     ck_assert(testing_is_closed(&client));
+}
+END_TEST
+
+/* Byte after byte, each within the limit: without an end to it that would hold a connection for ever. */
+START_TEST(a_body_that_trickles_is_a_408)
+{
+    struct pollfd answered = { .events = POLLIN };
+
+    start(&(struct http_limits){ .request_ms = 200 });
+    answered.fd = client.fd;
+    testing_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+    for (int i = 0; i < 200 && poll(&answered, 1, 20) == 0; i++)
+        testing_send(&client, "x");
+    ck_assert_int_eq(answered.revents & POLLIN, POLLIN);
+    ck_assert_int_eq(testing_read(&client).status, 408);
 }
 END_TEST
 
@@ -156,6 +172,7 @@ START_TEST(the_answer_survives_what_the_client_still_sends)
     testing_send_bytes(&client, (struct str){ lots, sizeof(lots) });
     ck_assert_int_eq(testing_read(&client).status, 413);
     ck_assert(testing_is_closed(&client));
+    ck_assert(!client.reset);
 }
 END_TEST
 
@@ -326,6 +343,7 @@ limits(void)
     tcase_add_checked_fixture(c, NULL, tear_down);
     tcase_add_test(c, a_head_that_takes_too_long_is_a_408);
     tcase_add_test(c, a_body_that_takes_too_long_is_a_408);
+    tcase_add_test(c, a_body_that_trickles_is_a_408);
     tcase_add_test(c, an_upload_that_takes_too_long_leaves_nothing);
     tcase_add_test(c, a_slow_handler_is_not_the_clients_fault);
     tcase_add_test(c, an_idle_connection_is_closed_without_a_word);

@@ -71,7 +71,6 @@ read_until_delimiter(struct multipart *m, struct str *in, struct error *err)
         return true; /* what is matched so far waits for the next piece */
     if (m->place == MULTIPART_DATA && !m->events->end(m->ctx, err))
         return false;
-    m->matched = m->borrowed = 0;
     m->place = MULTIPART_DELIMITED;
     return true;
 }

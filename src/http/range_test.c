@@ -98,6 +98,16 @@ START_TEST(a_tag_is_looked_at_before_a_date)
 }
 END_TEST
 
+/* Byte ranges need the same bytes, which a weak tag does not promise. */
+START_TEST(a_weak_tag_is_no_condition_for_a_range)
+{
+    struct http_header  headers[] = { { STR("Range"), STR("bytes=0-1") }, { STR("If-Range"), STR("W/\"v1\"") } };
+    struct http_request r = { .method = METHOD_GET, .headers = headers, .header_count = 2 };
+
+    ck_assert_int_eq(http_slice_for(&r, 10, STR("W/\"v1\""), 0).status, 200);
+}
+END_TEST
+
 START_TEST(only_get_has_ranges_and_only_reading_has_conditions)
 {
     const struct http_header range = { STR("Range"), STR("bytes=0-1") };
@@ -140,6 +150,7 @@ slices(void)
 
     tcase_add_loop_test(c, headers_choose_the_slice, 0, sizeof(rows) / sizeof(rows[0]));
     tcase_add_test(c, a_tag_is_looked_at_before_a_date);
+    tcase_add_test(c, a_weak_tag_is_no_condition_for_a_range);
     tcase_add_test(c, only_get_has_ranges_and_only_reading_has_conditions);
     tcase_add_test(c, an_empty_file_has_no_ranges);
     tcase_add_test(c, a_file_may_have_neither_tag_nor_date);

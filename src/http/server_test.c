@@ -327,14 +327,52 @@ END_TEST
 START_TEST(a_large_file_is_sent_in_pieces)
 {
     struct testing_reply r;
-    const off_t          size = 40 * (off_t)MIB;
+    const size_t         size = 20 * MIB + 1;
 
-    ck_assert_int_eq(truncate(server.file, size), 0);
+    testing_grow_file(&server, size);
     r = testing_ask(&client, "GET /file HTTP/1.1\r\nHost: a\r\n\r\n" HELLO, 200);
     ck_assert_uint_eq(r.body.len, size);
-    ck_assert_int_eq(r.body.ptr[999], testing_file_byte(999));
-    ck_assert_int_eq(r.body.ptr[size - 1], '\0');
+    for (size_t i = 0; i < size; i += 999)
+        ck_assert_int_eq(r.body.ptr[i], testing_file_byte(i));
     ck_assert_int_eq(testing_read(&client).status, 200);
+}
+END_TEST
+
+START_TEST(a_file_that_got_shorter_ends_the_connection)
+{
+    struct testing_reply r;
+
+    testing_grow_file(&server, 20 * MIB);
+    testing_send(&client, "GET /file HTTP/1.1\r\nHost: a\r\n\r\n");
+    r = testing_read_head(&client);
+    ck_assert_text(testing_header(&r, "Content-Length"), "20971520");
+    ck_assert_int_eq(truncate(server.file, 1000), 0); /* the socket holds less than the file was */
+    while (testing_receive(&client))
+        ;
+    ck_assert_uint_lt(client.in.len, 20 * MIB);
+}
+END_TEST
+
+static const char *const splitting[] = { "a\rb", "a\nb", "\r\n", "a\n" };
+
+START_TEST(a_header_cannot_hold_a_line_end)
+{
+    struct http_exchange x = { .reply.file = -1 };
+
+    http_reply_header(&x, STR("A"), STR("b c"));
+    ck_assert(!x.reply.broken);
+    http_reply_header(&x, STR("A"), str_of(splitting[_i]));
+    ck_assert(x.reply.broken);
+    ck_assert_uint_eq(x.reply.header_count, 1);
+}
+END_TEST
+
+START_TEST(a_header_cannot_hold_a_null_byte)
+{
+    struct http_exchange x = { .reply.file = -1 };
+
+    http_reply_header(&x, STR("A"), STR("a\0b"));
+    ck_assert(x.reply.broken);
 }
 END_TEST
 
@@ -372,7 +410,18 @@ file_replies(void)
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_loop_test(c, a_file_is_sent_in_part_or_whole, 0, sizeof(files) / sizeof(files[0]));
     tcase_add_test(c, a_large_file_is_sent_in_pieces);
+    tcase_add_test(c, a_file_that_got_shorter_ends_the_connection);
     return c;
 }
 
-TEST_CASES("server", replies, file_replies)
+static TCase *
+reply_headers(void)
+{
+    TCase *c = tcase_create("headers");
+
+    tcase_add_loop_test(c, a_header_cannot_hold_a_line_end, 0, sizeof(splitting) / sizeof(splitting[0]));
+    tcase_add_test(c, a_header_cannot_hold_a_null_byte);
+    return c;
+}
+
+TEST_CASES("server", replies, file_replies, reply_headers)

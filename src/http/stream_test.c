@@ -250,6 +250,53 @@ START_TEST(an_idle_stream_has_no_time_limit)
 }
 END_TEST
 
+START_TEST(a_stream_that_was_slow_has_no_time_limit_afterwards)
+{
+    struct testing_client other;
+    size_t                written = 0;
+
+    start(&(struct http_limits){ .idle_ms = 500, .write_ms = 500 });
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_until_unsent, &written);
+    while (client.in.len < written)
+        ck_assert(testing_receive(&client));
+    testing_await(&server, &server.drained, 1);
+    for (int i = 0; i < 2; i++) {
+        testing_connect(&other, &server);
+        ck_assert(testing_is_closed(&other));
+        testing_close(&other);
+    }
+    testing_on_loop(&server, 0, write_and_end, "still here");
+    ck_assert(str_ends(testing_read(&client).body, STR("still here")));
+}
+END_TEST
+
+static void
+begin_held(struct testing_server *t, void *arg)
+{
+    (void)arg;
+    testing_begin_stream(t, t->held);
+    if (http_stream_write(t->stream, STR("data")))
+        t->drained = -1;
+    t->held = NULL;
+}
+
+START_TEST(a_stream_may_begin_too_late)
+{
+    start(NULL);
+    testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    testing_held(&server);
+    setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
+    testing_close(&client);
+    testing_await_connections(&server, 0);
+    testing_on_loop(&server, 0, begin_held, NULL);
+    testing_await(&server, &server.closed, 1);
+    testing_await(&server, &server.finished, 1);
+    ck_assert_int_eq(server.drained, 0);
+}
+END_TEST
+
 START_TEST(what_comes_during_a_stream_ends_the_connection_after_it)
 {
     start(NULL);
@@ -325,6 +372,8 @@ streams(void)
     tcase_add_test(c, a_lost_stream_may_still_be_ended);
     tcase_add_test(c, a_cut_stream_has_no_proper_end);
     tcase_add_test(c, an_idle_stream_has_no_time_limit);
+    tcase_add_test(c, a_stream_that_was_slow_has_no_time_limit_afterwards);
+    tcase_add_test(c, a_stream_may_begin_too_late);
     tcase_add_test(c, what_comes_during_a_stream_ends_the_connection_after_it);
     tcase_add_test(c, stopping_ends_streams_properly);
     tcase_add_test(c, thousands_of_streams_take_little);

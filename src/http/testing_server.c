@@ -110,12 +110,14 @@ hand_over(struct testing_server *t, struct http_exchange *x, struct str path)
     changed(t);
 }
 
-static void
-begin_stream(struct testing_server *t, struct http_exchange *x)
+void
+testing_begin_stream(struct testing_server *t, struct http_exchange *x)
 {
     x->user = t;
     http_reply_header(x, STR("Content-Type"), STR("text/event-stream"));
     http_stream_begin(x, &stream_events);
+    if (x->request.method == METHOD_HEAD)
+        http_stream_write(x, STR("nobody sees this"));
     uv_mutex_lock(&t->lock);
     t->stream = x;
     changed(t);
@@ -133,7 +135,7 @@ on_request(void *ctx, struct http_exchange *x)
     else if (str_eq(path, STR("/echo")))
         buf_append(&x->reply.body, x->request.body);
     else if (str_eq(path, STR("/none")))
-        x->reply.status = 204;
+        x->reply.status = 204, buf_append(&x->reply.body, STR("nobody sees this"));
     else if (str_eq(path, STR("/upload")))
         describe_parts(x);
     else if (str_eq(path, STR("/keep")))
@@ -148,7 +150,7 @@ on_request(void *ctx, struct http_exchange *x)
         x->reply.status = 404;
 
     if (str_eq(path, STR("/stream")))
-        begin_stream(t, x);
+        testing_begin_stream(t, x);
     else if (str_eq(path, STR("/cut")))
         http_exchange_cut(x);
     else if (str_eq(path, STR("/hold")) || str_eq(path, STR("/elsewhere")))
@@ -199,6 +201,20 @@ work(void *arg)
 }
 
 void
+testing_grow_file(struct testing_server *t, size_t size)
+{
+    struct buf bytes;
+    int        fd = open(t->file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    buf_init(&bytes, size);
+    while (bytes.len < size)
+        buf_append_char(&bytes, testing_file_byte(bytes.len));
+    ck_assert_int_eq(write(fd, bytes.ptr, size), (ssize_t)size);
+    close(fd);
+    buf_deinit(&bytes);
+}
+
+void
 testing_server_start(struct testing_server *t, int threads, const struct http_limits *limits)
 {
     struct http_options o = {
@@ -206,8 +222,6 @@ testing_server_start(struct testing_server *t, int threads, const struct http_li
         .on_head = on_head, .on_request = on_request, .on_finished = on_finished, .write_error = write_error,
     };
     struct error err;
-    int          fd;
-    char         bytes[1000];
 
     memset(t, 0, sizeof(*t));
     if (limits)
@@ -217,11 +231,7 @@ testing_server_start(struct testing_server *t, int threads, const struct http_li
     snprintf(t->spool, sizeof(t->spool), "/tmp/parley-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(t->spool));
     snprintf(t->file, sizeof(t->file), "%s.file", t->spool);
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        bytes[i] = testing_file_byte(i);
-    fd = open(t->file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    ck_assert_int_eq(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
-    close(fd);
+    testing_grow_file(t, 1000);
     ck_assert_msg(http_start(&o, &t->http, &err), "%s", err.message);
     uv_thread_create(&t->worker, work, t);
 }
@@ -422,8 +432,10 @@ testing_receive(struct testing_client *c)
     ck_assert_msg(n >= 0 || errno == ECONNRESET, "no answer came: %s", strerror(errno));
     if (n > 0)
         buf_grew(&c->in, (size_t)n);
-    else
+    else {
+        c->reset = c->reset || n < 0;
         c->ended = true;
+    }
     return n > 0;
 }
 

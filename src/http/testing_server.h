@@ -37,6 +37,7 @@ struct testing_server {
 void testing_server_start(struct testing_server *t, int threads, const struct http_limits *limits);
 void testing_server_stop(struct testing_server *t); /* and removes its files */
 char testing_file_byte(size_t at);
+void testing_grow_file(struct testing_server *t, size_t size);
 
 /* Each waits until it has happened. */
 struct http_exchange *testing_held(struct testing_server *t);
@@ -46,13 +47,15 @@ void testing_await_connections(struct testing_server *t, int64_t count);
 void testing_release(struct testing_server *t); /* answers the held exchange, from the calling thread */
 void testing_on_loop(struct testing_server *t, int thread, void (*run)(struct testing_server *t, void *arg), void *arg);
 
+void testing_begin_stream(struct testing_server *t, struct http_exchange *x); /* on its loop's thread */
+
 size_t testing_spooled(const struct testing_server *t); /* files in the spool folder */
 
 struct testing_client {
     int        fd;
     struct buf in;         /* received and not yet read */
     struct buf head, body; /* of the last reply */
-    bool       ended;
+    bool       ended, reset; /* reset: in the hard way, by which a client may lose what it has not read yet */
 };
 
 struct testing_reply {

@@ -79,6 +79,24 @@ START_TEST(a_chunked_upload_may_be_cut_anywhere)
 }
 END_TEST
 
+START_TEST(text_fields_share_one_bound)
+{
+    struct buf body;
+
+    buf_init(&body, MIB);
+    for (int i = 0; i < 3; i++) {
+        buf_append(&body, STR("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n"));
+        for (int n = 0; n < 400; n++)
+            buf_append_char(&body, 'x');
+        buf_append(&body, STR("\r\n"));
+    }
+    buf_append(&body, STR(END));
+    send_upload("/upload", buf_str(&body), body.len);
+    ck_assert_int_eq(testing_read(&client).status, 413);
+    buf_deinit(&body);
+}
+END_TEST
+
 START_TEST(a_renamed_file_stays)
 {
     char path[128];
@@ -199,6 +217,7 @@ uploads(void)
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, parts_are_fields_and_files);
     tcase_add_test(c, a_chunked_upload_may_be_cut_anywhere);
+    tcase_add_test(c, text_fields_share_one_bound);
     tcase_add_test(c, a_renamed_file_stays);
     tcase_add_loop_test(c, sizes_are_bounded, 0, sizeof(sizes) / sizeof(sizes[0]));
     tcase_add_loop_test(c, a_broken_upload_leaves_nothing, 0, sizeof(broken) / sizeof(broken[0]));
