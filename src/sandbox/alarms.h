@@ -1,6 +1,7 @@
 /* alarms.h -- what is to happen at a certain time, earliest first.
  *
- * The owner asks when the next one is due and rings what is due; so tests can put the clock where they want it. */
+ * The owner asks when the next one is due and rings what is due; so tests can put the clock where they
+ * want it. */
 #ifndef PARLEY_SANDBOX_ALARMS_H
 #define PARLEY_SANDBOX_ALARMS_H
 
@@ -27,8 +28,8 @@ void alarm_clear(struct alarms *all, struct alarm *a);              /* also when
 
 int64_t alarms_next(const struct alarms *all); /* when the earliest is due; -1 = none is set */
 
-/* Rings what is due, in order of time. An alarm is cleared before it rings, and ringing may set and clear any; one that it sets
- * for now or earlier rings in this call too. */
+/* Rings what is due, in order of time. An alarm is cleared before it rings, and ringing may set and
+ * clear any; one that it sets for now or earlier rings in this call too. */
 void alarms_ring(struct alarms *all, int64_t now_ms);
 
 #endif

@@ -19,7 +19,8 @@ enum fault_kind {
     FAULT_GARBAGE,    /* something that is not JSON */
 };
 
-/* What a call tells of itself. A method is named as the platform names it; our deliveries are "webhook", downloads "file". */
+/* What a call tells of itself. A method is named as the platform names it; our deliveries are "webhook",
+ * downloads "file". */
 struct fault_call {
     struct str platform, on;
     int64_t    bot, chat; /* 0 = of none */

@@ -1,4 +1,5 @@
-/* live.c -- see live.h. Who reads too slowly is let go by the HTTP server; the page then connects and loads again. */
+/* live.c -- see live.h. Who reads too slowly is let go by the HTTP server; the page then connects and
+ * loads again. */
 #include "sandbox/live.h"
 
 #include <stdlib.h>

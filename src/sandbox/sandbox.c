@@ -1,4 +1,5 @@
-/* sandbox.c -- see sandbox.h: one HTTP loop, the platforms on it, and the part of the control API that is nobody's own. */
+/* sandbox.c -- see sandbox.h: one HTTP loop, the platforms on it, and the part of the control API that
+ * is nobody's own. */
 #include "sandbox/sandbox.h"
 
 #include <assert.h>
@@ -287,11 +288,12 @@ find_route(struct sandbox *s, struct http_exchange *x, void **state, struct erro
     bool                      bad = false;
 
     *state = s;
-    found = http_route_find(routes, sizeof(routes) / sizeof(routes[0]), sizeof(routes[0]), &x->request, &x->arena, &all, &bad);
+    found = http_route_find(routes, sizeof(routes) / sizeof(routes[0]), sizeof(routes[0]), &x->request, &x->arena,
+        &all, &bad);
     for (size_t i = 0; i < CAST && !found; i++) {
         *state = s->states[i];
-        found = http_route_find(cast[i]->routes, cast[i]->route_count, sizeof(struct stage_route), &x->request, &x->arena,
-            &allowed, &bad);
+        found = http_route_find(cast[i]->routes, cast[i]->route_count, sizeof(struct stage_route), &x->request,
+            &x->arena, &allowed, &bad);
         all |= allowed;
     }
     if (found)
@@ -415,8 +417,11 @@ static bool
 make_spool_dir(struct sandbox *s, struct error *err)
 {
     const char *tmp = getenv("TMPDIR");
-    int         len = snprintf(s->spool_dir, sizeof(s->spool_dir), "%s/parley-sandbox-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+    int         len;
 
+    if (!tmp || !tmp[0])
+        tmp = "/tmp";
+    len = snprintf(s->spool_dir, sizeof(s->spool_dir), "%s/parley-sandbox-XXXXXX", tmp);
     if (len >= (int)sizeof(s->spool_dir))
         snprintf(s->spool_dir, sizeof(s->spool_dir), "/tmp/parley-sandbox-XXXXXX");
     if (mkdtemp(s->spool_dir))

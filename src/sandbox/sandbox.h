@@ -1,8 +1,9 @@
-/* sandbox.h -- plays the messaging platforms, so that Parley can be built and tested without any account.
+/* sandbox.h -- plays the messaging platforms, so that Parley can be built and tested without any
+ * account.
  *
- * `parley sandbox` and `parley demo` run one, tests start as many as they like. Everything lives in memory on one event loop
- * of its own; docs/sandbox.md describes what it speaks. It shares no translation code with platform/, so that one
- * cannot hide the other's mistakes. */
+ * `parley sandbox` and `parley demo` run one, tests start as many as they like. Everything lives in
+ * memory on one event loop of its own; docs/sandbox.md describes what it speaks. It shares no
+ * translation code with platform/, so that one cannot hide the other's mistakes. */
 #ifndef PARLEY_SANDBOX_SANDBOX_H
 #define PARLEY_SANDBOX_SANDBOX_H
 

@@ -40,7 +40,8 @@ static void
 say(int fd, const char *method, const char *path, const char *body)
 {
     struct str request = arena_printf(&arena,
-        "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+        "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        "Content-Length: %zu\r\n\r\n%s",
         method, path, strlen(body), body);
 
     ck_assert_int_eq(write(fd, request.ptr, request.len), (ssize_t)request.len);
@@ -98,7 +99,8 @@ static const char *
 token_of_a_new_bot(uint64_t seed)
 {
     struct sandbox *s = start(seed);
-    const char     *reply = ask(s, "POST", "/sandbox/telegram/bots", "{\"first_name\":\"A\",\"username\":\"a_test_bot\"}");
+    const char     *bot = "{\"first_name\":\"A\",\"username\":\"a_test_bot\"}";
+    const char     *reply = ask(s, "POST", "/sandbox/telegram/bots", bot);
 
     sandbox_stop(s);
     reply = strstr(reply, "\"token\":");
@@ -140,7 +142,8 @@ START_TEST(stopping_leaves_nobody_waiting)
 
     made = strstr(made, "\"token\":\"") + 9;
     poll = dial(s);
-    say(poll, "POST", arena_printf(&arena, "/bot%.*s/getUpdates", (int)strcspn(made, "\""), made).ptr, "{\"timeout\":50}");
+    say(poll, "POST", arena_printf(&arena, "/bot%.*s/getUpdates", (int)strcspn(made, "\""), made).ptr,
+        "{\"timeout\":50}");
     while (!strstr(ask(s, "GET", "/sandbox/telegram/bots/5/calls", ""), "getUpdates"))
         ; /* until it has arrived */
 

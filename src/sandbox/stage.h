@@ -1,7 +1,7 @@
 /* stage.h -- what the sandbox gives the platforms it plays, and what each of them is.
  *
- * A platform is a folder beside this file (telegram/) and a line in sandbox.c's table. All of it runs on one loop thread, so
- * nothing here is locked. */
+ * A platform is a folder beside this file (telegram/) and a line in sandbox.c's table. All of it runs on
+ * one loop thread, so nothing here is locked. */
 #ifndef PARLEY_SANDBOX_STAGE_H
 #define PARLEY_SANDBOX_STAGE_H
 
@@ -29,12 +29,13 @@ stage_now_ms(const struct stage *s)
     return clock_now_ms() + s->ahead_ms;
 }
 
-/* Tells whoever watches: `json` is one object. Costs nothing while nobody does, if the caller asks stage_is_watched() first. */
+/* Tells whoever watches: `json` is one object. Costs nothing while nobody does, if the caller asks
+ * stage_is_watched() first. */
 bool stage_is_watched(const struct stage *s);
 void stage_tell(struct stage *s, const char *kind, struct str json);
 
-/* The control API of one platform: under /sandbox/<name>/. Writes its members into the object `w` has open; `x->reply.status` is 200 unless it
- * says otherwise. False with `err` filled. */
+/* The control API of one platform: under /sandbox/<name>/. Writes its members into the object `w` has
+ * open; `x->reply.status` is 200 unless it says otherwise. False with `err` filled. */
 struct stage_route {
     struct http_route route; /* first: http_route_find() reads it */
     bool (*handle)(void *state, struct http_exchange *x, struct json *w, struct error *err);
@@ -46,7 +47,7 @@ struct stand_in {
     const char *name;
 
     void *(*open)(struct stage *s);
-    void (*shut)(void *state);  /* answers all who wait, cancels all under way, forgets everything; open() comes again */
+    void (*shut)(void *state); /* answers all who wait, cancels all under way, frees; open() may come again */
 
     /* Is this path (as received) part of the platform's own API? */
     bool (*owns)(struct str path);

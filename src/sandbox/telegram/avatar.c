@@ -1,4 +1,5 @@
-/* avatar.c -- see avatar.h. A PNG with a palette of two colours, one bit a pixel, stored without compression. */
+/* avatar.c -- see avatar.h. A PNG with a palette of two colours, one bit a pixel, stored without
+ * compression. */
 #include "sandbox/telegram/avatar.h"
 
 #define CELLS 5 /* in a row; the right half mirrors the left one */

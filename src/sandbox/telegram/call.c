@@ -417,7 +417,8 @@ ordered(struct tg *tg, int64_t bot_id, struct str on, const struct tg_params *p)
 
 /* ---- from the URL ---- */
 
-/* "/bot<TOKEN>/<METHOD>" or "/file/bot<TOKEN>/<path>", decoded, behind `skip` bytes. 404 for what has another shape. */
+/* "/bot<TOKEN>/<METHOD>" or "/file/bot<TOKEN>/<path>", decoded, behind `skip` bytes. 404 for what has
+ * another shape. */
 static bool
 split_path(struct http_exchange *x, size_t skip, struct str *token, struct str *rest, struct error *err)
 {

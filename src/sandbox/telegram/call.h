@@ -8,8 +8,9 @@
 struct tg_method {
     const char *name;
 
-    /* Does it and writes "result" into the object `w` has open. False with status and description: the prefix ("Bad Request: ") is
-     * added from the status. Or keeps the call with tg_call_keep() and answers later. */
+    /* Does it and writes "result" into the object `w` has open. False with status and description: the
+     * prefix ("Bad Request: ") is added from the status. Or keeps the call with tg_call_keep() and
+     * answers later. */
     bool (*run)(struct tg_call *c, struct json *w, struct error *err);
 
     bool sends;       /* counts against the rates of its chat and bot */
@@ -48,7 +49,8 @@ void tg_call_run_inline(struct tg_bot *bot, struct str body, struct str content_
 /* Keeps the call until `resume` is called at that time, or someone answers it before; -1 = no time. */
 void tg_call_keep(struct tg_call *c, int64_t until_ms, void (*resume)(struct tg_call *c));
 
-/* Answers a call that was kept. tg_call_begin() opens the object that "result" goes into, tg_call_end() sends it. */
+/* Answers a call that was kept. tg_call_begin() opens the object that "result" goes into, tg_call_end()
+ * sends it. */
 void tg_call_begin(struct tg_call *c, struct json *w);
 void tg_call_end(struct tg_call *c, struct json *w);
 void tg_call_fail(struct tg_call *c, const struct error *err);

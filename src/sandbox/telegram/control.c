@@ -220,8 +220,8 @@ make_person(void *state, struct http_exchange *x, struct json *w, struct error *
 
     if (!read_body(x, &body, err) || !read_id(body, tg->next_person_id, &id, err))
         return false;
-    names = (struct tg_person_names){ json_str(body, "first_name"), json_str(body, "last_name"), json_str(body, "username"),
-        json_str(body, "language_code"), json_true(body, "photo") };
+    names = (struct tg_person_names){ json_str(body, "first_name"), json_str(body, "last_name"),
+        json_str(body, "username"), json_str(body, "language_code"), json_true(body, "photo") };
     if (str_is_none(names.first_name) || names.first_name.len + names.last_name.len + names.username.len > 1024)
         return error_set(err, 400, "first_name must be text, and all names together at most 1024 bytes");
     if (tg_bot_get(tg, id))
@@ -289,7 +289,8 @@ write_message(void *state, struct http_exchange *x, struct json *w, struct error
     struct tg_message *m;
     int64_t            update_id;
 
-    if (!person || !tg_written_read(bot, x, &written, err) || !tg_person_writes(bot, person, &written, &m, &update_id, err))
+    if (!person || !tg_written_read(bot, x, &written, err)
+        || !tg_person_writes(bot, person, &written, &m, &update_id, err))
         return false;
     x->reply.status = 201;
     put_update_id(w, update_id);
@@ -454,6 +455,12 @@ deliver_update(void *state, struct http_exchange *x, struct json *w, struct erro
 /* ---- files, for the page: without the bot's token, without orders of trouble ---- */
 
 static bool
+can_be_shown(struct str mime)
+{
+    return str_starts(mime, STR("image/")) || str_starts(mime, STR("audio/")) || str_starts(mime, STR("video/"));
+}
+
+static bool
 show_file(void *state, struct http_exchange *x, struct json *w, struct error *err)
 {
     struct tg            *tg = state;
@@ -469,7 +476,7 @@ show_file(void *state, struct http_exchange *x, struct json *w, struct error *er
     if (!f || f->blob->dropped)
         return error_set(err, 404, "there is no such file, or it has been forgotten");
     mime = tg_mime_of((struct str){ f->blob->bytes, f->blob->size }, str_of(f->extension));
-    plays = mime && (strncmp(mime, "image/", 6) == 0 || strncmp(mime, "audio/", 6) == 0 || strncmp(mime, "video/", 6) == 0);
+    plays = can_be_shown(str_of(mime));
     x->reply.status = 200;
     http_reply_header(x, STR("Content-Type"), plays ? str_of(mime) : STR("application/octet-stream"));
     http_reply_header(x, STR("Content-Security-Policy"), STR("default-src 'none'; sandbox"));
@@ -487,11 +494,11 @@ list_calls(void *state, struct http_exchange *x, struct json *w, struct error *e
 {
     const struct tg_bot *bot = path_bot(state, x, err);
     struct str           after = http_query_get(&x->request, STR("after"), &x->arena);
+    struct str           method = http_query_get(&x->request, STR("method"), &x->arena);
 
     if (!bot)
         return false;
-    tg_records_write(&bot->records, after.ptr ? tg_int_of(after) : 0, http_query_get(&x->request, STR("method"), &x->arena), w,
-        "data");
+    tg_records_write(&bot->records, tg_int_of(after), method, w, "data");
     return true;
 }
 

@@ -1,4 +1,5 @@
-/* control.h -- /sandbox/telegram/...: playing the person, making bots, looking at what bots did. See docs/sandbox.md. */
+/* control.h -- /sandbox/telegram/...: playing the person, making bots, looking at what bots did. See
+ * docs/sandbox.md. */
 #ifndef PARLEY_SANDBOX_TELEGRAM_CONTROL_H
 #define PARLEY_SANDBOX_TELEGRAM_CONTROL_H
 

@@ -1,4 +1,5 @@
-/* detect.c -- finds in plain text what Telegram makes tappable: commands, links, mentions, hashtags, mail addresses.
+/* detect.c -- finds in plain text what Telegram makes tappable: commands, links, mentions, hashtags,
+ * mail addresses.
  *
  * The real rules fill files; these find the ordinary cases and leave the rest alone. */
 #include "sandbox/telegram/text.h"

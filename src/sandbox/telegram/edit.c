@@ -4,8 +4,9 @@
 
 #define DELETABLE_S INT64_C(172800) /* 48 h */
 
-static const char not_modified[] = "message is not modified: specified new message content and reply markup are exactly the same as a "
-                                   "current content and reply markup of the message";
+static const char not_modified[] =
+    "message is not modified: specified new message content and reply markup are exactly the same as a current content "
+    "and reply markup of the message";
 
 bool
 tg_edit_allowed(const struct tg_message *m, enum tg_edit what, struct error *err)
@@ -36,11 +37,12 @@ struct edit {
 static bool
 is_inline(const struct tg_call *c)
 {
-    return tg_params_text(&c->params, "chat_id").len == 0 && tg_params_int(&c->params, "message_id", 0, 0, INT32_MAX) == 0;
+    return tg_params_text(&c->params, "chat_id").len == 0
+        && tg_params_int(&c->params, "message_id", 0, 0, INT32_MAX) == 0;
 }
 
-/* Reads the buttons and finds the message. What it says now is the start of what it will say; the buttons are new, also when there
- * are none: an edit that does not repeat them takes them away. */
+/* Reads the buttons and finds the message. What it says now is the start of what it will say; the
+ * buttons are new, also when there are none: an edit that does not repeat them takes them away. */
 static bool
 begin_edit(struct edit *e, struct tg_call *c, enum tg_edit what, struct error *err)
 {
@@ -50,8 +52,8 @@ begin_edit(struct edit *e, struct tg_call *c, enum tg_edit what, struct error *e
     if (!tg_markup_read(&c->params, c->arena, &e->markup, err))
         return false;
     if (is_inline(c)) /* no one here sends through inline mode */
-        return error_set(err, 400, "%s",
-            tg_params_has(&c->params, "inline_message_id") ? "MESSAGE_ID_INVALID" : "message identifier is not specified");
+        return error_set(err, 400, "%s", tg_params_has(&c->params, "inline_message_id")
+                ? "MESSAGE_ID_INVALID" : "message identifier is not specified");
     if (!tg_target_message(c, "message to edit", &chat, &e->m, err) || !tg_edit_allowed(e->m, what, err))
         return false;
     e->body = e->m->body;
@@ -148,8 +150,8 @@ read_new_media(struct edit *e, yyjson_val *obj, struct error *err)
     tg_find_upload(c, NULL, media.ptr ? media : STR(""), &upload, &id);
     if (!upload && id.len == 0)
         return error_set(err, 400, "can't parse InputMedia: media not found");
-    if (!tg_text_read(text.ptr ? text : STR(""), json_str(obj, "parse_mode"), json_get(obj, "caption_entities"), c->arena,
-            &caption, err))
+    if (!tg_text_read(text.ptr ? text : STR(""), json_str(obj, "parse_mode"), json_get(obj, "caption_entities"),
+            c->arena, &caption, err))
         return false;
     if (str_code_points(caption.text) > TG_CAPTION_MAX)
         return error_set(err, 400, "MEDIA_CAPTION_TOO_LONG");

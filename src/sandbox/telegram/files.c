@@ -121,7 +121,8 @@ tg_blob_read(struct tg_files *all, const char *path)
 
     if (fd < 0)
         return NULL;
-    ok = fstat(fd, &st) == 0 && (bytes = malloc((size_t)st.st_size + 1)) != NULL && read_all(fd, bytes, (size_t)st.st_size);
+    ok = fstat(fd, &st) == 0 && (bytes = malloc((size_t)st.st_size + 1)) != NULL
+        && read_all(fd, bytes, (size_t)st.st_size);
     close(fd);
     if (ok)
         return blob_new(all, bytes, (size_t)st.st_size);
@@ -282,13 +283,14 @@ tg_file_path(const struct tg_file *f, char out[TG_FILE_ID_MAX])
 struct tg_file *
 tg_file_by_id(const struct tg_files *all, int64_t bot, struct str id, const char **reason)
 {
-    struct id_bytes parts, again;
-    struct buf      b;
-    bool            whole;
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=";
+    struct id_bytes   parts, again;
+    struct buf        b;
+    bool              whole;
 
     *reason = "Wrong padding in the string";
     for (size_t i = 0; i < id.len; i++)
-        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=", id.ptr[i]) || id.ptr[i] == '\0')
+        if (!memchr(alphabet, id.ptr[i], sizeof(alphabet) - 1))
             *reason = "Wrong character in the string";
     buf_init(&b, TG_FILE_ID_MAX);
     whole = base64_decode(id, &b) && buf_ok(&b);

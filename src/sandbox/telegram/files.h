@@ -1,7 +1,8 @@
 /* files.h -- what was sent and can be fetched, named by ids that tell nothing.
  *
- * Bytes are bounded: the oldest go first, and then getFile says that the file is temporarily unavailable. Several files may share
- * one set of bytes: the sizes of a photo here all do, for nothing here can shrink a picture. */
+ * Bytes are bounded: the oldest go first, and then getFile says that the file is temporarily
+ * unavailable. Several files may share one set of bytes: the sizes of a photo here all do, for nothing
+ * here can shrink a picture. */
 #ifndef PARLEY_SANDBOX_TELEGRAM_FILES_H
 #define PARLEY_SANDBOX_TELEGRAM_FILES_H
 
@@ -46,7 +47,8 @@ struct tg_files {
 void tg_files_init(struct tg_files *all);
 void tg_files_deinit(struct tg_files *all);
 
-/* Bytes in memory of their own, copied or read from a file. NULL when the file cannot be read. Given back with tg_blob_release(). */
+/* Bytes in memory of their own, copied or read from a file. NULL when the file cannot be read. Given
+ * back with tg_blob_release(). */
 struct tg_blob *tg_blob_copy(struct tg_files *all, struct str bytes);
 struct tg_blob *tg_blob_read(struct tg_files *all, const char *path);
 void            tg_blob_release(struct tg_files *all, struct tg_blob *blob);
@@ -61,8 +63,8 @@ const char *tg_file_id(const struct tg_files *all, const struct tg_file *f, char
 const char *tg_file_unique_id(const struct tg_files *all, const struct tg_file *f, char out[TG_FILE_ID_MAX]);
 const char *tg_file_path(const struct tg_file *f, char out[TG_FILE_ID_MAX]); /* "photos/file_12.jpg" */
 
-/* The file this bot knows by that id. NULL with the reason, as the real server words it, when it is no id of this bot's; NULL with
- * `reason` NULL when it was one and has been forgotten. */
+/* The file this bot knows by that id. NULL with the reason, as the real server words it, when it is no
+ * id of this bot's; NULL with `reason` NULL when it was one and has been forgotten. */
 struct tg_file *tg_file_by_id(const struct tg_files *all, int64_t bot, struct str id, const char **reason);
 struct tg_file *tg_file_by_path(const struct tg_files *all, int64_t bot, struct str path); /* NULL when there is none */
 const char     *tg_file_content(const struct tg_files *all, const struct tg_file *f);      /* NULL when it has none */

@@ -104,7 +104,8 @@ END_TEST
 START_TEST(files_may_share_bytes_and_content)
 {
     struct tg_blob *blob = tg_blob_copy(&all, STR("x"));
-    struct tg_file *large = tg_file_add(&all, 1, TG_PHOTO, blob, ".jpg"), *small = tg_file_add(&all, 1, TG_PHOTO, blob, ".jpg");
+    struct tg_file *large = tg_file_add(&all, 1, TG_PHOTO, blob, ".jpg");
+    struct tg_file *small = tg_file_add(&all, 1, TG_PHOTO, blob, ".jpg");
 
     tg_blob_release(&all, blob);
     small->content_of = large->number;

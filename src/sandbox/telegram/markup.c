@@ -189,7 +189,8 @@ inline_rows(struct inline_reader *r, yyjson_val *rows, struct error *err)
     json_begin_array(&r->w, "inline_keyboard");
     while ((row = yyjson_arr_iter_next(&it)) != NULL) {
         if (!yyjson_is_arr(row))
-            return error_set(err, 400, "Field \"inline_keyboard\" of the InlineKeyboardMarkup must be an Array of Arrays");
+            return error_set(err, 400,
+                "Field \"inline_keyboard\" of the InlineKeyboardMarkup must be an Array of Arrays");
         before = r->w;
         len = r->w.buf->len;
         json_begin_array(&r->w, NULL);

@@ -38,7 +38,8 @@ static const struct {
     { "{\"keyboard\":[[\"a\",{\"text\":\"b\",\"request_contact\":true}]]}", MARKUP_KEYBOARD, NULL },
     { BUTTON("\"text\":\"a\",\"callback_data\":\"b\""), MARKUP_INLINE, NULL },
     { BUTTON("\"text\":1,\"callback_data\":2"), MARKUP_INLINE, BUTTON("\"text\":\"1\",\"callback_data\":\"2\"") },
-    { BUTTON("\"text\":\"a\",\"url\":\"a.example\""), MARKUP_INLINE, BUTTON("\"text\":\"a\",\"url\":\"http://a.example/\"") },
+    { BUTTON("\"text\":\"a\",\"url\":\"a.example\""), MARKUP_INLINE,
+        BUTTON("\"text\":\"a\",\"url\":\"http://a.example/\"") },
     { BUTTON("\"text\":\"a\",\"url\":\"https://a.example/b?c\""), MARKUP_INLINE, NULL },
     { BUTTON("\"text\":\"a\",\"url\":\"https://a.example?c\""), MARKUP_INLINE,
         BUTTON("\"text\":\"a\",\"url\":\"https://a.example/?c\"") },
@@ -53,7 +54,8 @@ static const struct {
     { "{\"force_reply\":true,\"remove_keyboard\":true}", MARKUP_REMOVE, NULL },
     { "{\"remove_keyboard\":true,\"inline_keyboard\":[[{\"text\":\"a\",\"callback_data\":\"b\"}]]}", MARKUP_INLINE,
         BUTTON("\"text\":\"a\",\"callback_data\":\"b\"") },
-    { "{\"keyboard\":[[\"a\"]],\"inline_keyboard\":[[{\"text\":\"a\",\"callback_data\":\"b\"}]]}", MARKUP_KEYBOARD, NULL },
+    { "{\"keyboard\":[[\"a\"]],\"inline_keyboard\":[[{\"text\":\"a\",\"callback_data\":\"b\"}]]}", MARKUP_KEYBOARD,
+        NULL },
 };
 
 START_TEST(a_markup_is_taken_and_shown)
@@ -85,8 +87,10 @@ static const struct {
     { "{\"inline_keyboard\":{}}", "Field \"inline_keyboard\" must be of type Array" },
     { BUTTON(""), "Can't parse inline keyboard button: Can't find field \"text\"" },
     { BUTTON("\"text\":[]"), "Can't parse inline keyboard button: Field \"text\" must be of type String" },
-    { BUTTON("\"text\":\"a\",\"url\":\"\""), "Can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard" },
-    { BUTTON("\"text\":\"a\",\"web_app\":\"x\""), "Can't parse inline keyboard button: Field \"web_app\" must be of type Object" },
+    { BUTTON("\"text\":\"a\",\"url\":\"\""),
+        "Can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard" },
+    { BUTTON("\"text\":\"a\",\"web_app\":\"x\""),
+        "Can't parse inline keyboard button: Field \"web_app\" must be of type Object" },
     { BUTTON("\"text\":\"a\",\"switch_inline_query\":null"),
         "Can't parse inline keyboard button: Field \"switch_inline_query\" must be of type String" },
     { "{\"force_reply\":\"true\"}", "Field \"force_reply\" must be of type Boolean" },
@@ -108,12 +112,14 @@ static const struct {
 } refused[] = {
     { BUTTON("\"text\":\"a\",\"url\":\"http://localhost:80/\""),
         "Inline keyboard button URL 'http://localhost:80/' is invalid: Wrong HTTP URL" },
-    { BUTTON("\"text\":\"a\",\"url\":\"https://\""), "Inline keyboard button URL 'https://' is invalid: Wrong HTTP URL" },
+    { BUTTON("\"text\":\"a\",\"url\":\"https://\""),
+        "Inline keyboard button URL 'https://' is invalid: Wrong HTTP URL" },
     { BUTTON("\"text\":\"a\",\"url\":\"https://a .example\""),
         "Inline keyboard button URL 'https://a .example' is invalid: Wrong HTTP URL" },
     { BUTTON("\"text\":\"a\",\"url\":\"javascript://x.y\""),
         "Inline keyboard button URL 'javascript://x.y' is invalid: Unsupported URL protocol" },
-    { BUTTON("\"text\":\"a\",\"callback_data\":\"0123456789012345678901234567890123456789012345678901234567890123\xC3\xA9\""),
+    { BUTTON("\"text\":\"a\",\"callback_data\":"
+             "\"0123456789012345678901234567890123456789012345678901234567890123\xC3\xA9\""),
         "BUTTON_DATA_INVALID" },
 };
 
@@ -165,7 +171,8 @@ markups(void)
     tcase_add_checked_fixture(c, NULL, tear_down);
     tcase_add_loop_test(c, a_markup_is_taken_and_shown, 0, sizeof(good) / sizeof(good[0]));
     tcase_add_loop_test(c, a_wrong_markup_is_told_in_the_real_words, 0, sizeof(bad) / sizeof(bad[0]));
-    tcase_add_loop_test(c, what_only_the_servers_behind_refuse_is_refused_later, 0, sizeof(refused) / sizeof(refused[0]));
+    tcase_add_loop_test(c, what_only_the_servers_behind_refuse_is_refused_later, 0,
+        sizeof(refused) / sizeof(refused[0]));
     tcase_add_test(c, too_many_buttons_are_cut_silently);
     return c;
 }

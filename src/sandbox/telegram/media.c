@@ -57,8 +57,8 @@ is_of_type(struct str mime, const char *type)
     return str_starts(mime, str_of(type));
 }
 
-/* As the servers do: what is no voice message, no video, no animation becomes a document, and a document that is one of
- * them becomes that, unless it was asked to stay what it is. */
+/* As the servers do: what is no voice message, no video, no animation becomes a document, and a document
+ * that is one of them becomes that, unless it was asked to stay what it is. */
 static enum tg_file_kind
 kind_by_content(const struct tg_media *m)
 {
@@ -99,8 +99,8 @@ static const char *
 extension_of(const struct tg_media *m, struct arena *a)
 {
     static const char *const usual[TG_FILE_KINDS] = {
-        [TG_PHOTO] = ".jpg", [TG_VOICE] = ".oga", [TG_VIDEO] = ".mp4", [TG_VIDEO_NOTE] = ".mp4", [TG_ANIMATION] = ".mp4",
-        [TG_AUDIO] = ".mp3", [TG_STICKER] = ".webp",
+        [TG_PHOTO] = ".jpg", [TG_VOICE] = ".oga", [TG_VIDEO] = ".mp4", [TG_VIDEO_NOTE] = ".mp4",
+        [TG_ANIMATION] = ".mp4", [TG_AUDIO] = ".mp3", [TG_STICKER] = ".webp",
     };
     size_t from = m->file_name.len;
 

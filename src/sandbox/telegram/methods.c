@@ -46,8 +46,8 @@ bool
 tg_get_me(struct tg_call *c, struct json *w, struct error *err)
 {
     static const char *const abilities[] = {
-        "can_read_all_group_messages", "supports_inline_queries", "supports_guest_queries", "can_connect_to_business", "has_main_web_app",
-        "has_topics_enabled", "allows_users_to_create_topics", "can_manage_bots",
+        "can_read_all_group_messages", "supports_inline_queries", "supports_guest_queries", "can_connect_to_business",
+        "has_main_web_app", "has_topics_enabled", "allows_users_to_create_topics", "can_manage_bots",
         "supports_join_request_queries",
     };
 

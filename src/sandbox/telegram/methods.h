@@ -60,9 +60,10 @@ bool tg_edit_allowed(const struct tg_message *m, enum tg_edit what, struct error
 
 /* ---- files in requests: upload.c ---- */
 
-/* Finds a file parameter: an upload, or text (a file_id or a URL) in *id. Neither: both are NULL and empty. `value` is the parameter's text, or
- * what stands in an InputMedia. */
-void tg_find_upload(const struct tg_call *c, const char *name, struct str value, const struct http_part **upload, struct str *id);
+/* Finds a file parameter: an upload, or text (a file_id or a URL) in *id. Neither: both are NULL and
+ * empty. `value` is the parameter's text, or what stands in an InputMedia. */
+void tg_find_upload(const struct tg_call *c, const char *name, struct str value, const struct http_part **upload,
+    struct str *id);
 
 /* Takes a file into a message of `kind`: reads an upload or looks up the id. False with a 400. */
 bool tg_take_media(const struct tg_call *c, struct tg_media *m, const struct http_part *upload, struct str id,

@@ -4,8 +4,8 @@
 
 #include "sandbox/telegram/state.h"
 
-/* Puts {"<kind>": <object>} into the bot's updates, if it wants that kind, and delivers it. Returns the update's id, or 0 when the bot
- * does not want it or cannot be told any more. */
+/* Puts {"<kind>": <object>} into the bot's updates, if it wants that kind, and delivers it. Returns the
+ * update's id, or 0 when the bot does not want it or cannot be told any more. */
 int64_t tg_notify(struct tg_bot *bot, const char *kind, int64_t queue, struct str object, int64_t expires_ms);
 
 /* Any update, as it is: members without the outer braces. */

@@ -1,7 +1,8 @@
 /* params.h -- what a bot asks with: one list of names and texts, whichever of the four ways they came.
  *
- * As lenient as the real server: a JSON body that breaks off keeps what was read before the break, JSON null is the word
- * "null", numbers and booleans are whatever can be made of the text. The query string wins over the body. */
+ * As lenient as the real server: a JSON body that breaks off keeps what was read before the break, JSON
+ * null is the word "null", numbers and booleans are whatever can be made of the text. The query string
+ * wins over the body. */
 #ifndef PARLEY_SANDBOX_TELEGRAM_PARAMS_H
 #define PARLEY_SANDBOX_TELEGRAM_PARAMS_H
 
@@ -28,13 +29,15 @@ bool       tg_params_has(const struct tg_params *p, const char *name);
 struct str tg_params_text(const struct tg_params *p, const char *name); /* empty when absent */
 bool       tg_params_true(const struct tg_params *p, const char *name); /* "true", "yes", "1" in any case */
 
-/* Leading digits of the text, 0 when there are none, clamped; `otherwise` when the parameter is absent or empty. */
+/* Leading digits of the text, 0 when there are none, clamped; `otherwise` when the parameter is absent
+ * or empty. */
 int64_t tg_params_int(const struct tg_params *p, const char *name, int64_t otherwise, int64_t min, int64_t max);
 
 /* The parameter as JSON. False when it does not parse; *out is NULL when it is absent or empty. */
 bool tg_params_json(const struct tg_params *p, const char *name, struct arena *a, yyjson_val **out);
 
-const struct http_part *tg_params_file(const struct tg_params *p, struct str name); /* NULL when there is no such file */
+/* NULL when there is no such file. */
+const struct http_part *tg_params_file(const struct tg_params *p, struct str name);
 
 int64_t tg_int_of(struct str text); /* the leading digits, as above, unclamped but without overflow */
 

@@ -1,6 +1,7 @@
 /* parse_mode.c -- HTML, MarkdownV2 and the old Markdown, out of the text and into entities.
  *
- * Errors say what the real server says, because people paste them into search boxes. Places are bytes of the original. */
+ * Errors say what the real server says, because people paste them into search boxes. Places are bytes of
+ * the original. */
 #include <stdlib.h>
 
 #include "sandbox/telegram/text.h"
@@ -228,8 +229,8 @@ end_tag(struct parser *p, struct str name)
     o = &p->open[p->depth - 1];
     if (name.len > 0 && !str_eq_nocase(name, o->tag))
         return error_set(p->err, 400,
-            "can't parse entities: Unmatched end tag at byte offset %zu, expected \"</%.*s>\", found \"</%.*s>\"", p->at,
-            STR_ARG(o->tag), STR_ARG(name));
+            "can't parse entities: Unmatched end tag at byte offset %zu, expected \"</%.*s>\", found \"</%.*s>\"",
+            p->at, STR_ARG(o->tag), STR_ARG(name));
     if (!o->type || (str_eq(str_of(o->type), STR("text_link")) && str_is_none(o->more)))
         p->depth--; /* a link to nowhere is plain text */
     else
@@ -260,8 +261,8 @@ html_tag(struct parser *p)
     bool       closes = rest.len > 1 && rest.ptr[1] == '/';
 
     if (end == 0)
-        return error_set(p->err, 400, "can't parse entities: Unclosed %s tag at byte offset %zu", closes ? "end" : "start",
-            p->at);
+        return error_set(p->err, 400, "can't parse entities: Unclosed %s tag at byte offset %zu",
+            closes ? "end" : "start", p->at);
     inside = str_slice(rest, closes ? 2 : 1, end - (closes ? 2 : 1));
     if (!str_cut(inside, ' ', &name, &(struct str){ 0 }))
         name = inside;
@@ -293,7 +294,8 @@ tg_parse_html(struct tg_text *t, struct arena *a, struct error *err)
 
 /* ---- Markdown ---- */
 
-/* The address behind "](" up to the parenthesis; false when there is none, and then the brackets are plain text. */
+/* The address behind "](" up to the parenthesis; false when there is none, and then the brackets are
+ * plain text. */
 static bool
 link_target(struct parser *p, bool version2, struct str *out)
 {
@@ -394,7 +396,7 @@ mark(struct parser *p, bool version2, bool *taken)
     for (size_t i = 0; *taken && i < MARKS; i++) {
         struct str m = str_of(marks[i].mark);
 
-        if (!looking_at(p, marks[i].mark) || (!version2 && !strchr("_*[", marks[i].mark[0])) || (!version2 && m.len > 1))
+        if (!looking_at(p, marks[i].mark) || (!version2 && (!strchr("_*[", m.ptr[0]) || m.len > 1)))
             continue;
         if (!push(p, marks[i].type, str_eq(m, STR("[")) ? STR("]") : m, STR_NONE))
             return false;

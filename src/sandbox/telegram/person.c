@@ -18,21 +18,20 @@ now_ms(const struct tg_bot *bot)
 static int64_t
 notify_message(struct tg_message *m, const char *kind, int64_t date_s)
 {
-    struct tg_bot *bot = m->chat->bot;
-    struct buf     b;
-    struct json    w = { .buf = &b };
-    int64_t        id;
+    int64_t     queue = tg_queue_key(m->chat->person->id, TG_QUEUE_MESSAGES), id;
+    struct buf  b;
+    struct json w = { .buf = &b };
 
     buf_init(&b, MIB);
     tg_message_write(m, false, &w, NULL);
-    id = tg_notify(bot, kind, tg_queue_key(m->chat->person->id, TG_QUEUE_MESSAGES), buf_str(&b), date_s * 1000 + TG_DAY_MS);
+    id = tg_notify(m->chat->bot, kind, queue, buf_str(&b), date_s * 1000 + TG_DAY_MS);
     buf_deinit(&b);
     return id;
 }
 
 bool
-tg_person_writes(struct tg_bot *bot, struct tg_person *person, const struct tg_written *written, struct tg_message **out,
-    int64_t *update_id, struct error *err)
+tg_person_writes(struct tg_bot *bot, struct tg_person *person, const struct tg_written *written,
+    struct tg_message **out, int64_t *update_id, struct error *err)
 {
     struct tg_chat *chat = tg_chat_get(bot, person->id);
     int64_t         date_s = written->date_s > 0 ? written->date_s : now_ms(bot) / 1000;
@@ -91,7 +90,8 @@ put_number_text(struct json *w, const char *name, int64_t n)
 }
 
 bool
-tg_person_taps(struct tg_chat *chat, int64_t message_id, struct str data, int64_t *tap_id, int64_t *update_id, struct error *err)
+tg_person_taps(struct tg_chat *chat, int64_t message_id, struct str data, int64_t *tap_id, int64_t *update_id,
+    struct error *err)
 {
     struct tg_bot           *bot = chat->bot;
     const struct tg_message *m = tg_message_get(chat, message_id);
@@ -154,8 +154,8 @@ tg_person_reacts(struct tg_message *m, struct str emoji, int64_t *update_id)
     if (emoji.len > 0)
         m->persons_reaction = tg_own(emoji);
     tg_tell_message(m, "edited");
-    *update_id = tg_notify(chat->bot, "message_reaction", tg_queue_key(chat->person->id, TG_QUEUE_REACTIONS), buf_str(&b),
-        now_ms(chat->bot) + TG_DAY_MS);
+    *update_id = tg_notify(chat->bot, "message_reaction", tg_queue_key(chat->person->id, TG_QUEUE_REACTIONS),
+        buf_str(&b), now_ms(chat->bot) + TG_DAY_MS);
     buf_deinit(&b);
 }
 

@@ -43,7 +43,8 @@ write_file(const struct tg_param *p, struct arena *a, struct json *w)
     buf_deinit(&hex);
 }
 
-/* Parameters as they came: JSON values as such, everything else as text. The first of several with one name counts. */
+/* Parameters as they came: JSON values as such, everything else as text. The first of several with one
+ * name counts. */
 static struct str
 params_json(const struct tg_params *p, struct arena *a)
 {

@@ -1,4 +1,5 @@
-/* records.h -- what bots asked and which buttons people tapped, for tests to look at. The oldest are forgotten. */
+/* records.h -- what bots asked and which buttons people tapped, for tests to look at. The oldest are
+ * forgotten. */
 #ifndef PARLEY_SANDBOX_TELEGRAM_RECORDS_H
 #define PARLEY_SANDBOX_TELEGRAM_RECORDS_H
 
@@ -17,7 +18,8 @@ struct tg_record {
 };
 
 /* Notes a call; gives its number. */
-int64_t tg_records_add(struct tg_records *r, const char *method, const struct tg_params *p, struct arena *a, int64_t now_ms);
+int64_t tg_records_add(struct tg_records *r, const char *method, const struct tg_params *p, struct arena *a,
+    int64_t now_ms);
 void    tg_records_finish(struct tg_records *r, int64_t number, int status, enum tg_outcome outcome);
 void    tg_records_clear(struct tg_records *r); /* numbers go on */
 

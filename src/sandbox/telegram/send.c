@@ -1,4 +1,5 @@
-/* send.c -- the methods that send. All go the same way: the parameters, the chat, then what only the servers behind it look at. */
+/* send.c -- the methods that send. All go the same way: the parameters, the chat, then what only the
+ * servers behind it look at. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -266,7 +267,8 @@ complete_media(struct outgoing *o, struct error *err)
 }
 
 static bool
-send_media(struct tg_call *c, enum tg_file_kind kind, const char *param, const char *called, struct json *w, struct error *err)
+send_media(struct tg_call *c, enum tg_file_kind kind, const char *param, const char *called, struct json *w,
+    struct error *err)
 {
     struct outgoing o = { .c = c, .kind = kind, .complete = complete_media };
 
@@ -447,7 +449,8 @@ tg_send_media_group(struct tg_call *c, struct json *w, struct error *err)
         struct outgoing *o = &items[i];
 
         o->also = group;
-        if (!read_reply(o, err) || !tg_target_chat(c, true, &o->chat, err) || !check_reply(o, err) || !check_open(o, err))
+        if (!read_reply(o, err) || !tg_target_chat(c, true, &o->chat, err) || !check_reply(o, err)
+            || !check_open(o, err))
             return false;
         if (!complete_media(o, err))
             return error_set(err, 400, "Failed to send message #%zu with the error message \"%s\"", i + 1,

@@ -258,7 +258,8 @@ tg_init(struct tg *tg, struct stage *stage)
         .burst = 1 };
     tg_files_init(&tg->files);
     tg_bot_add(tg, FIRST_BOT_ID, STR("Sandbox"), STR("sandbox_bot"), DEFAULT_TOKEN);
-    tg_person_add(tg, FIRST_PERSON_ID, &(struct tg_person_names){ STR("Mina"), STR("Okafor"), STR("mina"), STR("en"), false });
+    tg_person_add(tg, FIRST_PERSON_ID,
+        &(struct tg_person_names){ STR("Mina"), STR("Okafor"), STR("mina"), STR("en"), false });
 }
 
 void

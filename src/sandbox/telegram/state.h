@@ -1,7 +1,7 @@
 /* state.h -- who and what there is: bots, people, their chats, and the messages in them.
  *
- * Everything hangs from struct tg and goes with it. Texts that are sent again and again (who a bot is, who a person is) are kept
- * as the JSON they are sent as. */
+ * Everything hangs from struct tg and goes with it. Texts that are sent again and again (who a bot is,
+ * who a person is) are kept as the JSON they are sent as. */
 #ifndef PARLEY_SANDBOX_TELEGRAM_STATE_H
 #define PARLEY_SANDBOX_TELEGRAM_STATE_H
 
@@ -36,7 +36,8 @@ struct tg_person {
 
 enum tg_content { TG_CONTENT_TEXT, TG_CONTENT_MEDIA, TG_CONTENT_OTHER }; /* MEDIA can have a caption */
 
-/* What a message says, as JSON where that is how it goes out. One allocation holds it all; see tg_message_say(). */
+/* What a message says, as JSON where that is how it goes out. One allocation holds it all; see
+ * tg_message_say(). */
 struct tg_body {
     enum tg_content kind;
     struct str      text;     /* or the caption; empty = none */
@@ -175,7 +176,8 @@ struct tg_message *tg_message_get(const struct tg_chat *chat, int64_t id); /* NU
 void tg_message_write(const struct tg_message *m, bool plain, struct json *w, const char *name);
 void tg_message_write_members(const struct tg_message *m, bool plain, struct json *w); /* into an object that is open */
 
-/* The same for those who look on: with who wrote it ("direction"), whether it was edited, and the keyboard it brought. */
+/* The same for those who look on: with who wrote it ("direction"), whether it was edited, and the
+ * keyboard it brought. */
 void tg_message_write_seen(const struct tg_message *m, struct json *w, const char *name);
 
 /* Members as text into the open object: "a":1,"b":2 ; nothing when none. */

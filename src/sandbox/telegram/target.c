@@ -23,7 +23,8 @@ tg_target_chat(const struct tg_call *c, bool to_send, struct tg_chat **out, stru
 }
 
 bool
-tg_target_message(const struct tg_call *c, const char *what, struct tg_chat **chat, struct tg_message **out, struct error *err)
+tg_target_message(const struct tg_call *c, const char *what, struct tg_chat **chat, struct tg_message **out,
+    struct error *err)
 {
     int64_t id = tg_params_int(&c->params, "message_id", 0, 0, INT32_MAX);
 
@@ -34,12 +35,14 @@ tg_target_message(const struct tg_call *c, const char *what, struct tg_chat **ch
 }
 
 bool
-tg_param_formatted(const struct tg_call *c, const char *name, const char *entities, struct tg_text *out, struct error *err)
+tg_param_formatted(const struct tg_call *c, const char *name, const char *entities, struct tg_text *out,
+    struct error *err)
 {
     yyjson_val *given = NULL;
 
     tg_params_json(&c->params, entities, c->arena, &given); /* what does not parse is ignored */
-    return tg_text_read(tg_params_text(&c->params, name), tg_params_text(&c->params, "parse_mode"), given, c->arena, out, err);
+    return tg_text_read(tg_params_text(&c->params, name), tg_params_text(&c->params, "parse_mode"), given, c->arena,
+        out, err);
 }
 
 struct str

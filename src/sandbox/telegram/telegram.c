@@ -1,9 +1,10 @@
-/* telegram.c -- the stand-in for Telegram's Bot API, as the sandbox sees it; see stage.h. It ends with the only symbol the
- * sandbox uses.
+/* telegram.c -- the stand-in for Telegram's Bot API, as the sandbox sees it; see stage.h. It ends with
+ * the only symbol the sandbox uses.
  *
- * state.h holds who and what there is. A bot's call comes through call.c to one of the methods (methods.c has the table); what a
- * person does comes through control.c to person.c. Both end in notify.c, which puts updates into updates.c, from where poll.c
- * (getUpdates) or webhook.c takes them to the bot. */
+ * state.h holds who and what there is. A bot's call comes through call.c to one of the methods
+ * (methods.c has the table); what a person does comes through control.c to person.c. Both end in
+ * notify.c, which puts updates into updates.c, from where poll.c (getUpdates) or webhook.c takes them to
+ * the bot. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -96,7 +97,8 @@ set(void *state, yyjson_val *settings, struct error *err)
     double     per_chat = tg->per_chat_per_second, per_bot = tg->per_bot_per_second, burst = tg->burst;
 
     if (!read_rate(settings, "per_chat_per_second", 0, &per_chat, err)
-        || !read_rate(settings, "per_bot_per_second", 0, &per_bot, err) || !read_rate(settings, "burst", 1, &burst, err))
+        || !read_rate(settings, "per_bot_per_second", 0, &per_bot, err)
+        || !read_rate(settings, "burst", 1, &burst, err))
         return false;
     tg->per_chat_per_second = per_chat;
     tg->per_bot_per_second = per_bot;

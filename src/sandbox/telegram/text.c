@@ -151,7 +151,8 @@ more_of(yyjson_val *given, const char *type, struct arena *a)
     static const struct {
         const char *type, *member;
     } members[] = {
-        { "text_link", "url" }, { "text_mention", "user" }, { "pre", "language" }, { "custom_emoji", "custom_emoji_id" },
+        { "text_link", "url" }, { "text_mention", "user" }, { "pre", "language" },
+        { "custom_emoji", "custom_emoji_id" },
     };
 
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)

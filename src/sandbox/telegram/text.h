@@ -1,6 +1,8 @@
-/* text.h -- text as Telegram keeps it: cleaned, trimmed, and with entities beside it instead of markup inside.
+/* text.h -- text as Telegram keeps it: cleaned, trimmed, and with entities beside it instead of markup
+ * inside.
  *
- * Lengths are limited in code points; entities are counted in UTF-16 units, but only outside: in here they are bytes. */
+ * Lengths are limited in code points; entities are counted in UTF-16 units, but only outside: in here
+ * they are bytes. */
 #ifndef PARLEY_SANDBOX_TELEGRAM_TEXT_H
 #define PARLEY_SANDBOX_TELEGRAM_TEXT_H
 
@@ -22,8 +24,9 @@ struct tg_text {
     size_t           count;
 };
 
-/* Reads what a bot sent: with a parse mode, else with `entities` (NULL, or any JSON). Everything lives in `a`. False with the description
- * of a 400. Empty text is fine here, and so is text of any length; callers know what they want. */
+/* Reads what a bot sent: with a parse mode, else with `entities` (NULL, or any JSON). Everything lives
+ * in `a`. False with the description of a 400. Empty text is fine here, and so is text of any length;
+ * callers know what they want. */
 bool tg_text_read(struct str raw, struct str parse_mode, yyjson_val *entities, struct arena *a, struct tg_text *out,
     struct error *err);
 
@@ -45,7 +48,8 @@ void tg_text_add(struct tg_text *t, const char *type, size_t from, size_t to, st
 bool tg_parse_html(struct tg_text *t, struct arena *a, struct error *err);
 bool tg_parse_markdown(struct tg_text *t, bool version2, struct arena *a, struct error *err);
 
-/* detect.c: adds the commands, links, mentions, hashtags and addresses that stand in t->text outside other entities. */
+/* detect.c: adds the commands, links, mentions, hashtags and addresses that stand in t->text outside
+ * other entities. */
 void tg_detect_entities(struct tg_text *t);
 
 #endif

@@ -63,7 +63,8 @@ static const struct {
     { "HTML", "<>", "!can't parse entities: Unsupported start tag \"\" at byte offset 0" },
     { "HTML", "<span>x</span>", "!can't parse entities: Tag \"span\" must have class \"tg-spoiler\" at byte offset 0" },
     /* MarkdownV2 */
-    { "MarkdownV2", "*a* _b_ __c__ ~d~ ||e||", "a b c d e|bold 0+1|italic 2+1|underline 4+1|strikethrough 6+1|spoiler 8+1" },
+    { "MarkdownV2", "*a* _b_ __c__ ~d~ ||e||",
+        "a b c d e|bold 0+1|italic 2+1|underline 4+1|strikethrough 6+1|spoiler 8+1" },
     { "MarkdownV2", "*a _b_*", "a b|bold 0+3|italic 2+1" },
     { "MarkdownV2", "\\*a\\.\\\\", "*a.\\" },
     { "MarkdownV2", "`a\\`*b`", "a`*b|code 0+4" },
@@ -71,12 +72,14 @@ static const struct {
     { "MarkdownV2", "[a](https://b.c/\\))", "a|text_link 0+1 \"url\":\"https://b.c/)\"" },
     { "MarkdownV2", "[a]", "a" },
     { "MarkdownV2", ">q\n>r\nx", "q\nr\nx|blockquote 0+3" },
-    { "MarkdownV2", "a-b", "!can't parse entities: Character '-' is reserved and must be escaped with the preceding '\\'" },
+    { "MarkdownV2", "a-b",
+        "!can't parse entities: Character '-' is reserved and must be escaped with the preceding '\\'" },
     { "MarkdownV2", "__a", "!can't parse entities: Can't find end of Underline entity at byte offset 0" },
     { "MarkdownV2", "x [a", "!can't parse entities: Can't find end of TextUrl entity at byte offset 2" },
     { "MarkdownV2", "`a", "!can't parse entities: Can't find end of Code entity at byte offset 0" },
     /* the old Markdown */
-    { "Markdown", "*a* _b_ `c` [d](https://e.f)", "a b c d|bold 0+1|italic 2+1|code 4+1|text_link 6+1 \"url\":\"https://e.f\"" },
+    { "Markdown", "*a* _b_ `c` [d](https://e.f)",
+        "a b c d|bold 0+1|italic 2+1|code 4+1|text_link 6+1 \"url\":\"https://e.f\"" },
     { "Markdown", "*a _b*.", "a _b.|bold 0+4" },
     { "Markdown", "a\\_b", "a_b" },
     { "Markdown", "x *a", "!can't parse entities: Can't find end of the entity starting at byte offset 2" },
@@ -106,12 +109,14 @@ static const struct {
     { "ab", "[{\"type\":\"italic\",\"offset\":1,\"length\":99}]", "ab" },
     { "ab", "[{\"type\":\"mention\",\"offset\":0,\"length\":2}]", "ab" },
     { "ab", "\"no array\"", "ab" },
-    { "ab", "[{\"type\":\"text_link\",\"offset\":0,\"length\":2,\"url\":\"https://x\"}]", "ab|text_link 0+2 \"url\":\"https://x\"" },
+    { "ab", "[{\"type\":\"text_link\",\"offset\":0,\"length\":2,\"url\":\"https://x\"}]",
+        "ab|text_link 0+2 \"url\":\"https://x\"" },
     { "/ab", "[{\"type\":\"code\",\"offset\":0,\"length\":3}]", "/ab|code 0+3" },
     { "/ab", "[{\"type\":\"bold\",\"offset\":0,\"length\":3}]", "/ab|bold 0+3|bot_command 0+3" },
     { "ab", "[1]", "!can't parse MessageEntity: expected an Object" },
     { "ab", "[{\"type\":\"bold\",\"offset\":0}]", "!can't parse MessageEntity: Can't find field \"length\"" },
-    { "ab", "[{\"type\":\"loud\",\"offset\":0,\"length\":2}]", "!can't parse MessageEntity: Unsupported type specified" },
+    { "ab", "[{\"type\":\"loud\",\"offset\":0,\"length\":2}]",
+        "!can't parse MessageEntity: Unsupported type specified" },
 };
 
 START_TEST(entities_may_be_given)
@@ -135,8 +140,8 @@ END_TEST
 START_TEST(any_mixture_of_marks_is_survived)
 {
     static const char *const pieces[] = {
-        "*", "_", "__", "||", "~", "`", "```", "[", "](", ")", ">", "\n", "\\", "<b>", "</b>", "<a href=\"", "\">", "&#", ";", "&lt;",
-        "<", "x", "\xF0\x9F\x98\x80", "/go", "@abc", "https://", ".",
+        "*", "_", "__", "||", "~", "`", "```", "[", "](", ")", ">", "\n", "\\", "<b>", "</b>", "<a href=\"", "\">",
+        "&#", ";", "&lt;", "<", "x", "\xF0\x9F\x98\x80", "/go", "@abc", "https://", ".",
     };
     static const char *const modes[] = { "", "HTML", "Markdown", "MarkdownV2" };
     uint32_t                 seed = (uint32_t)_i * 2654435761U + 1;

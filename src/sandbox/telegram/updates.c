@@ -261,7 +261,7 @@ void
 tg_updates_failed(struct tg_updates *u, struct tg_update *update, int64_t now_ms, int64_t retry_after_s)
 {
     struct tg_queue *q = update->queue;
-    int64_t          delay_s = retry_after_s < 0 ? 0 : retry_after_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : retry_after_s;
+    int64_t          delay_s = retry_after_s < RETRY_AFTER_MAX_S ? retry_after_s : RETRY_AFTER_MAX_S;
     int              late_s;
 
     assert(q->state == QUEUE_BUSY && q->first == update);

@@ -1,8 +1,10 @@
-/* updates.h -- what a bot has yet to be told: one total order for getUpdates, a queue a chat for the webhook.
+/* updates.h -- what a bot has yet to be told: one total order for getUpdates, a queue a chat for the
+ * webhook.
  *
- * Within a queue an update must be acknowledged before the next one goes; queues do not wait for each other. What fails is tried
- * again at once, then after 2, 4, 8, 16, 32 s, then every 60 to 120 s, until it is too old to be of use. Nothing here
- * sends anything, and time comes from outside, so that a test can put the clock where it wants. */
+ * Within a queue an update must be acknowledged before the next one goes; queues do not wait for each
+ * other. What fails is tried again at once, then after 2, 4, 8, 16, 32 s, then every 60 to 120 s, until
+ * it is too old to be of use. Nothing here sends anything, and time comes from outside, so that a test
+ * can put the clock where it wants. */
 #ifndef PARLEY_SANDBOX_TELEGRAM_UPDATES_H
 #define PARLEY_SANDBOX_TELEGRAM_UPDATES_H
 
@@ -48,19 +50,20 @@ int64_t tg_queue_key(int64_t person, enum tg_queue_class class);
 int64_t tg_update_person(const struct tg_update *update); /* whose queue it is in; 0 = nobody's */
 int64_t tg_queue_own(struct tg_updates *u); /* a queue for one update alone */
 
-/* Copies `json`. NULL when it is too large or too many wait already: then it is lost, as with the real server. Its queue is ready if
- * it has nothing else to do; ready() is not called. */
+/* Copies `json`. NULL when it is too large or too many wait already: then it is lost, as with the real
+ * server. Its queue is ready if it has nothing else to do; ready() is not called. */
 struct tg_update *tg_updates_push(struct tg_updates *u, int64_t id, int64_t queue, struct str json, int64_t expires_ms);
 
 /* ---- for the webhook ---- */
 
-/* The first update of the queue that has been ready longest, which is busy then until one of the four below; NULL when none is
- * ready. What has expired by now is dropped on the way. */
+/* The first update of the queue that has been ready longest, which is busy then until one of the four
+ * below; NULL when none is ready. What has expired by now is dropped on the way. */
 struct tg_update *tg_updates_take(struct tg_updates *u, int64_t now_ms);
 
 void tg_updates_done(struct tg_updates *u, struct tg_update *update); /* acknowledged: gone */
-void tg_updates_failed(struct tg_updates *u, struct tg_update *update, int64_t now_ms, int64_t retry_after_s);
-void tg_updates_return(struct tg_updates *u, struct tg_update *update); /* not even tried: ready again, nothing counted */
+void tg_updates_failed(struct tg_updates *u, struct tg_update *update, int64_t now_ms,
+    int64_t retry_after_s); /* 0 = nothing was said of it */
+void tg_updates_return(struct tg_updates *u, struct tg_update *update); /* not even tried: ready again */
 void tg_updates_hurry(struct tg_updates *u); /* what waits for its next try is ready now: there is a new webhook */
 
 /* ---- for getUpdates: none of it touches what is on its way ---- */

@@ -2,7 +2,8 @@
 #include "sandbox/telegram/methods.h"
 
 void
-tg_find_upload(const struct tg_call *c, const char *name, struct str value, const struct http_part **upload, struct str *id)
+tg_find_upload(const struct tg_call *c, const char *name, struct str value, const struct http_part **upload,
+    struct str *id)
 {
     struct str scheme = STR("attach://");
 
@@ -30,8 +31,8 @@ take_thumbnail(const struct tg_call *c)
 }
 
 bool
-tg_take_media(const struct tg_call *c, struct tg_media *m, const struct http_part *upload, struct str id, struct str *members,
-    enum tg_file_kind *has_become, struct error *err)
+tg_take_media(const struct tg_call *c, struct tg_media *m, const struct http_part *upload, struct str id,
+    struct str *members, enum tg_file_kind *has_become, struct error *err)
 {
     bool ok;
 

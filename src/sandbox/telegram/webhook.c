@@ -1,4 +1,5 @@
-/* webhook.c -- see webhook.h. Which update is next and when is updates.c's; here it goes out, and the answer is understood. */
+/* webhook.c -- see webhook.h. Which update is next and when is updates.c's; here it goes out, and the
+ * answer is understood. */
 #include "sandbox/telegram/webhook.h"
 
 #include <stdio.h>
@@ -198,7 +199,8 @@ on_answer(struct net_call *call)
     struct tg_bot      *bot = d->bot;
     struct net_response r = call->response;
     struct arena        kept = d->arena; /* the answer's text is in there */
-    bool                answered = (r.result == NET_ANSWERED || r.result == NET_TOO_BIG) && d->fault.kind != FAULT_CUT_AFTER;
+    bool                lost = d->fault.kind == FAULT_CUT_AFTER;
+    bool                answered = !lost && (r.result == NET_ANSWERED || r.result == NET_TOO_BIG);
     bool                good = answered && r.status >= 200 && r.status <= 299;
     bool                not_sent = r.result == NET_NOT_SENT || r.result == NET_FORBIDDEN || r.result == NET_LOCAL_FAULT;
     struct tg_update   *update = decides(d, good);
@@ -416,17 +418,19 @@ tg_delete_webhook(struct tg_call *c, struct json *w, struct error *err)
 bool
 tg_set_webhook(struct tg_call *c, struct json *w, struct error *err)
 {
+    const struct tg_params *p = &c->params;
     struct tg_webhook      *hook = &c->bot->webhook;
-    struct str              url = str_trim(tg_params_text(&c->params, "url"));
-    struct str              secret = tg_params_text(&c->params, "secret_token");
-    struct str              ip_address = tg_params_text(&c->params, "ip_address");
-    int                     connections = (int)tg_params_int(&c->params, "max_connections", CONNECTIONS_USUAL, 1, CONNECTIONS_MAX);
-    const struct http_part *certificate = tg_params_file(&c->params, STR("certificate"));
+    struct str              url = str_trim(tg_params_text(p, "url"));
+    struct str              secret = tg_params_text(p, "secret_token");
+    struct str              ip_address = tg_params_text(p, "ip_address");
+    int                     connections;
+    const struct http_part *certificate = tg_params_file(p, STR("certificate"));
     yyjson_val             *allowed;
     bool                    same;
 
     if (url.len == 0)
         return tg_delete_webhook(c, w, err);
+    connections = (int)tg_params_int(p, "max_connections", CONNECTIONS_USUAL, 1, CONNECTIONS_MAX);
     if (!check_url(url, err) || !check_secret(secret, err))
         return false;
     if (certificate && certificate->size > (int64_t)(3 * MIB))

@@ -1,4 +1,5 @@
-/* write.h -- reads a message that a person writes through the control API: text, a file, or any members of a Message. */
+/* write.h -- reads a message that a person writes through the control API: text, a file, or any members
+ * of a Message. */
 #ifndef PARLEY_SANDBOX_TELEGRAM_WRITE_H
 #define PARLEY_SANDBOX_TELEGRAM_WRITE_H
 
