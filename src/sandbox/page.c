@@ -1,7 +1,9 @@
 /* page.c -- see page.h. */
 #include "sandbox/page.h"
 
-#include "page_files.h"
+/* Made by tools/embed. */
+extern const char     page_index[], page_app[], page_style[], page_icon[];
+extern const uint64_t page_index_size, page_app_size, page_style_size, page_icon_size;
 
 /* Nothing from anywhere else, nothing inline: what a bot sends can only ever be text on this page. */
 #define POLICY                                                                                       \
@@ -9,14 +11,13 @@
     "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 static const struct {
-    const char          *path, *type;
-    const unsigned char *bytes;
-    size_t               len;
+    const char     *path, *type, *bytes;
+    const uint64_t *size;
 } files[] = {
-    { "/", "text/html; charset=utf-8", page_index_html, sizeof(page_index_html) },
-    { "/app.js", "text/javascript; charset=utf-8", page_app_js, sizeof(page_app_js) },
-    { "/style.css", "text/css; charset=utf-8", page_style_css, sizeof(page_style_css) },
-    { "/icon.svg", "image/svg+xml", page_icon_svg, sizeof(page_icon_svg) },
+    { "/", "text/html; charset=utf-8", page_index, &page_index_size },
+    { "/app.js", "text/javascript; charset=utf-8", page_app, &page_app_size },
+    { "/style.css", "text/css; charset=utf-8", page_style, &page_style_size },
+    { "/icon.svg", "image/svg+xml", page_icon, &page_icon_size },
 };
 
 bool
@@ -31,7 +32,7 @@ page_serve(struct http_exchange *x)
         http_reply_header(x, STR("X-Content-Type-Options"), STR("nosniff"));
         http_reply_header(x, STR("Referrer-Policy"), STR("no-referrer"));
         http_reply_header(x, STR("Cache-Control"), STR("no-cache"));
-        buf_append(&x->reply.body, (struct str){ (const char *)files[i].bytes, files[i].len });
+        buf_append(&x->reply.body, (struct str){ files[i].bytes, (size_t)*files[i].size });
         return true;
     }
     return false;

@@ -28,7 +28,7 @@ write_file(const struct tg_param *p, struct arena *a, struct json *w)
     uint8_t                 hash[SHA256_SIZE];
     struct buf              hex;
 
-    buf_init(&hex, 2 * SHA256_SIZE);
+    buf_init(&hex, (size_t)2 * SHA256_SIZE);
     if (blob) {
         sha256((struct str){ blob->bytes, blob->size }, hash);
         hex_encode(&hex, (struct str){ (const char *)hash, sizeof(hash) });
