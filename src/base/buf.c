@@ -67,7 +67,7 @@ buf_grew(struct buf *b, size_t n)
 }
 
 void
-buf_append(struct buf *b, struct str s)
+buf_append_slowly(struct buf *b, struct str s)
 {
     char *room = s.len > 0 ? buf_room(b, s.len) : NULL;
 
@@ -75,17 +75,6 @@ buf_append(struct buf *b, struct str s)
         return;
     memcpy(room, s.ptr, s.len);
     b->len += s.len;
-}
-
-void
-buf_append_char(struct buf *b, char c)
-{
-    char *room = buf_room(b, 1);
-
-    if (!room)
-        return;
-    *room = c;
-    b->len++;
 }
 
 void

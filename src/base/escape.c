@@ -7,6 +7,10 @@ static const char short_form[0x80] = {
     ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
 };
 
+const bool json_is_plain[256] = {
+    [0x20] = true, [0x21] = true, [0x23 ... 0x5B] = true, [0x5D ... 0x7F] = true,
+};
+
 static uint64_t
 has_zero(uint64_t word)
 {

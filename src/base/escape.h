@@ -4,6 +4,9 @@
 
 #include "base/buf.h"
 
+/* Bytes that stand for themselves in a JSON string: ASCII but for quote, backslash and control characters. */
+extern const bool json_is_plain[256];
+
 /* Without the quotes. Bytes that are not valid UTF-8 become U+FFFD, one for each. */
 void buf_append_json_escaped(struct buf *b, struct str s);
 

@@ -5,9 +5,31 @@
 #include "base/escape.h"
 #include "json/json.h"
 
+/* Most of what is written is short and plain, names above all: one pass that copies while it looks. */
+static bool
+quoted_plainly(struct buf *b, struct str s)
+{
+    size_t i;
+    char  *out;
+
+    if (b->failed || s.len + 2 > b->cap - b->len)
+        return false;
+    out = b->ptr + b->len + 1;
+    for (i = 0; i < s.len && json_is_plain[(unsigned char)s.ptr[i]]; i++)
+        out[i] = s.ptr[i];
+    if (i < s.len)
+        return false;
+    out[-1] = '"';
+    out[i] = '"';
+    b->len += s.len + 2;
+    return true;
+}
+
 static void
 quoted(struct buf *b, struct str s)
 {
+    if (quoted_plainly(b, s))
+        return;
     buf_append_char(b, '"');
     buf_append_json_escaped(b, s);
     buf_append_char(b, '"');
