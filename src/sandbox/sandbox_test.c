@@ -9,7 +9,8 @@
 #include "base/random.h"
 #include "base/testing.h"
 
-#define TOKEN "1000001:sandbox-default-bot-token-000000000"
+#define REPLY_MAX ((size_t)64 * 1024)
+#define TOKEN     "1000001:sandbox-default-bot-token-000000000"
 
 static struct arena arena;
 
@@ -30,7 +31,7 @@ dial(const struct sandbox *s)
     struct sockaddr_in to = { .sin_family = AF_INET };
     int                fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    to.sin_port = htons((uint16_t)atoi(strrchr(sandbox_address(s), ':') + 1));
+    to.sin_port = htons((uint16_t)strtol(strrchr(sandbox_address(s), ':') + 1, NULL, 10));
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
     return fd;
@@ -51,11 +52,11 @@ say(int fd, const char *method, const char *path, const char *body)
 static const char *
 hear(int fd)
 {
-    char   *text = arena_alloc(&arena, 64 * 1024);
+    char   *text = arena_alloc(&arena, REPLY_MAX);
     size_t  len = 0;
     ssize_t got;
 
-    while ((got = read(fd, text + len, 64 * 1024 - 1 - len)) > 0)
+    while ((got = read(fd, text + len, REPLY_MAX - 1 - len)) > 0)
         len += (size_t)got;
     close(fd);
     return text;

@@ -123,9 +123,9 @@ becomes_ready_at(struct tg_update *u, int64_t at_ms)
 
 START_TEST(retries_come_at_once_then_after_2_4_8_16_32_then_60_to_120_seconds)
 {
-    static const int  delays_s[] = { 2, 4, 8, 16, 32 };
-    struct tg_update *u = push(1, TG_QUEUE_MESSAGES, "a");
-    int64_t           now_ms = T0, late_ms;
+    static const int64_t delays_s[] = { 2, 4, 8, 16, 32 };
+    struct tg_update    *u = push(1, TG_QUEUE_MESSAGES, "a");
+    int64_t              now_ms = T0, late_ms;
 
     ck_assert_ptr_eq(tg_updates_take(&updates, now_ms), u);
     tg_updates_failed(&updates, u, now_ms, 0);
