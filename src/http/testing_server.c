@@ -59,9 +59,12 @@ on_head(void *ctx, struct http_exchange *x)
     struct str path = x->request.path;
 
     (void)ctx;
-    x->body_max = 1000;
-    x->upload_max = 100000;
-    x->takes_multipart = str_eq(path, STR("/upload")) || str_eq(path, STR("/keep"));
+    if (!str_eq(path, STR("/hello")))
+        x->body_max = 1000;
+    if (str_eq(path, STR("/upload")) || str_eq(path, STR("/keep"))) {
+        x->takes_multipart = true;
+        x->upload_max = 100000;
+    }
     if (!str_eq(path, STR("/forbidden")))
         return true;
     x->reply.status = 403;
@@ -412,8 +415,10 @@ testing_send_bytes(struct testing_client *c, struct str bytes)
     while (bytes.len > 0) {
         ssize_t n = send(c->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
 
-        if (n <= 0)
+        if (n <= 0) {
+            c->reset = c->reset || errno == EPIPE || errno == ECONNRESET;
             return;
+        }
         bytes = str_from(bytes, (size_t)n);
     }
 }

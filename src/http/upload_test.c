@@ -191,13 +191,17 @@ START_TEST(a_boundary_is_needed)
 }
 END_TEST
 
+/* Nothing of what one request was allowed is left for the next. */
 START_TEST(who_wants_no_upload_gets_a_body)
 {
-    struct testing_reply r = testing_ask(&client,
+    struct testing_reply r = upload(FIELD("a", "1") END, 200);
+
+    r = testing_ask(&client,
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
         "Content-Type: multipart/form-data; boundary=b\r\n\r\nabc", 200);
 
     ck_assert_text(r.body, "abc");
+    testing_ask(&client, "GET /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", 413);
 }
 END_TEST
 
