@@ -28,10 +28,12 @@ lane_deinit(struct lane *l)
 bool
 lane_add(struct lane *l, int64_t job_id, int kind, int64_t chat_id)
 {
-    struct lane_job *job;
+    struct lane_job *job = map_get(&l->known, job_id);
 
-    if (map_get(&l->known, job_id))
+    if (job) {
+        job->due_again = true;
         return false;
+    }
     job = calloc(1, sizeof(*job));
     if (!job)
         abort();
@@ -144,6 +146,7 @@ lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms)
         if (l->waiting_end == &job->next)
             l->waiting_end = at;
         job->next = NULL;
+        job->due_again = false;
         l->waiting_count--;
         l->running++;
         if (job->chat_id != 0)
@@ -156,11 +159,22 @@ lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms)
 }
 
 void
+lane_uncount(struct lane *l, struct lane_job *job)
+{
+    job->uncounted = true;
+    l->running--;
+}
+
+bool
 lane_end(struct lane *l, struct lane_job *job)
 {
+    bool again = job->due_again;
+
     map_take(&l->known, job->id);
-    l->running--;
+    if (!job->uncounted)
+        l->running--;
     free(job);
+    return again;
 }
 
 void
@@ -168,10 +182,17 @@ lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms
 {
     bool second = l->refused_chat != 0 && l->refused_chat != chat_id && now_ms - l->refused_at_ms < SAME_REFUSAL_MS;
 
-    if ((account_wide || second) && l->held_until_ms < until_ms)
-        l->held_until_ms = until_ms;
+    if (account_wide || second)
+        lane_hold(l, until_ms);
     l->refused_chat = chat_id;
     l->refused_at_ms = now_ms;
+}
+
+void
+lane_hold(struct lane *l, int64_t until_ms)
+{
+    if (l->held_until_ms < until_ms)
+        l->held_until_ms = until_ms;
 }
 
 void

@@ -18,8 +18,10 @@ struct pace {
 
 /* A job that is known to be due: waiting for its turn, or under way. */
 struct lane_job {
-    int64_t          id, chat_id; /* chat_id 0 = not a send, so no pace applies */
+    int64_t          id, chat_id; /* chat_id 0 = neither pace nor hold applies */
     int              kind;        /* the caller's */
+    bool             due_again;   /* it was seen due while it was under way: look again when it ends */
+    bool             uncounted;
     struct lane_job *next;        /* among the waiting */
 };
 
@@ -46,11 +48,17 @@ bool lane_add(struct lane *l, int64_t job_id, int kind, int64_t chat_id);
  * again is worth while, 0 when only an ending job or a new one changes that. */
 struct lane_job *lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms);
 
-/* It is over; frees `job`. */
-void lane_end(struct lane *l, struct lane_job *job);
+/* A job that only waits (a long poll) takes no place from others. */
+void lane_uncount(struct lane *l, struct lane_job *job);
+
+/* It is over; frees `job`. True when it was added again meanwhile, so that another look finds it due. */
+bool lane_end(struct lane *l, struct lane_job *job);
 
 /* The platform told this chat to slow down until `until_ms`. Two chats within a second mean the whole account was meant. */
 void lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms, bool account_wide);
+
+/* The other side asked for nothing more until then. */
+void lane_hold(struct lane *l, int64_t until_ms);
 
 /* The other side answered well, or not: a lane whose calls fail goes on with half as many at once, down to one, and
  * comes back one by one. So a dead endpoint holds few of the connections that living ones need. */

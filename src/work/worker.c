@@ -114,6 +114,15 @@ seat_fetch_run(struct db_txn *txn, struct db *db, struct error *err)
                    &seat->due_count, &seat->next_due_at, err);
 }
 
+/* What pace and holds go by. Deliveries have no pace, but an endpoint may ask for a pause. */
+static int64_t
+seat_chat_of(const struct job *job)
+{
+    if (job->kind == JOB_DELIVER)
+        return job->queue_id ? job->queue_id : -1;
+    return job->kind == JOB_SEND ? job->queue_id : 0;
+}
+
 static void
 seat_fetched(struct db_txn *txn)
 {
@@ -126,8 +135,7 @@ seat_fetched(struct db_txn *txn)
     } else {
         seat_set_pace(seat);
         for (size_t i = 0; i < seat->due_count; i++)
-            lane_add(&seat->lane, seat->due[i].id, seat->due[i].kind,
-                     seat->due[i].kind == JOB_SEND ? seat->due[i].queue_id : 0);
+            lane_add(&seat->lane, seat->due[i].id, seat->due[i].kind, seat_chat_of(&seat->due[i]));
         seat->full = seat->due_count == (size_t)seat->due_limit;
         seat_look_at(seat, seat->next_due_at);
     }
@@ -167,6 +175,7 @@ static const struct {
     [JOB_CHECK] = { check_start },
     [JOB_DELIVER] = { deliver_start },
     [JOB_REPLAY] = { replay_start },
+    [JOB_SWEEP] = { sweep_start },
 };
 
 static void
@@ -189,7 +198,8 @@ worker_task_ended(struct task *t, bool failed)
     struct worker *w = t->worker;
     struct seat_lane *seat = map_get(&w->lanes, t->lane_id);
 
-    lane_end(&seat->lane, t->seat);
+    if (lane_end(&seat->lane, t->seat))
+        seat->dirty = true;
     if (t->prev)
         t->prev->next = t->next;
     else
@@ -231,6 +241,8 @@ task_begin(struct seat_lane *seat, struct lane_job *place)
         w->tasks->prev = t;
     w->tasks = t;
     w->tasks_shown = ++w->tasks_count;
+    if (t->job.kind == JOB_POLL)
+        lane_uncount(&seat->lane, place);
     kinds[t->job.kind].start(t);
 }
 
