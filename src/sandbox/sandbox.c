@@ -27,7 +27,8 @@ static const struct stand_in *const cast[] = {
 struct sandbox {
     struct stage        stage;
     void               *states[CAST];
-    bool                open; /* the loop thread's, like all above */
+    bool                open;    /* the loop thread's, like all above */
+    bool                started; /* told once, before the semaphore */
     struct http_server *http;
     uv_timer_t          timer;
     uv_prepare_t        prepare;
@@ -101,6 +102,7 @@ on_start(struct mail *m)
         s->timer_at_ms = -1;
         s->stage.live = live_new(&s->stage);
         open_all(s);
+        s->started = true;
     }
     uv_sem_post(&s->mail_done);
 }
@@ -462,7 +464,7 @@ sandbox_start(const struct sandbox_options *options, struct sandbox **out, struc
         return false;
     }
     run_on_loop(s, on_start);
-    if (!s->open) {
+    if (!s->started) {
         http_stop(s->http, 0);
         free_sandbox(s);
         return false;
