@@ -59,6 +59,19 @@ id_generate(int64_t now_ms)
                      | (mine & ((1U << SEQUENCE_BITS) - 1)));
 }
 
+/* The last number of that millisecond is taken as used, so the node does not matter. */
+void
+id_stay_above(int64_t id)
+{
+    uint64_t least = (uint64_t)id >> (NODE_BITS + SEQUENCE_BITS) << SEQUENCE_BITS | ((1U << SEQUENCE_BITS) - 1);
+    uint64_t last = atomic_load_explicit(&newest, memory_order_relaxed);
+
+    assert(id >= 0);
+    while (least > last
+           && !atomic_compare_exchange_weak_explicit(&newest, &last, least, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 int64_t
 id_first_at(int64_t ms)
 {

@@ -52,7 +52,8 @@ app_first_rows(void *arg, struct db *db, struct error *err)
 
     (void)arg;
     arena_init(&a);
-    ok = workspace_default(db, clock_now_ms(), &scope.workspace_id, err)
+    ok = store_settle_ids(db, err)
+        && workspace_default(db, clock_now_ms(), &scope.workspace_id, err)
         && group_list(db, &scope, &a, &groups, &n, err)
         && (n > 0 || group_create(db, &scope, STR("Default"), clock_now_ms(), &a, &group, err))
         && (config.api_key.len == 0

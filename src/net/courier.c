@@ -2,6 +2,7 @@
 #include "net/courier.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -102,11 +103,28 @@ give_easy(struct courier *c, struct transfer *t)
         curl_easy_cleanup(easy);
 }
 
+/* In its host's line, or in its user's own at that host. */
+static void
+join_line(struct courier *c, struct transfer *t)
+{
+    struct str user = t->call->request.line;
+    char *line = NULL;
+
+    if (user.len == 0) {
+        queue_join(&c->queue, str_of(t->host), &t->turn);
+        return;
+    }
+    if (asprintf(&line, "%s %.*s", t->host, STR_ARG(user)) < 0)
+        abort();
+    queue_join(&c->queue, str_of(line), &t->turn);
+    free(line);
+}
+
 /* It waits for its turn, or is through already because it may not go. */
 static void
 enqueue(struct courier *c, struct transfer *t)
 {
-    queue_join(&c->queue, str_of(t->host), &t->turn);
+    join_line(c, t);
     move_to(c, t, TRANSFER_WAITING);
 }
 

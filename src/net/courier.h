@@ -43,6 +43,8 @@ struct net_request {
     struct str         save_path;     /* the body of a 2xx answer goes to this new file (0600) instead of memory */
     bool               guarded;       /* the URL is a stranger's: net_url_check() and the address guard apply, also to
                                          where it redirects */
+    struct str         line;          /* for whom, where several who must not wait for each other use one host: each line has
+                                         per_host_max connections of its own; none = all others of that host */
     int                redirects_max; /* 0 = a redirect is an answer like any other. A GET or HEAD is followed; of others
                                          only a 303, as a GET. No header but Accept goes on to another host. */
 };
@@ -88,7 +90,7 @@ struct courier;
 struct courier_options {
     uv_loop_t              *loop;
     const struct net_guard *guard;         /* must outlive the courier; NULL = no address is refused */
-    int                     per_host_max;  /* connections; 0 = 64. More requests wait here, in order */
+    int                     per_host_max;  /* connections of a line; 0 = 64. More requests wait here, in order */
     int                     total_max;     /* 0 = 2000; hosts with something waiting then take turns */
     const char             *ca_bundle;     /* a PEM file; NULL = the system's */
     const char             *user_agent;    /* NULL = "Parley/" and the version */

@@ -7,7 +7,7 @@
 #include "store/webhook.h"
 
 #define EVENT_MAX     (4 * MIB)
-#define EVENT_COLUMNS "e.id, e.workspace_id, e.profile_id, e.chat_id, e.type, e.data, e.created_at"
+#define EVENT_COLUMNS "id, workspace_id, group_id, profile_id, chat_id, type, created_at, data"
 
 const char *const event_type_names[EVENT_TYPES] = {
     [EVENT_MESSAGE_RECEIVED] = "message.received",
@@ -27,21 +27,20 @@ const char *const event_type_names[EVENT_TYPES] = {
     [EVENT_PING] = "ping",
 };
 
+/* The id: see event.h; the SELECT finds nothing but when the clock stands behind the newest event. The group is kept because
+ * its profile may be erased before the event is read. */
 static const char event_insert_sql[] =
-    "INSERT INTO event (id, workspace_id, profile_id, chat_id, type, data, created_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7)";
-static const char event_get_sql[] = "SELECT " EVENT_COLUMNS " FROM event e WHERE e.id = $1";
+    "INSERT INTO event (" EVENT_COLUMNS ") VALUES"
+    " (COALESCE((SELECT id + 1 FROM event WHERE id >= $1 ORDER BY id DESC LIMIT 1), $1), $2,"
+    " COALESCE((SELECT group_id FROM profile WHERE id = $3), 0), $3, $4, $5, $6, $7) RETURNING id, group_id";
+static const char event_get_sql[] = "SELECT " EVENT_COLUMNS " FROM event WHERE id = $1";
 static const char event_list_sql[] =
-    "SELECT " EVENT_COLUMNS " FROM event e WHERE e.workspace_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3";
-static const char event_list_group_sql[] =
-    "SELECT " EVENT_COLUMNS ", p.group_id FROM event e LEFT JOIN profile p ON p.id = e.profile_id"
-    " WHERE e.workspace_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3";
+    "SELECT " EVENT_COLUMNS " FROM event WHERE workspace_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+static const char event_exists_sql[] = "SELECT 1 FROM event WHERE id = $1 AND workspace_id = $2";
 static const char event_newest_sql[] =
     "SELECT id FROM event WHERE workspace_id = $1 ORDER BY id DESC LIMIT 1";
 static const char event_prune_sql[] =
     "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < $1 ORDER BY id LIMIT $2)";
-static const char delivery_prune_sql[] =
-    "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE id < $1 ORDER BY id LIMIT $2)";
 
 enum event_type
 event_type_of(struct str name)
@@ -52,18 +51,42 @@ event_type_of(struct str name)
     return EVENT_NONE;
 }
 
+/* All but the data, which is left where it is until somebody wants it. */
 static void
-event_from_row(struct db_rows *rows, struct arena *a, struct event *out)
+event_head_from_row(struct db_rows *rows, struct event *out)
 {
     *out = (struct event){
         .id           = db_col_int(rows, 0),
         .workspace_id = db_col_int(rows, 1),
-        .profile_id   = db_col_int(rows, 2),
-        .chat_id      = db_col_int(rows, 3),
-        .type         = (enum event_type)db_col_int(rows, 4),
-        .data         = db_col_text(rows, 5, a),
+        .group_id     = db_col_int(rows, 2),
+        .profile_id   = db_col_int(rows, 3),
+        .chat_id      = db_col_int(rows, 4),
+        .type         = (enum event_type)db_col_int(rows, 5),
         .created_at   = db_col_int(rows, 6),
     };
+}
+
+static struct str
+event_data_of_row(struct db_rows *rows, struct arena *a)
+{
+    return db_col_text(rows, 7, a);
+}
+
+static bool
+event_insert(struct db *db, struct event *e, struct error *err)
+{
+    struct db_rows rows;
+
+    if (!db_query(db, event_insert_sql,
+                  DB_ARGS(db_int(id_generate(e->created_at)), db_int(e->workspace_id), db_int(e->profile_id),
+                          db_int(e->chat_id), db_int(e->type), db_int(e->created_at), db_text(e->data)),
+                  &rows, err))
+        return false;
+    if (db_next(&rows)) {
+        e->id = db_col_int(&rows, 0);
+        e->group_id = db_col_int(&rows, 1);
+    }
+    return db_finish(&rows, err);
 }
 
 static bool
@@ -72,14 +95,9 @@ event_add(struct db *db, struct event *e, struct buf *data, int64_t now_ms, stru
     if (!buf_ok(data))
         return error_set(err, 500, "An event of type %s would be larger than %zu bytes", event_type_names[e->type],
                          EVENT_MAX);
-    e->id = id_generate(now_ms);
     e->data = buf_str(data);
     e->created_at = now_ms;
-    if (!db_exec(db, event_insert_sql,
-                 DB_ARGS(db_int(e->id), db_int(e->workspace_id), db_int(e->profile_id), db_int(e->chat_id),
-                         db_int(e->type), db_text(e->data), db_int(now_ms)),
-                 NULL, err)
-        || !webhook_fan_out(db, e, now_ms, err))
+    if (!event_insert(db, e, err) || !webhook_fan_out(db, e, now_ms, err))
         return false;
     db_signal(db, TOPIC_EVENTS, e->workspace_id);
     return true;
@@ -196,8 +214,10 @@ event_get(struct db *db, int64_t id, struct arena *a, struct event *out, bool *f
     if (!db_query(db, event_get_sql, DB_ARGS(db_int(id)), &rows, err))
         return false;
     *found = db_next(&rows);
-    if (*found)
-        event_from_row(&rows, a, out);
+    if (*found) {
+        event_head_from_row(&rows, out);
+        out->data = event_data_of_row(&rows, a);
+    }
     return db_finish(&rows, err);
 }
 
@@ -206,35 +226,42 @@ event_matches(const struct event_filter *f, const struct event *e)
 {
     return (f->types == 0 || (f->types & (INT64_C(1) << e->type)) != 0)
         && (f->profile_id == 0 || f->profile_id == e->profile_id)
-        && (f->chat_id == 0 || f->chat_id == e->chat_id);
+        && (f->chat_id == 0 || f->chat_id == e->chat_id)
+        && (f->group_id == 0 || f->group_id == e->group_id);
 }
 
 bool
 event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, size_t look, size_t max,
-           struct arena *a, struct event **out, size_t *n, int64_t *last, struct error *err)
+           size_t bytes, struct arena *a, struct event_page *out, struct error *err)
 {
+    size_t looked = 0, size = 0;
     struct db_rows rows;
     struct event *e;
 
-    *n = 0;
-    *last = after;
-    *out = arena_array(a, struct event, max);
-    if (!db_query(db, f->group_id ? event_list_group_sql : event_list_sql,
-                  DB_ARGS(db_int(workspace_id), db_int(after), db_int((int64_t)look)), &rows, err))
+    *out = (struct event_page){ .events = arena_array(a, struct event, max), .last = after };
+    if (!db_query(db, event_list_sql, DB_ARGS(db_int(workspace_id), db_int(after), db_int((int64_t)look)), &rows, err))
         return false;
-    while (*n < max && db_next(&rows)) {
-        e = &(*out)[*n];
-        *last = db_col_int(&rows, 0);
-        if (f->group_id && db_col_int(&rows, 7) != f->group_id)
-            continue;
-        *e = (struct event){ .profile_id = db_col_int(&rows, 2), .chat_id = db_col_int(&rows, 3),
-                             .type = (enum event_type)db_col_int(&rows, 4) };
+    while (out->count < max && size < bytes && db_next(&rows)) {
+        e = &out->events[out->count];
+        event_head_from_row(&rows, e);
+        out->last = e->id;
+        looked++;
         if (!event_matches(f, e))
             continue;
-        event_from_row(&rows, a, e);
-        (*n)++;
+        e->data = event_data_of_row(&rows, a);
+        size += e->data.len;
+        out->count++;
     }
+    out->more = looked == look || out->count == max || size >= bytes;
     return db_finish(&rows, err);
+}
+
+bool
+event_exists(struct db *db, int64_t workspace_id, int64_t id, bool *out, struct error *err)
+{
+    int64_t one;
+
+    return db_get_int(db, event_exists_sql, DB_ARGS(db_int(id), db_int(workspace_id)), &one, out, err);
 }
 
 bool
@@ -247,11 +274,5 @@ event_newest(struct db *db, int64_t workspace_id, int64_t *out, struct error *er
 bool
 event_prune(struct db *db, int64_t older_than_ms, int limit, int64_t *removed, struct error *err)
 {
-    int64_t before = id_first_at(older_than_ms), events, deliveries;
-
-    if (!db_exec(db, event_prune_sql, DB_ARGS(db_int(before), db_int(limit)), &events, err)
-        || !db_exec(db, delivery_prune_sql, DB_ARGS(db_int(before), db_int(limit)), &deliveries, err))
-        return false;
-    *removed = events + deliveries;
-    return true;
+    return db_exec(db, event_prune_sql, DB_ARGS(db_int(id_first_at(older_than_ms)), db_int(limit)), removed, err);
 }

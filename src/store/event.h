@@ -1,7 +1,11 @@
 /* event.h -- what subscribers are told, written in the transaction that made it true.
  *
- * An event carries the object as it was when it happened; delivering it later shows nothing newer. Ids are given in commit
- * order, so "everything after this id" is a complete answer. */
+ * An event carries the object as it was when it happened; delivering it later shows nothing newer.
+ *
+ * "Everything after this id" is a complete answer: no event is ever committed below one that could be read before. SQLite has
+ * one writer at a time, and the id is chosen while it writes, above all ids there are: the time-ordered one that
+ * id_generate() gives, or one more than the newest when that is not smaller (the clock was set back, or another process on
+ * this database has a faster one). So the order of ids is the order of commits, also across restarts and processes. */
 #ifndef PARLEY_STORE_EVENT_H
 #define PARLEY_STORE_EVENT_H
 
@@ -23,6 +27,7 @@ enum event_type event_type_of(struct str name); /* EVENT_NONE when there is no s
 
 struct event {
     int64_t         id, workspace_id, profile_id, chat_id, created_at;
+    int64_t         group_id; /* of its profile; 0 = it is about none, and only the whole workspace hears of it */
     enum event_type type;
     struct str      data; /* the object, as JSON text */
 };
@@ -44,17 +49,26 @@ struct event_filter {
     int64_t types;      /* a bit for each type; 0 = all */
     int64_t profile_id, chat_id, group_id; /* 0 = any */
 };
-bool event_matches(const struct event_filter *f, const struct event *e); /* all but group_id, which the query looks at */
+bool event_matches(const struct event_filter *f, const struct event *e);
 
-/* Events of a workspace after id `after`, oldest first. Looks at no more than `look` of them, so that a rare type costs no scan: *last is
- * the last one looked at (`after` when there is none), from which to go on. */
+/* Those events of a workspace after id `after` that match, oldest first: a piece of them, so that neither a rare type among many
+ * events nor very large ones stop anyone. At most `max`, out of at most `look`, and not many more than `bytes` of data. */
+struct event_page {
+    struct event *events;
+    size_t        count;
+    int64_t       last; /* the last one looked at (`after` when there is none), from which to go on */
+    bool          more; /* there may be more behind it */
+};
 bool event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, size_t look, size_t max,
-                struct arena *a, struct event **out, size_t *n, int64_t *last, struct error *err);
+                size_t bytes, struct arena *a, struct event_page *out, struct error *err);
+
+/* Whether the workspace has the event (or still has it). */
+bool event_exists(struct db *db, int64_t workspace_id, int64_t id, bool *out, struct error *err);
 
 /* The newest event's id, 0 when there is none. */
 bool event_newest(struct db *db, int64_t workspace_id, int64_t *out, struct error *err);
 
-/* Forgets what is older, at most `limit` rows of each; *removed counts them. */
+/* Forgets what is older, at most `limit` rows; *removed counts them. */
 bool event_prune(struct db *db, int64_t older_than_ms, int limit, int64_t *removed, struct error *err);
 
 #endif

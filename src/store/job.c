@@ -17,6 +17,7 @@ const char *const job_kind_names[JOB_KINDS] = {
     [JOB_CHECK] = "check",
     [JOB_DELIVER] = "deliver",
     [JOB_REPLAY] = "replay",
+    [JOB_SWEEP] = "sweep",
 };
 
 /* `queue_id <> 0` is what lets SQLite use the index on queues, which leaves out the 0; without it all jobs are looked at. */

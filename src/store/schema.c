@@ -4,6 +4,8 @@
  * order the same on every engine; JSON is text; a status is a small number named in the entity's header. */
 #include "store/schema.h"
 
+#include "base/id.h"
+
 static const char first_sql[] =
     "CREATE TABLE workspace ("
     " id $KEY,"
@@ -141,11 +143,12 @@ static const char first_sql[] =
     "CREATE TABLE event ("
     " id $KEY,"
     " workspace_id BIGINT NOT NULL,"
+    " group_id BIGINT NOT NULL,"           /* of its profile, which may be gone by now */
     " profile_id BIGINT NOT NULL,"
     " chat_id BIGINT NOT NULL,"
     " type INTEGER NOT NULL,"
-    " data TEXT NOT NULL,"                 /* the object as it was when it happened */
-    " created_at BIGINT NOT NULL);"
+    " created_at BIGINT NOT NULL,"
+    " data TEXT NOT NULL);"                /* the object as it was when it happened */
     "CREATE INDEX event_of_workspace ON event(workspace_id, id);"
 
     "CREATE TABLE idempotency ("
@@ -173,7 +176,7 @@ static const char webhooks_sql[] =
     " url TEXT NOT NULL,"
     " description TEXT,"
     " events BIGINT NOT NULL,"             /* a bit for each type */
-    " all_events INTEGER NOT NULL,"
+    " event_names TEXT NOT NULL,"
     " enabled INTEGER NOT NULL,"
     " disabled_reason TEXT,"
     " concurrency INTEGER NOT NULL,"
@@ -181,11 +184,13 @@ static const char webhooks_sql[] =
     " old_secret $BLOB,"
     " old_secret_until BIGINT NOT NULL DEFAULT 0,"
     " failing_since BIGINT NOT NULL DEFAULT 0,"
+    " queued_from BIGINT NOT NULL,"        /* deliveries with a smaller id are void: it was disabled since */
+    " deliveries_count BIGINT NOT NULL DEFAULT 0," /* how many are in the log */
     " created_at BIGINT NOT NULL,"
     " updated_at BIGINT NOT NULL);"
     "CREATE INDEX webhook_of_workspace ON webhook(workspace_id, id);"
 
-    /* The latest try of each delivery; what was not tried yet is a job. */
+    /* The latest try of each delivery; what will be tried (again) is a job with the same id. */
     "CREATE TABLE delivery ("
     " id $KEY,"
     " webhook_id BIGINT NOT NULL,"
@@ -196,7 +201,6 @@ static const char webhooks_sql[] =
     " success INTEGER NOT NULL,"
     " attempted_at BIGINT NOT NULL,"
     " created_at BIGINT NOT NULL,"
-    " next_attempt_at BIGINT NOT NULL DEFAULT 0,"
     " duration_ms BIGINT NOT NULL,"
     " error TEXT,"
     " response_body TEXT);"
@@ -207,3 +211,20 @@ const struct db_migration store_migrations[] = {
     { 2, "outgoing webhooks", webhooks_sql },
 };
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);
+
+/* The tables where the order of ids means something. */
+static const char newest_id_sql[] =
+    "SELECT COALESCE(MAX(newest), 0) FROM (SELECT MAX(id) AS newest FROM job UNION ALL SELECT MAX(id) FROM event"
+    " UNION ALL SELECT MAX(id) FROM message UNION ALL SELECT MAX(id) FROM delivery"
+    " UNION ALL SELECT MAX(queued_from) FROM webhook) AS ids";
+
+bool
+store_settle_ids(struct db *db, struct error *err)
+{
+    int64_t newest = 0;
+
+    if (!db_get_int(db, newest_id_sql, DB_NO_ARGS, &newest, NULL, err))
+        return false;
+    id_stay_above(newest);
+    return true;
+}

@@ -160,3 +160,43 @@ view_message(struct json *w, const char *name, const struct message *m)
     json_put_time(w, "created_at", m->created_at);
     json_end(w);
 }
+
+void
+view_webhook(struct json *w, const char *name, const struct webhook *wh)
+{
+    json_begin(w, name);
+    put_id(w, "id", ID_WEBHOOK, wh->id);
+    json_put_str(w, "url", wh->url);
+    json_put_raw(w, "events", wh->event_names);
+    json_put_bool(w, "enabled", wh->enabled);
+    json_put_str(w, "description", wh->description);
+    json_put_str(w, "secret", wh->secret);
+    json_put_str(w, "disabled_reason", wh->disabled_reason);
+    json_put_int(w, "concurrency", wh->concurrency);
+    if (wh->group_id)
+        put_id(w, "profile_group_id", ID_GROUP, wh->group_id);
+    else
+        json_put_null(w, "profile_group_id");
+    json_put_time(w, "created_at", wh->created_at);
+    json_put_time(w, "updated_at", wh->updated_at);
+    json_end(w);
+}
+
+void
+view_delivery(struct json *w, const char *name, const struct delivery *d)
+{
+    json_begin(w, name);
+    put_id(w, "id", ID_DELIVERY, d->id);
+    put_id(w, "event_id", ID_EVENT, d->event_id);
+    json_put_str(w, "event_type", str_of(event_type_names[d->event_type]));
+    put_int_or_null(w, "response_status", d->response_status);
+    json_put_int(w, "attempt_number", d->attempt_number);
+    json_put_bool(w, "success", d->success);
+    json_put_time(w, "attempted_at", d->attempted_at);
+    json_put_time(w, "next_attempt_at", d->next_attempt_at);
+    json_put_int(w, "duration_ms", d->duration_ms);
+    json_put_str(w, "error", d->error);
+    json_put_str(w, "response_body", d->response_body);
+    json_put_time(w, "created_at", d->created_at);
+    json_end(w);
+}

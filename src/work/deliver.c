@@ -1,15 +1,11 @@
-/* deliver.c -- telling a subscriber of an event, and doing so again until it was heard. */
 #include "work/deliver.h"
 
-#include "base/clock.h"
 #include "base/config.h"
 #include "base/id.h"
 #include "base/random.h"
-#include "work/task.h"
 
-#define CONNECT_MS        5000
-#define HOLDS_QUEUE_TRIES 3 /* so often a failing event holds back the later ones of its chat */
-#define BODY_MAX          (16 * MIB)
+#define CONNECT_MS 5000
+#define BODY_MAX   (16 * MIB)
 
 /* ---- the request ---- */
 
@@ -95,6 +91,7 @@ deliver_request(const struct webhook *w, const struct event *e, struct str deliv
     *out = (struct net_request){
         .url = w->url, .headers = h, .header_count = 7, .body = body, .connect_ms = CONNECT_MS,
         .total_ms = config.webhook_timeout_ms, .response_max = DELIVER_RESPONSE_MAX, .guarded = true,
+        .line = arena_copy(a, str_of(id_format(ID_WEBHOOK, w->id, id))),
     };
 }
 
@@ -107,143 +104,40 @@ deliver_outcome(const struct net_response *r, struct arena *a, struct delivery *
     out->duration_ms = r->took_us / 1000;
     out->error = STR_NONE;
     if (!out->success)
-        out->error = r->result == NET_ANSWERED ? arena_printf(a, "The endpoint answered %d", r->status)
-                                               : arena_copy(a, str_of(r->error));
+        out->error = r->result == NET_ANSWERED || r->result == NET_TOO_BIG
+                       ? arena_printf(a, "The endpoint answered %d", r->status)
+                       : arena_copy(a, str_of(r->error));
     out->response_body = STR_NONE;
     if (r->body.len > 0) {
         struct str kept = str_utf8_cut(r->body, DELIVER_KEPT_MAX);
 
-        out->response_body = str_is_utf8(kept) ? kept : STR("(not text)");
+        out->response_body = str_is_utf8(kept) && !memchr(kept.ptr, 0, kept.len) ? kept : STR("(not text)");
     }
 }
 
-/* ---- the job ---- */
-
-static bool
-deliver_load(struct task *t, struct db *db, struct error *err)
+int64_t
+deliver_wait_ms(const struct delivery *d, int64_t retry_after_ms)
 {
-    bool found;
-
-    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
-        return false;
-    t->gone = !found;
-    if (t->gone)
-        return true;
-    if (!webhook_get(db, t->lane_id, &t->arena, &t->webhook, &found, err))
-        return false;
-    if (found && t->webhook.enabled && !event_get(db, t->job.record_id, &t->arena, &t->event, &found, err))
-        return false;
-    t->gone = !found || !t->webhook.enabled;
-    return true;
-}
-
-static bool
-deliver_drop(struct task *t, struct db *db, struct error *err)
-{
-    return job_finish(db, &t->job, clock_now_ms(), err);
-}
-
-/* When to try again; 0 = never. */
-static int64_t
-deliver_next_at(const struct task *t, int attempt, int64_t now_ms)
-{
-    const struct net_response *r = &t->call.response;
     int64_t wait_ms;
 
-    if ((size_t)attempt > config.webhook_retry_count)
-        return 0;
-    wait_ms = random_jitter(config.webhook_retry_ms[attempt - 1], 20);
-    if ((r->status == 429 || r->status == 503) && r->retry_after_ms > wait_ms)
-        wait_ms = r->retry_after_ms;
-    return now_ms + wait_ms;
+    if (d->success || (size_t)d->attempt_number > config.webhook_retry_count)
+        return -1;
+    wait_ms = random_jitter(config.webhook_retry_ms[d->attempt_number - 1], 20);
+    if (retry_after_ms > DELIVER_RETRY_AFTER_MAX_MS)
+        retry_after_ms = DELIVER_RETRY_AFTER_MAX_MS;
+    if ((d->response_status == 429 || d->response_status == 503) && retry_after_ms > wait_ms)
+        wait_ms = retry_after_ms;
+    return wait_ms;
 }
 
-static bool
-deliver_store_failure(struct task *t, struct db *db, struct delivery *d, int64_t now_ms, struct error *err)
+struct str
+deliver_reason_to_disable(const struct delivery *d, struct str url, const struct delivery_state *now, int64_t now_ms)
 {
-    struct webhook *w = &t->webhook;
-    struct str reason = STR_NONE;
-
+    if (d->success || !now->enabled || !str_eq(url, now->url))
+        return STR_NONE; /* what another address answered says nothing of the one it has now */
     if (d->response_status == 410)
-        reason = STR("The endpoint answered 410 Gone");
-    else if (w->failing_since != 0 && now_ms - w->failing_since > WEBHOOK_GIVE_UP_MS)
-        reason = STR("Five days went by without one successful delivery");
-    d->next_attempt_at = reason.len > 0 ? 0 : deliver_next_at(t, d->attempt_number, now_ms);
-    if (!delivery_log(db, d, err) || !webhook_note_failure(db, w, now_ms, err))
-        return false;
-    if (reason.len > 0)
-        return webhook_disable(db, w, reason, now_ms, err);
-    if (d->next_attempt_at == 0)
-        return job_finish(db, &t->job, now_ms, err);
-    if (d->attempt_number >= HOLDS_QUEUE_TRIES && !job_leave_queue(db, &t->job, now_ms, err))
-        return false;
-    return job_retry(db, &t->job, d->next_attempt_at, d->attempt_number, STR_NONE, err);
-}
-
-static bool
-deliver_store(struct task *t, struct db *db, struct error *err)
-{
-    int64_t now_ms = clock_now_ms();
-    struct delivery d = {
-        .id = t->job.id, .webhook_id = t->webhook.id, .event_id = t->event.id, .event_type = t->event.type,
-        .attempt_number = t->job.attempts + 1, .attempted_at = now_ms, .created_at = t->job.created_at,
-    };
-    struct job before = t->job;
-    struct webhook webhook = t->webhook;
-    bool ok;
-
-    deliver_outcome(&t->call.response, &t->arena, &d);
-    t->flag = d.success;
-    if (d.success)
-        ok = delivery_log(db, &d, err) && webhook_note_success(db, &t->webhook, err)
-            && job_finish(db, &t->job, now_ms, err);
-    else
-        ok = deliver_store_failure(t, db, &d, now_ms, err);
-    if (!ok) { /* rolled back, and run again */
-        t->job = before;
-        t->webhook = webhook;
-    }
-    return ok;
-}
-
-static void
-deliver_stored(struct task *t)
-{
-    if (t->flag)
-        task_counters(t)->delivered++;
-    else
-        task_counters(t)->delivery_failures++;
-    task_end(t);
-}
-
-static void
-deliver_answered(struct task *t)
-{
-    const struct net_response *r = &t->call.response;
-
-    if (r->result == NET_ANSWERED && r->status / 100 == 2)
-        lane_went_well(task_lane(t));
-    else
-        lane_went_badly(task_lane(t));
-    task_txn_must(t, deliver_store, deliver_stored);
-}
-
-static void
-deliver_loaded(struct task *t)
-{
-    char id[ID_TEXT_MAX];
-
-    if (t->gone) {
-        task_txn_must(t, deliver_drop, task_end);
-        return;
-    }
-    deliver_request(&t->webhook, &t->event, arena_copy(&t->arena, str_of(id_format(ID_DELIVERY, t->job.id, id))),
-                    clock_now_ms(), &t->arena, &t->call.request);
-    task_call(t, deliver_answered);
-}
-
-void
-deliver_start(struct task *t)
-{
-    task_txn(t, DB_READ, deliver_load, deliver_loaded);
+        return STR("The endpoint answered 410 Gone");
+    if (d->attempt_number > DELIVER_HOLDS_TRIES && now_ms - now->failing_since > WEBHOOK_GIVE_UP_MS)
+        return STR("Five days went by without one successful delivery");
+    return STR_NONE;
 }

@@ -112,6 +112,7 @@ void erase_start(struct task *t);
 void poll_start(struct task *t);
 void deliver_start(struct task *t);
 void replay_start(struct task *t);
+void sweep_start(struct task *t);
 
 /* What the worker counts. */
 struct worker_counters {

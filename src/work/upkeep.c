@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "store/idempotency.h"
+#include "store/webhook.h"
 
 #define EVERY_MS   15000
 #define PRUNE_ROWS 500 /* so many at once, that no writer waits long for it */
@@ -10,12 +11,13 @@ static bool
 upkeep_prune(struct db_txn *txn, struct db *db, struct error *err)
 {
     struct upkeep *u = container_of(txn, struct upkeep, prune);
-    int64_t now_ms = clock_now_ms(), events, keys;
+    int64_t now_ms = clock_now_ms(), events, deliveries, keys;
 
     if (!event_prune(db, now_ms - config.events_keep_ms, PRUNE_ROWS, &events, err)
+        || !delivery_prune(db, now_ms - config.events_keep_ms, PRUNE_ROWS, &deliveries, err)
         || !idempotency_prune(db, now_ms, PRUNE_ROWS, &keys, err))
         return false;
-    u->more = events >= PRUNE_ROWS || keys >= PRUNE_ROWS;
+    u->more = events >= PRUNE_ROWS || deliveries >= PRUNE_ROWS || keys >= PRUNE_ROWS;
     return true;
 }
 
