@@ -405,7 +405,7 @@ run_route(struct db *db, struct call *call, struct error *err)
 static bool
 hash_request(struct call *call, struct error *err)
 {
-    return idempotent_hash(&call->x->request, call->request_hash, err);
+    return idempotent_hash(&call->x->request, call->key_scope.group_id, call->request_hash, err);
 }
 
 /* Uploads are hashed where it may take its time. */

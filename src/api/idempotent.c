@@ -60,7 +60,7 @@ hash_file(uint8_t hash[SHA256_SIZE], struct buf *room, struct str path, struct e
 }
 
 bool
-idempotent_hash(const struct http_request *r, uint8_t out[SHA256_SIZE], struct error *err)
+idempotent_hash(const struct http_request *r, int64_t group_id, uint8_t out[SHA256_SIZE], struct error *err)
 {
     uint8_t    method = (uint8_t)r->method;
     struct buf room;
@@ -69,6 +69,7 @@ idempotent_hash(const struct http_request *r, uint8_t out[SHA256_SIZE], struct e
     memset(out, 0, SHA256_SIZE);
     buf_init(&room, r->body.len + r->target.len + 64 * MIB);
     hash_more(out, &room, (struct str){ (const char *)&method, 1 });
+    hash_more(out, &room, (struct str){ (const char *)&group_id, sizeof(group_id) });
     hash_more(out, &room, r->target);
     hash_more(out, &room, r->body);
     for (size_t i = 0; i < r->part_count && ok; i++) {

@@ -44,7 +44,7 @@ hash(const struct http_request *r, uint8_t out[SHA256_SIZE])
 {
     struct error err = { 0 };
 
-    ck_assert_msg(idempotent_hash(r, out, &err), "%s", err.message);
+    ck_assert_msg(idempotent_hash(r, 0, out, &err), "%s", err.message);
     return (struct str){ (const char *)out, SHA256_SIZE };
 }
 
@@ -58,11 +58,14 @@ START_TEST(the_hash_covers_method_target_and_body)
         { .method = METHOD_POST, .target = STR("/api/x?a=1{}") },
         { .method = METHOD_POST, .target = STR("/api/x?a=1") },
     };
-    uint8_t one[SHA256_SIZE], two[SHA256_SIZE];
+    struct error err;
+    uint8_t      one[SHA256_SIZE], two[SHA256_SIZE];
 
     ck_assert(str_eq(hash(&first, one), hash(&first, two)));
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         ck_assert_msg(!str_eq(hash(&first, one), hash(&others[i], two)), "%zu is the same", i);
+    ck_assert(idempotent_hash(&first, 5, two, &err)); /* with a key that sees less */
+    ck_assert(memcmp(one, two, SHA256_SIZE) != 0);
 }
 END_TEST
 
@@ -96,7 +99,7 @@ START_TEST(the_hash_covers_what_parts_hold)
     parts[1].text = STR("y");
     ck_assert(!str_eq((struct str){ (char *)one, SHA256_SIZE }, hash(&r, two)));
     unlink(path);
-    ck_assert(!idempotent_hash(&r, two, &err));
+    ck_assert(!idempotent_hash(&r, 0, two, &err));
     ck_assert_int_eq(err.status, 503);
 }
 END_TEST
