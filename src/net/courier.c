@@ -120,7 +120,6 @@ join_line(struct courier *c, struct transfer *t)
     free(line);
 }
 
-/* It waits for its turn, or is through already because it may not go. */
 static void
 enqueue(struct courier *c, struct transfer *t)
 {
@@ -131,9 +130,14 @@ enqueue(struct courier *c, struct transfer *t)
 static void
 start(struct courier *c, struct transfer *t)
 {
-    if (transfer_start(t, take_easy(c)) && curl_multi_add_handle(c->multi, t->easy) == CURLM_OK) {
-        move_to(c, t, TRANSFER_RUNNING);
-        return;
+    if (transfer_start(t, take_easy(c))) {
+        CURLMcode code = curl_multi_add_handle(c->multi, t->easy);
+
+        if (code == CURLM_OK) {
+            move_to(c, t, TRANSFER_RUNNING);
+            return;
+        }
+        transfer_fault(t, "cannot start the request", curl_multi_strerror(code));
     }
     give_easy(c, t);
     queue_leave(&c->queue, &t->turn);

@@ -119,6 +119,7 @@ static const struct cut_row cuts[] = {
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", false, 200 },
     { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", false, 200 },
     { "HTTP/1.1 100 Continue\r\n\r\n", false, 0 },
+    { "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nbytes", false, 0 },
     { "SSH-2.0-OpenSSH_9.2\r\n", false, 0 },
     { "\x16\x03\x01", false, 0 },
     { "HTTP/3.9 200 OK\r\n\r\n", false, 0 },
@@ -147,8 +148,7 @@ START_TEST(an_answer_that_is_cut_is_unknown)
     test_client_init(&c, NULL);
     r = test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x"), .body = STR("hello") });
     ck_assert_msg(r->result == NET_UNKNOWN, "%d %s", (int)r->result, r->error);
-    if (row->status > 0)
-        ck_assert_int_eq(r->status, row->status);
+    ck_assert_int_eq(r->status, row->status);
     ck_assert_int_eq(test_server_requests(s), 1);
     test_client_deinit(&c);
     test_server_stop(s);
@@ -190,9 +190,9 @@ START_TEST(an_answer_may_take_too_long)
     for (int i = 0; i < 3; i++) {
         struct test_server *s = test_server_start(answer_slowly, (void *)(uintptr_t)before[i]);
 
-        r = test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x"), .body = STR("hello"), .total_ms = 80 });
+        r = test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x"), .body = STR("hello"), .total_ms = 300 });
         ck_assert_int_eq(r->result, NET_UNKNOWN);
-        ck_assert_int_ge(r->took_us, 79000);
+        ck_assert_int_ge(r->took_us, 299000);
         ck_assert_int_lt(r->took_us, 5000000);
         ck_assert_msg(strstr(r->error, "timed out"), "%s", r->error);
         ck_assert_int_eq(r->status, i == 0 ? 0 : 200);

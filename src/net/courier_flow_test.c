@@ -198,15 +198,14 @@ START_TEST(waiting_is_not_counted_as_time)
 
     test_client_init(&c, &(struct courier_options){ .per_host_max = 1 });
     for (int i = 0; i < 4; i++) {
-        calls[i] = test_client_call(&c, (struct net_request){ .url = test_url(&c, s, "x"), .total_ms = 50 });
+        calls[i] = test_client_call(&c, (struct net_request){ .url = test_url(&c, s, "x"), .total_ms = 200 });
         test_client_send(&c, calls[i]);
     }
     test_client_run(&c);
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(calls[i]->response.result, NET_UNKNOWN);
-        ck_assert_int_ge(calls[i]->response.took_us, 49000);
+        ck_assert_int_ge(calls[i]->response.took_us, 199000);
     }
-    ck_assert_int_eq(test_server_requests(s), 4);
     test_client_deinit(&c);
     test_server_stop(s);
 }

@@ -134,6 +134,37 @@ START_TEST(an_answer_may_last_until_the_connection_ends)
 }
 END_TEST
 
+static void
+answer_in_drops(struct test_peer *p, const struct test_request *r, void *user)
+{
+    static const char answer[] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Yes\r\nX-One: 1\r\nX-Two: 2\r\n 3\r\n"
+                                 "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+
+    (void)r;
+    (void)user;
+    for (const char *byte = answer; *byte; byte++)
+        test_peer_send(p, (struct str){ byte, 1 });
+}
+
+START_TEST(an_answer_may_come_in_drops)
+{
+    struct test_client c;
+    struct test_server *s = test_server_start(answer_in_drops, NULL);
+    struct net_response *r;
+
+    test_client_init(&c, NULL);
+    r = test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x") });
+    ck_assert_msg(r->result == NET_ANSWERED, "%s", r->error);
+    ck_assert_int_eq(r->status, 202);
+    ck_assert(same(net_response_header(r, STR("X-One")), STR("1")));
+    ck_assert(same(net_response_header(r, STR("X-Two")), STR("2 3")));
+    ck_assert_uint_eq(r->header_count, 3);
+    ck_assert(same(r->body, STR("abc")));
+    test_client_deinit(&c);
+    test_server_stop(s);
+}
+END_TEST
+
 START_TEST(head_announces_and_sends_nothing)
 {
     struct test_client c;
@@ -287,10 +318,6 @@ START_TEST(one_request_leaves_nothing_to_the_next)
     test_server_stop(s);
 }
 END_TEST
-
-struct bad_row {
-    struct net_request request;
-};
 
 static struct net_header bad_headers[] = {
     { STR("X-A"), STR("b\r\nX-C: d") }, { STR("X-A"), STR("b\nc") }, { STR("X-A: b\r\nX-C"), STR("d") },
@@ -698,6 +725,7 @@ rest_of_it(void)
 
     tcase_add_test(c, an_answer_comes_back);
     tcase_add_test(c, an_answer_may_last_until_the_connection_ends);
+    tcase_add_test(c, an_answer_may_come_in_drops);
     tcase_add_test(c, head_announces_and_sends_nothing);
     tcase_add_test(c, headers_go_out_as_given);
     tcase_add_test(c, one_request_leaves_nothing_to_the_next);

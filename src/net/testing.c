@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -235,6 +236,7 @@ server_main(void *arg)
             break; /* stopped */
         p = calloc(1, sizeof(*p));
         must(p != NULL, "memory");
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
         buf_init(&p->in, 64 * MIB);
         p->server = s;
         p->fd     = fd;

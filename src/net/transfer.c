@@ -24,6 +24,7 @@
 #define CONNECT_MS_DEFAULT ((int64_t)5000)
 #define TOTAL_MS_DEFAULT ((int64_t)30000)
 #define RESPONSE_MAX_DEFAULT ((int64_t)MIB)
+#define HEAD_MAX (512 * KIB) /* libcurl gives up at 300 */
 
 /* Servers close what is idle, often after a minute, some after five seconds; the shorter we keep a connection, the
  * rarer a request crosses the closing and ends as NET_UNKNOWN. */
@@ -64,6 +65,7 @@ transfer_new(const struct transfer_common *common, struct net_call *call)
     t->call    = call;
     t->body_fd = t->save_fd = -1;
     call->response = (struct net_response){ .result = NET_NOT_SENT };
+    buf_init(&t->head, HEAD_MAX);
     buf_init(&t->body, (size_t)or_default(call->request.response_max, RESPONSE_MAX_DEFAULT));
     return t;
 }
@@ -76,6 +78,7 @@ transfer_free(struct transfer *t)
     assert(!t->easy);
     if (t->save_fd >= 0)
         close(t->save_fd);
+    buf_deinit(&t->head);
     buf_deinit(&t->body);
     curl_url_cleanup(t->url);
     free(t->host);
@@ -242,14 +245,25 @@ on_before_sending(void *user, char *remote_ip, char *local_ip, int remote_port, 
     return CURL_PREREQFUNC_OK;
 }
 
+/* Line by line. The head of a 100 or 103 is followed by that of the answer; "HTTP/" begins no header's name. */
+static void
+take_head_line(struct transfer *t, struct str line)
+{
+    if (str_starts(line, STR("HTTP/")))
+        buf_clear(&t->head);
+    t->head_ended = line.ptr[0] == '\r' || line.ptr[0] == '\n';
+    if (!t->head_ended)
+        buf_append(&t->head, line);
+}
+
 static int
 on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *user)
 {
     struct transfer *t = user;
 
     (void)easy;
-    if (type == CURLINFO_HEADER_IN && size > 0) /* line by line; a 100's head is followed by the answer's */
-        t->head_ended = data[0] == '\r' || data[0] == '\n';
+    if (type == CURLINFO_HEADER_IN && size > 0)
+        take_head_line(t, (struct str){ data, size });
     if ((type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT) && size > 0)
         t->written = t->reached = true;
     return 0;
@@ -515,6 +529,7 @@ transfer_start(struct transfer *t, CURL *easy)
     t->started_us = clock_mono_us();
     t->connecting = t->refused = t->written = t->head_ended = false;
     t->curl_error[0] = '\0';
+    buf_clear(&t->head);
     if (!set_common(t))
         return transfer_fault(t, "cannot build the request", "out of memory");
     return set_request(t);

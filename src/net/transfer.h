@@ -35,7 +35,7 @@ struct transfer {
     struct curl_slist *headers;
     curl_mime         *mime;
     int                body_fd, save_fd;
-    struct buf         body;
+    struct buf         head, body; /* of the answer */
     int64_t            received;
     int64_t            started_us, spent_us; /* of this hop; by the hops before it */
     int                hops;

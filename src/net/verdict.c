@@ -10,6 +10,78 @@
 
 #define RETRY_AFTER_MAX_S ((int64_t)365 * 24 * 3600)
 
+/* ---- Answers ---- */
+
+static int64_t
+retry_after_ms(struct str value)
+{
+    char copy[64];
+    int64_t seconds, now_ms;
+    time_t date;
+
+    value = str_trim(value);
+    if (value.len == 0 || value.len >= sizeof(copy))
+        return 0;
+    if (str_to_i64(value, &seconds))
+        return seconds <= 0 ? 0 : (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
+    memcpy(copy, value.ptr, value.len);
+    copy[value.len] = '\0';
+    date   = curl_getdate(copy, NULL);
+    now_ms = clock_now_ms();
+    if (date < 0 || (int64_t)date * 1000 <= now_ms)
+        return 0;
+    return (int64_t)date - now_ms / 1000 < RETRY_AFTER_MAX_S ? (int64_t)date * 1000 - now_ms : RETRY_AFTER_MAX_S * 1000;
+}
+
+struct str
+net_response_header(const struct net_response *r, struct str name)
+{
+    for (size_t i = 0; i < r->header_count; i++)
+        if (str_eq_nocase(r->headers[i].name, name))
+            return r->headers[i].value;
+    return STR_NONE;
+}
+
+/* A line that begins with white space goes on with the value of the one before it (nobody sends that any more). */
+static struct str
+unfold(struct arena *a, struct str value, struct str line)
+{
+    return arena_printf(a, "%.*s %.*s", STR_ARG(value), STR_ARG(str_trim(line)));
+}
+
+/* All in one copy: names and values are slices of it. */
+static void
+read_headers(struct transfer *t, struct net_response *r)
+{
+    struct arena *a = t->call->arena;
+    struct str rest = arena_copy(a, buf_str(&t->head)), line, name, value;
+    size_t lines = 0;
+
+    for (size_t i = 0; i < rest.len; i++)
+        lines += rest.ptr[i] == '\n';
+    r->headers      = arena_array(a, struct net_header, lines + 1);
+    r->header_count = 0;
+    str_cut(rest, '\n', &line, &rest); /* the status line */
+    while (!str_is_none(rest)) {
+        str_cut(rest, '\n', &line, &rest);
+        if (r->header_count > 0 && line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t'))
+            r->headers[r->header_count - 1].value = unfold(a, r->headers[r->header_count - 1].value, line);
+        else if (str_cut(line, ':', &name, &value))
+            r->headers[r->header_count++] = (struct net_header){ str_trim(name), str_trim(value) };
+    }
+}
+
+static void
+read_answer(struct transfer *t)
+{
+    struct net_response *r = &t->call->response;
+
+    r->content_type   = net_response_header(r, STR("Content-Type"));
+    r->retry_after_ms = retry_after_ms(net_response_header(r, STR("Retry-After")));
+    r->body           = arena_copy(t->call->arena, buf_str(&t->body));
+    r->size           = t->received;
+}
+
 /* ---- Redirects ---- */
 
 /* The URL a redirect leads to, found by the parser that will also fetch it; to be freed with curl_free(). NULL when it
@@ -17,16 +89,17 @@
 static char *
 redirect_url(struct transfer *t)
 {
-    struct curl_header *location;
+    struct str location = net_response_header(&t->call->response, STR("Location"));
     char *url = NULL;
     CURLU *u;
 
-    if (curl_easy_header(t->easy, "Location", 0, CURLH_HEADER, -1, &location) != CURLHE_OK)
+    if (location.len == 0)
         return NULL;
     u = curl_url_dup(t->url);
     if (!u)
         abort();
-    if (curl_url_set(u, CURLUPART_URL, location->value, CURLU_URLENCODE | CURLU_ALLOW_SPACE) != CURLUE_OK
+    if (curl_url_set(u, CURLUPART_URL, arena_copy(t->call->arena, location).ptr, CURLU_URLENCODE | CURLU_ALLOW_SPACE)
+            != CURLUE_OK
         || curl_url_get(u, CURLUPART_URL, &url, 0) != CURLUE_OK)
         url = NULL;
     curl_url_cleanup(u);
@@ -79,68 +152,6 @@ redirect(struct transfer *t, const char *url, int status, struct error *err)
     return ok;
 }
 
-/* ---- Answers ---- */
-
-static int64_t
-retry_after_ms(struct str value)
-{
-    char copy[64];
-    int64_t seconds, now_ms;
-    time_t date;
-
-    value = str_trim(value);
-    if (value.len == 0 || value.len >= sizeof(copy))
-        return 0;
-    if (str_to_i64(value, &seconds))
-        return seconds <= 0 ? 0 : (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
-    memcpy(copy, value.ptr, value.len);
-    copy[value.len] = '\0';
-    date   = curl_getdate(copy, NULL);
-    now_ms = clock_now_ms();
-    if (date < 0 || (int64_t)date * 1000 <= now_ms)
-        return 0;
-    return (int64_t)date - now_ms / 1000 < RETRY_AFTER_MAX_S ? (int64_t)date * 1000 - now_ms : RETRY_AFTER_MAX_S * 1000;
-}
-
-struct str
-net_response_header(const struct net_response *r, struct str name)
-{
-    for (size_t i = 0; i < r->header_count; i++)
-        if (str_eq_nocase(r->headers[i].name, name))
-            return r->headers[i].value;
-    return STR_NONE;
-}
-
-static void
-copy_headers(struct transfer *t, struct net_response *r)
-{
-    struct arena *a = t->call->arena;
-    struct curl_header *h;
-    size_t n = 0;
-
-    for (h = NULL; (h = curl_easy_nextheader(t->easy, CURLH_HEADER, -1, h)) != NULL; n++) {}
-    r->headers = arena_array(a, struct net_header, n);
-    for (h = NULL; (h = curl_easy_nextheader(t->easy, CURLH_HEADER, -1, h)) != NULL && r->header_count < n;) {
-        struct net_header *copy = &r->headers[r->header_count++];
-
-        copy->name  = arena_copy(a, str_of(h->name));
-        copy->value = arena_copy(a, str_of(h->value));
-    }
-}
-
-static void
-read_answer(struct transfer *t, int status)
-{
-    struct net_response *r = &t->call->response;
-
-    r->status = status;
-    copy_headers(t, r);
-    r->content_type   = net_response_header(r, STR("Content-Type"));
-    r->retry_after_ms = retry_after_ms(net_response_header(r, STR("Retry-After")));
-    r->body           = arena_copy(t->call->arena, buf_str(&t->body));
-    r->size           = t->received;
-}
-
 /* ---- Verdicts ---- */
 
 /* The codes for which libcurl's own message says more than the name of the code, and holds no URL. */
@@ -157,7 +168,7 @@ message_of(const struct transfer *t, CURLcode code)
         if (t->written) /* we refused the second sending */
             return "the connection was closed before an answer came";
     if (code == CURLE_OK)
-        return "the connection was closed within the answer's head";
+        return "the answer ended within its head";
     for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]) && t->curl_error[0]; i++)
         if (telling[i] == code)
             return t->curl_error;
@@ -187,7 +198,7 @@ result_of(const struct transfer *t, CURLcode code)
         return NET_LOCAL_FAULT;
     if (t->too_big || code == CURLE_FILESIZE_EXCEEDED)
         return NET_TOO_BIG;
-    if (code == CURLE_OK && t->head_ended)
+    if (code == CURLE_OK && t->head_ended && t->call->response.status > 0)
         return NET_ANSWERED;
     if (t->refused && !t->connecting && !t->written)
         return NET_FORBIDDEN;
@@ -234,46 +245,46 @@ save_is_whole(struct transfer *t)
 }
 
 static void
-finish(struct transfer *t, CURLcode code, int status)
+finish(struct transfer *t, CURLcode code)
 {
     struct net_response *r = &t->call->response;
 
     t->spent_us += clock_mono_us() - t->started_us;
     r->took_us = t->spent_us;
-    if (status > 0)
-        read_answer(t, status);
+    if (r->status > 0)
+        read_answer(t);
     judge(t, code);
     if (str_is_none(t->call->request.save_path))
         return;
-    if (r->result != NET_ANSWERED || status < 200 || status > 299)
-        transfer_drop_save(t);
-    else if (!save_is_whole(t)) {
-        transfer_drop_save(t);
+    if (r->result == NET_ANSWERED && r->status >= 200 && r->status <= 299 && !save_is_whole(t))
         judge(t, code);
-    }
+    if (r->result != NET_ANSWERED)
+        transfer_drop_save(t);
 }
 
 bool
 transfer_end(struct transfer *t, CURLcode code)
 {
+    struct net_response *r = &t->call->response;
     struct error err = { .status = 0 };
     long status = 0;
     char *url;
     bool goes_on;
 
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status < 200) /* a 100 or 103, behind which nothing came */
-        status = 0;
-    if (code != CURLE_OK || !t->head_ended || !is_followed(t, (int)status) || (url = redirect_url(t)) == NULL) {
-        finish(t, code, (int)status);
+    r->status = status < 200 ? 0 : (int)status; /* a 100 or 103 with nothing behind it is no answer */
+    if (r->status > 0)
+        read_headers(t, r);
+    if (code != CURLE_OK || !t->head_ended || !is_followed(t, r->status) || (url = redirect_url(t)) == NULL) {
+        finish(t, code);
         return true;
     }
-    goes_on = redirect(t, url, (int)status, &err);
+    goes_on = redirect(t, url, r->status, &err);
     curl_free(url);
     if (goes_on)
         return false;
-    finish(t, code, (int)status);
-    t->call->response.result = NET_FORBIDDEN;
+    finish(t, code);
+    r->result = NET_FORBIDDEN;
     transfer_explain(t, err.message);
     return true;
 }
