@@ -366,7 +366,7 @@ describe("files", () => {
     ["sendPhoto", "photo", "a.png", png(1000, 500), (m) => assert.deepEqual(m.photo.map((p) => [p.width, p.height]), [[90, 45], [320, 160], [800, 400], [1000, 500]])],
     ["sendVideo", "video", "a.mp4", "....ftypisom", (m) => assert.equal(m.video.mime_type, "video/mp4")],
     ["sendVideo", "video", "a.avi", "avi", (m) => assert.equal(m.document.file_name, "a.avi")],
-    ["sendAnimation", "animation", "a.gif", "GIF89a....", (m) => assert.equal(m.animation.file_id, m.document.file_id)],
+    ["sendAnimation", "animation", "a.gif", "GIF89a....", (m) => assert.deepEqual([m.animation.file_id, m.document.width], [m.document.file_id, undefined])],
     ["sendAudio", "audio", "a.mp3", "ID3...", (m) => assert.equal(m.audio.file_name, "a.mp3")],
     ["sendVoice", "voice", "a.ogg", "OggS...", (m) => assert.equal(m.voice.mime_type, "audio/ogg")],
     ["sendVoice", "voice", "a.txt", "hello", (m) => assert.equal(m.document.file_name, "a.txt")],

@@ -293,7 +293,8 @@ tg_media_members(struct tg_bot *bot, struct tg_media *m, struct arena *a)
         f = tg_file_add(&bot->tg->files, bot->id, m->kind, m->blob, extension_of(m, a));
         put_file(&w, kinds[m->kind].name, bot, m, f);
         if (m->kind == TG_ANIMATION) /* old programs know only that */
-            put_file(&w, "document", bot, m, f);
+            put_file(&w, "document", bot, &(struct tg_media){ .kind = TG_DOCUMENT, .file_name = m->file_name,
+                .mime = m->mime, .thumbnail = m->thumbnail }, f);
     }
     members = arena_copy(a, buf_str(&b));
     tg_file_set_content(f, members);
