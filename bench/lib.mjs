@@ -122,7 +122,7 @@ export const memoryMb = (pid) => {
   return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) / 1024;
 };
 
-/** One metric without labels, or the sum over all labels. */
+/** One metric by name and labels, or the sum over all labels. */
 export async function metric(server, name) {
   const text = await fetch(`${server.url}/metrics`).then((r) => r.text());
   let sum = 0;

@@ -100,8 +100,8 @@ limit_sqlite(const char *path, double seconds, int batch, int inbound)
         : "INSERT INTO message (id, workspace_id, chat_id, direction, status, body, sort_at, created_at)"
           " VALUES (?1, 9, ?2, 2, 3, ?3, ?1, ?1)");
     second = prepare(db, inbound
-        ? "INSERT INTO event (id, workspace_id, profile_id, chat_id, type, data, created_at)"
-          " VALUES (?1, 9, 9, ?2, 1, ?3, ?1)"
+        ? "INSERT INTO event (id, workspace_id, group_id, profile_id, chat_id, type, data, created_at)"
+          " VALUES (?1, 9, 9, 9, ?2, 1, ?3, ?1)"
         : "INSERT INTO job (id, kind, lane_id, queue_id, state, due_at, record_id, created_at)"
           " VALUES (?1, 1, 9, ?2, 1, ?1, ?1, ?1)");
     chat = prepare(db, inbound ? "UPDATE chat SET n_received = n_received + 1, last_inbound_at = ?1, last_message_at = ?1"

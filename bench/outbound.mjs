@@ -30,7 +30,7 @@ export async function outbound({ size, row }) {
     let sent = 0;
     while (sent < seeded.pending) {
       await pause(20);
-      sent = await metric(server, 'parley_sends_published_total');
+      sent = await metric(server, 'parley_sends_total{outcome="published"}');
     }
     ours.push(seeded.pending / (Number(process.hrtime.bigint() - began) / 1e9));
     await server.stop();

@@ -1,6 +1,8 @@
 #include "cli/app.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -99,6 +101,40 @@ app_threads(void)
     return config.http_threads > 0 ? config.http_threads : cpus > 0 ? (int)cpus : 1;
 }
 
+/* Port 0 means any. It is chosen here, because media URLs begin with it where there is no public URL, and the configuration
+ * must be complete before there are threads. */
+static void
+app_choose_port(struct app *app)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET };
+    socklen_t size = sizeof(to);
+    char *colon = strrchr(config.listen, ':');
+    int fd;
+
+    if (!colon || strcmp(colon, ":0") != 0)
+        return;
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&to, size) == 0 && getsockname(fd, (struct sockaddr *)&to, &size) == 0) {
+        snprintf(app->listen, sizeof(app->listen), "%.*s:%d", (int)(colon - config.listen), config.listen,
+                 ntohs(to.sin_port));
+        config.listen = app->listen;
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Where files are to be had: the public URL, or where we listen. */
+static void
+app_choose_storage(struct app *app)
+{
+    config.storage_url = config.public_url;
+    if (config.public_url.len > 0)
+        return;
+    snprintf(app->storage_url, sizeof(app->storage_url), "http://%s%s", config.listen[0] == ':' ? "127.0.0.1" : "",
+             config.listen);
+    config.storage_url = str_of(app->storage_url);
+}
+
 bool
 app_start(struct app *app, struct error *err)
 {
@@ -109,6 +145,8 @@ app_start(struct app *app, struct error *err)
     struct api *started;
 
     snprintf(folder, sizeof(folder), "%s/media", config.data_dir);
+    app_choose_port(app);
+    app_choose_storage(app);
     app_fill_env(&app->env);
     if (!net_guard_parse(&app->guard, config.allow_private, err))
         return error_prefix(err, "allow-private-addresses");
@@ -118,16 +156,11 @@ app_start(struct app *app, struct error *err)
     if (!worker_start(&work, &worker, err))
         return false;
     app_set_worker(app, worker);
-    config.storage_url = config.public_url;
     api = (struct api_options){ .engine = app->engine, .media = app->media, .worker = worker, .guard = &app->guard,
                                 .env = &app->env, .listen = config.listen, .threads = app_threads() };
     if (!api_start(&api, &started, err))
         return false;
     app_set_api(app, started);
-    if (config.public_url.len == 0) { /* then files are where we listen, and only now is the port known */
-        snprintf(app->storage_url, sizeof(app->storage_url), "http://%s", api_address(started));
-        config.storage_url = str_of(app->storage_url);
-    }
     return true;
 }
 

@@ -16,7 +16,7 @@ struct app {
     struct api          *api;
     struct net_guard     guard;
     struct platform_env  env;
-    char                 storage_url[160];
+    char                 listen[160], storage_url[200];
 };
 
 /* Opens the database in config.data_dir, brings it up to date, and makes the first workspace, group and key. */
