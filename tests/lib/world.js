@@ -23,11 +23,14 @@ export async function freePort() {
 
 /**
  * Begins a world before the tests of this file (or `describe`) and ends it after them. `webhook: false` leaves the public URL
- * away, so that updates are polled; `env` adds settings.
+ * away, so that updates are polled; `env` adds settings; `ready(world)` is done before the first test.
  */
-export function world(options) {
+export function world({ ready, ...options } = {}) {
   const made = new World(options);
-  before(() => made.start());
+  before(async () => {
+    await made.start();
+    await ready?.(made);
+  });
   after(() => made.stop());
   return made;
 }
