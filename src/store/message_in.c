@@ -10,7 +10,8 @@ static const char message_insert_sql[] =
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $15)"
     " ON CONFLICT (workspace_id, external_id, chat_id) WHERE external_id IS NOT NULL DO NOTHING";
 static const char message_edited_sql[] =
-    "UPDATE message SET body = $2, platform_data = $3, edited_at = $4, attachments_count = $5 WHERE id = $1";
+    "UPDATE message SET body = $2, platform_data = $3, edited_at = $4, attachments_count = $5, reply_markup = $6,"
+    " is_unsupported = $7 WHERE id = $1";
 static const char attachment_forget_sql[] = "DELETE FROM attachment WHERE message_id = $1";
 
 static bool
@@ -119,10 +120,23 @@ media_changed(const struct message *m, const struct inbound_event *e)
     return false;
 }
 
+/* Why its file is not to be had, which an edit of the text does not change. */
+static struct str
+message_media_error(const struct message *m, struct arena *a)
+{
+    struct error ignored;
+    yyjson_val *data;
+
+    if (m->platform_data.len == 0 || !json_parse(a, m->platform_data, JSON_DEPTH_MAX, &data, &ignored))
+        return STR_NONE;
+    return json_str(data, "media_error");
+}
+
 bool
 message_receive_edit(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
                      struct arena *a, struct error *err)
 {
+    struct str media_error;
     struct message m;
     bool found, stored;
 
@@ -134,17 +148,23 @@ message_receive_edit(struct db *db, const struct chat *c, const struct inbound_e
     if (e->at_ms < m.edited_at
         || (e->at_ms == m.edited_at && str_eq(e->body, m.body) && !media_changed(&m, e)))
         return true;
+    media_error = message_media_error(&m, a);
     m.body = e->body;
     m.platform_data = e->platform_data;
+    m.reply_markup = e->reply_markup;
+    m.is_unsupported = e->is_unsupported;
     m.edited_at = e->at_ms;
     if (!db_exec(db, message_edited_sql,
                  DB_ARGS(db_int(m.id), db_text(m.body), db_text(m.platform_data), db_int(m.edited_at),
-                         db_int((int64_t)e->media_count)),
+                         db_int((int64_t)e->media_count), db_text(m.reply_markup), db_int(m.is_unsupported)),
                  NULL, err))
         return false;
-    if (media_changed(&m, e)
-        && (!db_exec(db, attachment_forget_sql, DB_ARGS(db_int(m.id)), NULL, err)
-            || !message_add_media(db, &m, e, now_ms, a, err)))
+    if (media_changed(&m, e)) {
+        if (!db_exec(db, attachment_forget_sql, DB_ARGS(db_int(m.id)), NULL, err)
+            || !message_add_media(db, &m, e, now_ms, a, err))
+            return false;
+    } else if (media_error.len > 0 && !message_note_media_error(db, &m, media_error, a, err)) {
         return false;
+    }
     return event_message(db, EVENT_MESSAGE_EDITED, &m, now_ms, err);
 }

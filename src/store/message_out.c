@@ -11,6 +11,7 @@ static const char message_insert_sql[] =
     "INSERT INTO message (id, workspace_id, chat_id, direction, status, external_comment_id, body,"
     " reply_to_external_id, reply_markup, attachments_count, sort_at, created_at)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
+static const char message_status_sql[] = "SELECT status FROM message WHERE id = $1";
 static const char message_published_sql[] =
     "UPDATE message SET status = $2, error_message = NULL, external_id = $3, posted_at = $4, sort_at = $4"
     " WHERE id = $1";
@@ -77,11 +78,15 @@ bool
 message_settle(struct db *db, struct message *m, const struct send_result *r, int64_t now_ms, struct arena *a,
                struct error *err)
 {
-    enum message_status from = m->status;
-    bool published = r->status == STATUS_PUBLISHED;
-    int64_t posted_at = published ? (r->posted_at ? r->posted_at : now_ms) : 0;
+    bool published = r->status == STATUS_PUBLISHED, found;
+    int64_t posted_at = published ? (r->posted_at ? r->posted_at : now_ms) : 0, from = STATUS_NONE;
 
     (void)a;
+    /* `m` may be what a transaction that was rolled back made of it, or older than what another did with the row */
+    if (!db_get_int(db, message_status_sql, DB_ARGS(db_int(m->id)), &from, &found, err))
+        return false;
+    if (!found)
+        return true;
     assert(may_become[from][r->status]);
     m->status = r->status;
     if (published) {
@@ -91,7 +96,7 @@ message_settle(struct db *db, struct message *m, const struct send_result *r, in
     } else {
         m->error_message = r->error_message;
     }
-    if (!chat_touch(db, m->chat_id, from, r->status, 0, posted_at, err))
+    if (!chat_touch(db, m->chat_id, (int)from, r->status, 0, posted_at, err))
         return false;
     if (published
             ? !db_exec(db, message_published_sql,

@@ -1,0 +1,233 @@
+#include "store/testing.h"
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/id.h"
+#include "db/driver.h"
+#include "store/schema.h"
+
+static void
+begin(struct testing_store *s)
+{
+    ck_assert_msg(s->db->driver->control(s->db, DB_BEGIN, &s->err), "%s", s->err.message);
+    db_start(s->db);
+}
+
+static void
+end(struct testing_store *s, enum db_control how)
+{
+    ck_assert_int_eq(s->db->open_rows, 0);
+    ck_assert_msg(s->db->driver->control(s->db, how, &s->err), "%s", s->err.message);
+    s->db->told_count = 0;
+}
+
+static void
+open_database(struct testing_store *s)
+{
+    const struct db_options options = { .path = s->place.file };
+
+    ck_assert_msg(db_open(&options, &s->engine, &s->err)
+                      && db_migrate(s->engine, store_migrations, store_migration_count, &s->err)
+                      && db_sqlite.connect(&options, DB_WRITE, &s->db, &s->err),
+                  "%s", s->err.message);
+}
+
+void
+testing_store_open(struct testing_store *s)
+{
+    static const uint8_t key[KEYRING_KEY_SIZE] = { 7 };
+
+    *s = (struct testing_store){ .now = TESTING_NOW };
+    clock_set(s->now);
+    keyring_derive(&config.keys, key);
+    id_setup(&config.keys, 1);
+    config.storage_url = STR("https://parley.example");
+    arena_init(&s->arena);
+    place_make(&s->place);
+    open_database(s);
+    begin(s);
+    ck_assert_msg(workspace_default(s->db, s->now, &s->scope.workspace_id, &s->err), "%s", s->err.message);
+    s->group = testing_group(s, "Support");
+    s->profile = testing_profile(s, s->group.id, "4242", "4242:first-token");
+    testing_commit(s);
+}
+
+void
+testing_store_close(struct testing_store *s)
+{
+    testing_pause(s);
+    db_sqlite.disconnect(s->db);
+    db_close(s->engine);
+    arena_deinit(&s->arena);
+    place_remove(&s->place);
+}
+
+void
+testing_pause(struct testing_store *s)
+{
+    end(s, s->db->doom.status ? DB_ROLLBACK : DB_COMMIT);
+}
+
+void
+testing_resume(struct testing_store *s)
+{
+    begin(s);
+}
+
+void
+testing_commit(struct testing_store *s)
+{
+    ck_assert_msg(s->db->doom.status == 0, "%s", s->db->doom.message);
+    end(s, DB_COMMIT);
+    begin(s);
+}
+
+void
+testing_rollback(struct testing_store *s)
+{
+    end(s, DB_ROLLBACK);
+    begin(s);
+}
+
+void
+testing_tick(struct testing_store *s, int64_t ms)
+{
+    s->now += ms;
+    clock_set(s->now);
+}
+
+int
+testing_signals(struct testing_store *s, int topic, int64_t key)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < s->db->told_count; i++)
+        n += s->db->told[i].topic == topic && s->db->told[i].key == key;
+    return n;
+}
+
+int64_t
+testing_int(struct testing_store *s, const char *sql)
+{
+    int64_t n = -1;
+
+    ck_assert_msg(db_get_int(s->db, sql, DB_NO_ARGS, &n, NULL, &s->err), "%s", s->err.message);
+    return n;
+}
+
+struct str
+testing_text(struct testing_store *s, const char *sql)
+{
+    struct db_rows rows;
+    struct str out = STR_NONE;
+
+    ck_assert_msg(db_query(s->db, sql, DB_NO_ARGS, &rows, &s->err), "%s", s->err.message);
+    if (db_next(&rows))
+        out = db_col_text(&rows, 0, &s->arena);
+    ck_assert_msg(db_finish(&rows, &s->err), "%s", s->err.message);
+    return out;
+}
+
+void
+testing_exec(struct testing_store *s, const char *sql)
+{
+    ck_assert_msg(db_exec(s->db, sql, DB_NO_ARGS, NULL, &s->err), "%s", s->err.message);
+}
+
+struct group
+testing_group(struct testing_store *s, const char *name)
+{
+    struct group g;
+
+    ck_assert_msg(group_create(s->db, &s->scope, str_of(name), s->now, &s->arena, &g, &s->err), "%s", s->err.message);
+    return g;
+}
+
+struct profile
+testing_profile(struct testing_store *s, int64_t group_id, const char *external_id, const char *token)
+{
+    const struct account account = {
+        .external_id = str_of(external_id), .name = STR("Acme"), .username = STR("acme_bot"), .token = str_of(token),
+        .webhook_secret = STR("hook-secret"),
+    };
+    struct profile p;
+
+    ck_assert_msg(profile_connect(s->db, s->scope.workspace_id, group_id, id_generate(s->now), &telegram, &account,
+                                  s->now, &s->arena, &p, &s->err),
+                  "%s", s->err.message);
+    return p;
+}
+
+struct chat
+testing_chat(struct testing_store *s, const struct profile *p, const char *participant)
+{
+    const struct participant who = { .external_id = str_of(participant) };
+    struct chat c;
+    bool created;
+
+    ck_assert_msg(chat_open(s->db, p, &who, STR_NONE, s->now, &s->arena, &c, &created, &s->err), "%s",
+                  s->err.message);
+    return c;
+}
+
+struct chat
+testing_chat_again(struct testing_store *s, const struct chat *c)
+{
+    struct chat now;
+    bool found;
+
+    ck_assert_msg(chat_get(s->db, c->id, &s->arena, &now, &found, &s->err) && found, "%s", s->err.message);
+    return now;
+}
+
+struct message
+testing_draft(struct testing_store *s, const struct chat *c, const char *body)
+{
+    const struct draft d = { .body = str_of(body) };
+    struct message m;
+
+    ck_assert_msg(message_accept(s->db, c, &d, s->now, &s->arena, &m, &s->err), "%s", s->err.message);
+    return m;
+}
+
+struct inbound_event
+testing_inbound(const char *participant, const char *external_id, const char *body, int64_t at_ms)
+{
+    return (struct inbound_event){
+        .kind = INBOUND_MESSAGE, .at_ms = at_ms, .from = { .external_id = str_of(participant) },
+        .external_id = str_of(external_id), .body = str_of(body),
+    };
+}
+
+struct message
+testing_received(struct testing_store *s, const struct chat *c, const char *external_id, const char *body)
+{
+    const struct inbound_event e = testing_inbound(c->participant_external_id.ptr, external_id, body, s->now);
+    struct message m;
+    bool stored;
+
+    ck_assert_msg(message_receive(s->db, c, &e, s->now, &s->arena, &m, &stored, &s->err) && stored, "%s",
+                  s->err.message);
+    return m;
+}
+
+struct message
+testing_message_again(struct testing_store *s, const struct message *m)
+{
+    struct message now;
+    bool found;
+
+    ck_assert_msg(message_get(s->db, m->id, &s->arena, &now, &found, &s->err) && found, "%s", s->err.message);
+    return now;
+}
+
+int64_t
+testing_events(struct testing_store *s, enum event_type type)
+{
+    int64_t n = 0;
+
+    ck_assert_msg(db_get_int(s->db, "SELECT COUNT(*) FROM event WHERE type = $1", DB_ARGS(db_int(type)), &n, NULL,
+                             &s->err),
+                  "%s", s->err.message);
+    return n;
+}
