@@ -5,144 +5,10 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "sandbox/telegram/answer.h"
 #include "sandbox/telegram/records.h"
 
 #define BODY_MAX (32 * MIB)
-
-/* ---- answers ---- */
-
-/* Four hex digits, as \u has them. */
-static char *
-put_unit(char *at, unsigned unit)
-{
-    static const char hex[] = "0123456789abcdef";
-
-    *at++ = '\\';
-    *at++ = 'u';
-    for (int shift = 12; shift >= 0; shift -= 4)
-        *at++ = hex[unit >> shift & 15];
-    return at;
-}
-
-void
-tg_append_ascii(struct buf *out, struct str json)
-{
-    size_t plain = 0;
-
-    for (size_t i = 0; i < json.len;) {
-        size_t   len;
-        unsigned c = (unsigned char)json.ptr[i];
-        char     units[12], *end = units;
-
-        if (c < 0x80) {
-            i++;
-            continue;
-        }
-        buf_append(out, str_slice(json, plain, i - plain));
-        len = str_utf8_len(str_from(json, i));
-        c = len == 0 ? 0xFFFD : c & (0xFFU >> (len + 1));
-        for (size_t k = 1; k < len; k++)
-            c = c << 6 | ((unsigned char)json.ptr[i + k] & 0x3F);
-        if (c >= 0x10000) {
-            end = put_unit(end, 0xD800 + ((c - 0x10000) >> 10));
-            c = 0xDC00 + ((c - 0x10000) & 0x3FF);
-        }
-        end = put_unit(end, c);
-        buf_append(out, (struct str){ units, (size_t)(end - units) });
-        i += len > 0 ? len : 1;
-        plain = i;
-    }
-    buf_append(out, str_from(json, plain));
-}
-
-static bool
-is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (s.ptr[i] & 0x80)
-            return false;
-    return true;
-}
-
-static void
-make_ascii(struct buf *body)
-{
-    struct buf ascii;
-
-    if (is_ascii(buf_str(body)))
-        return;
-    buf_init(&ascii, body->max);
-    tg_append_ascii(&ascii, buf_str(body));
-    buf_deinit(body);
-    *body = ascii;
-}
-
-static const char *
-prefix(int status)
-{
-    switch (status) {
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 409: return "Conflict";
-    case 413: return "Request Entity Too Large";
-    case 429: return "Too Many Requests";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return status < 500 ? "Bad Request" : "Internal Server Error";
-    }
-}
-
-/* "Bad Request: chat not found". The first letter is made small unless it begins a word in capitals. */
-static void
-write_error(struct json *w, const struct error *err)
-{
-    char        description[700], first = err->message[0], second = first ? err->message[1] : '\0';
-    int64_t     retry_after_s = (err->retry_after_ms + 999) / 1000;
-    bool        capitals = (second >= 'A' && second <= 'Z') || second == '_';
-
-    if (err->status == 429)
-        snprintf(description, sizeof(description), "Too Many Requests: retry after %lld", (long long)retry_after_s);
-    else if (first == '\0')
-        snprintf(description, sizeof(description), "%s", prefix(err->status));
-    else
-        snprintf(description, sizeof(description), "%s: %c%s", prefix(err->status),
-            !capitals && first >= 'A' && first <= 'Z' ? first - 'A' + 'a' : first, err->message + 1);
-    json_begin(w, NULL);
-    json_put_bool(w, "ok", false);
-    json_put_int(w, "error_code", err->status);
-    json_put_str(w, "description", str_of(description));
-    if (err->status == 429) {
-        json_begin(w, "parameters");
-        json_put_int(w, "retry_after", retry_after_s);
-        json_end(w);
-    }
-    json_end(w);
-}
-
-static void
-set_error(struct http_exchange *x, const struct error *err)
-{
-    struct json w = { .buf = &x->reply.body };
-
-    x->reply.status = err->status;
-    buf_clear(&x->reply.body);
-    write_error(&w, err);
-    make_ascii(&x->reply.body);
-    http_reply_header(x, STR("Content-Type"), STR("application/json"));
-    if (err->status == 429)
-        http_reply_header(x, STR("Retry-After"),
-            arena_printf(&x->arena, "%lld", (long long)((err->retry_after_ms + 999) / 1000)));
-}
-
-void
-tg_reply_error(struct http_exchange *x, const struct error *err)
-{
-    set_error(x, err);
-    http_exchange_done(x);
-}
 
 /* ---- keeping a call ---- */
 
@@ -244,7 +110,7 @@ tg_call_end(struct tg_call *c, struct json *w)
         if (!str_is_none(c->description))
             json_put_str(w, "description", c->description);
         json_end(w);
-        make_ascii(c->body);
+        tg_make_ascii(c->body);
         if (c->x)
             http_reply_header(c->x, STR("Content-Type"), STR("application/json"));
     }
@@ -255,7 +121,7 @@ void
 tg_call_fail(struct tg_call *c, const struct error *err)
 {
     if (c->x)
-        set_error(c->x, err);
+        tg_set_error(c->x, err);
     finish(c, err->status);
 }
 
@@ -344,7 +210,7 @@ static void
 answer_html(struct tg_call *c, int status)
 {
     struct http_exchange *x = c->x;
-    const char           *reason = prefix(status);
+    const char           *reason = tg_status_text(status);
 
     buf_clear(&x->reply.body);
     buf_printf(&x->reply.body,
@@ -362,7 +228,7 @@ answer_fault(struct tg_call *c, const struct fault *f)
 
     if (f->kind == FAULT_RATE_LIMIT)
         err = (struct error){ .status = 429, .retry_after_ms = f->retry_after * 1000 };
-    else if (colon && strncmp(f->description, prefix(f->status), (size_t)(colon - f->description)) == 0)
+    else if (colon && strncmp(f->description, tg_status_text(f->status), (size_t)(colon - f->description)) == 0)
         snprintf(err.message, sizeof(err.message), "%s", colon + 2); /* the prefix is added again */
     else
         snprintf(err.message, sizeof(err.message), "%s", f->description);

@@ -59,12 +59,6 @@ void tg_call_fail(struct tg_call *c, const struct error *err);
 void tg_calls_abandon(struct tg *tg);
 void tg_calls_abandon_bot(struct tg_bot *bot); /* 401: the token is no longer valid */
 
-/* What is on the wire is ASCII: everything else within JSON becomes \uXXXX. */
-void tg_append_ascii(struct buf *out, struct str json);
-
-/* The reply to a request that never became a call. */
-void tg_reply_error(struct http_exchange *x, const struct error *err);
-
 extern const struct tg_method tg_methods[];
 extern const size_t           tg_method_count;
 

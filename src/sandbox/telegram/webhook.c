@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sandbox/telegram/answer.h"
 #include "sandbox/telegram/notify.h"
 #include "sandbox/telegram/poll.h"
 
