@@ -28,8 +28,8 @@ static const char job_insert_sql[] =
     " $5, $6, $7, $8, $9) RETURNING state";
 static const char job_exists_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND record_id = $3 LIMIT 1";
 static const char job_due_sql[] =
-    "SELECT " JOB_COLUMNS " FROM job WHERE lane_id = $1 AND state = 0 AND due_at <= $2"
-    " ORDER BY due_at, id LIMIT $3";
+    "SELECT id, kind, queue_id FROM job WHERE lane_id = $1 AND state = 0 AND due_at <= $2"
+    " ORDER BY due_at, id LIMIT $3"; /* the index has all of it */
 static const char job_next_due_sql[] =
     "SELECT due_at FROM job WHERE lane_id = $1 AND state = 0 AND due_at > $2 ORDER BY due_at LIMIT 1";
 static const char job_get_sql[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = $1";
@@ -123,8 +123,17 @@ bool
 job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct arena *a, struct job **out, size_t *n,
         int64_t *next_due_at, struct error *err)
 {
+    struct db_rows rows;
+
+    *n = 0;
+    *out = arena_array(a, struct job, (size_t)limit);
     *next_due_at = 0;
-    return job_read_all(db, job_due_sql, DB_ARGS(db_int(lane_id), db_int(now_ms), db_int(limit)), a, out, n, err)
+    if (!db_query(db, job_due_sql, DB_ARGS(db_int(lane_id), db_int(now_ms), db_int(limit)), &rows, err))
+        return false;
+    while (db_next(&rows))
+        (*out)[(*n)++] = (struct job){ .id = db_col_int(&rows, 0), .kind = (enum job_kind)db_col_int(&rows, 1),
+                                       .lane_id = lane_id, .queue_id = db_col_int(&rows, 2) };
+    return db_finish(&rows, err)
         && db_get_int(db, job_next_due_sql, DB_ARGS(db_int(lane_id), db_int(now_ms)), next_due_at, NULL, err);
 }
 

@@ -39,7 +39,8 @@ bool job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 /* The same, unless the lane already has a job of this kind for this record. */
 bool job_add_once(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 
-/* Ready jobs of a lane due at `now_ms`, oldest first, at most `limit`; payload in `a`. *next_due_at is when the
+/* Ready jobs of a lane due at `now_ms`, oldest first, at most `limit`, with id, kind and queue only: whoever takes one up reads
+ * the rest. *next_due_at is when the
  * first later one is due, 0 when there is none. */
 bool job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct arena *a, struct job **out, size_t *n,
              int64_t *next_due_at, struct error *err);

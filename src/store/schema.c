@@ -136,7 +136,7 @@ static const char first_sql[] =
     " record_id BIGINT NOT NULL,"
     " payload TEXT,"
     " created_at BIGINT NOT NULL);"
-    "CREATE INDEX job_due ON job(lane_id, due_at, id) WHERE state = 0;"
+    "CREATE INDEX job_due ON job(lane_id, due_at, id, kind, queue_id) WHERE state = 0;"
     "CREATE INDEX job_of_lane ON job(lane_id, kind, id);"
     "CREATE INDEX job_queue ON job(queue_id, id) WHERE queue_id <> 0;"
 

@@ -208,6 +208,12 @@ lane_went_badly(struct lane *l)
     l->running_now = l->running_now > 1 ? l->running_now / 2 : 1;
 }
 
+int
+lane_free(const struct lane *l)
+{
+    return l->running < l->running_now ? l->running_now - l->running : 0;
+}
+
 void
 lane_limit(struct lane *l, int running_max)
 {

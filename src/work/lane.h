@@ -65,6 +65,8 @@ void lane_hold(struct lane *l, int64_t until_ms);
 void lane_went_well(struct lane *l);
 void lane_went_badly(struct lane *l);
 
+int lane_free(const struct lane *l); /* places for jobs that could start now */
+
 /* Sets running_max. */
 void lane_limit(struct lane *l, int running_max);
 

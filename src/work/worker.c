@@ -4,7 +4,7 @@
 #include "work/account.h"
 #include "work/upkeep.h"
 
-#define DUE_AHEAD        64   /* how many due jobs a lane knows of beyond those it holds */
+#define DUE_AHEAD        16   /* how many due jobs a lane may know of beyond those it has a place for */
 #define KNOWN_MAX        4096
 #define TROUBLE_AGAIN_MS 1000 /* after the database failed */
 #define PARLEY_AGENT     "Parley/" PARLEY_VERSION
@@ -134,8 +134,9 @@ seat_fetched(struct db_txn *txn)
         seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
     } else {
         seat_set_pace(seat);
+        seat->added = 0;
         for (size_t i = 0; i < seat->due_count; i++)
-            lane_add(&seat->lane, seat->due[i].id, seat->due[i].kind, seat_chat_of(&seat->due[i]));
+            seat->added += lane_add(&seat->lane, seat->due[i].id, seat->due[i].kind, seat_chat_of(&seat->due[i]));
         seat->full = seat->due_count == (size_t)seat->due_limit;
         seat_look_at(seat, seat->next_due_at);
     }
@@ -150,9 +151,7 @@ seat_fetch(struct seat_lane *seat)
 {
     seat->dirty = false;
     seat->fetching = true;
-    seat->due_limit = (int)seat->lane.known.count + DUE_AHEAD;
-    if (seat->due_limit < seat->lane.running_max * 2)
-        seat->due_limit = seat->lane.running_max * 2;
+    seat->due_limit = (int)seat->lane.known.count + lane_free(&seat->lane) + DUE_AHEAD;
     if (seat->due_limit > KNOWN_MAX)
         seat->due_limit = KNOWN_MAX;
     seat->txn = (struct db_txn){ .run = seat_fetch_run, .done = seat_fetched, .reply_to = &seat->worker->mailbox };
@@ -214,8 +213,6 @@ worker_task_ended(struct task *t, bool failed)
         task_free(t);
     if (failed)
         seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
-    else if (seat->full && seat->lane.waiting_count < seat->lane.running_max)
-        seat->dirty = true; /* there was more than the last look brought */
     seat_pump(seat);
     if (w->draining)
         worker_maybe_close(w);
@@ -261,6 +258,8 @@ seat_pump(struct seat_lane *seat)
             seat_fetch(seat);
         while ((place = lane_next(&seat->lane, clock_now_ms(), &again_ms)) != NULL)
             task_begin(seat, place);
+        if (seat->full && seat->added > 0 && lane_free(&seat->lane) > 0)
+            seat->dirty = true; /* there is more than the last look brought */
     } while (seat->dirty && !seat->fetching);
     seat->pumping = false;
     if (again_ms != 0)

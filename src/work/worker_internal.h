@@ -62,7 +62,7 @@ struct seat_lane {
     struct arena   arena;
     struct job    *due;
     size_t         due_count;
-    int            due_limit;
+    int            due_limit, added;
     int64_t        next_due_at, timer_at;
 };
 
