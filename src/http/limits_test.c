@@ -199,6 +199,32 @@ START_TEST(one_connection_too_many_is_a_503)
 }
 END_TEST
 
+START_TEST(a_flood_of_connections_is_closed_without_a_word)
+{
+    enum { MANY = 300 };
+    struct testing_client flood[MANY];
+    int                   told = 0, closed = 0;
+
+    start(&(struct http_limits){ .connections_max = 1 });
+    testing_ask(&client, HELLO, 200);
+    for (int i = 0; i < MANY; i++)
+        testing_connect(&flood[i], &server);
+    for (int i = 0; i < MANY; i++) {
+        if (testing_is_closed(&flood[i])) {
+            closed++;
+            continue;
+        }
+        ck_assert_int_eq(testing_read(&flood[i]).status, 503);
+        told++;
+    }
+    ck_assert_int_gt(told, 0);
+    ck_assert_int_gt(closed, 0);
+    testing_ask(&client, HELLO, 200);
+    for (int i = 0; i < MANY; i++)
+        testing_close(&flood[i]);
+}
+END_TEST
+
 /* Client and server share the process, so the clients' sockets are made before descriptors run out. */
 START_TEST(no_descriptors_left_ends_connections_but_not_the_server)
 {
@@ -353,6 +379,7 @@ limits(void)
     tcase_add_loop_test(c, a_large_body_is_a_413, 0, sizeof(bodies) / sizeof(bodies[0]));
     tcase_add_test(c, the_answer_survives_what_the_client_still_sends);
     tcase_add_test(c, one_connection_too_many_is_a_503);
+    tcase_add_test(c, a_flood_of_connections_is_closed_without_a_word);
     tcase_add_test(c, no_descriptors_left_ends_connections_but_not_the_server);
     return c;
 }

@@ -102,9 +102,9 @@ END_TEST
 
 START_TEST(every_thread_gets_connections)
 {
-    struct testing_server server;
-    struct testing_client clients[64];
-    bool                  seen[2] = { false, false };
+    static struct testing_server server;
+    struct testing_client        clients[64];
+    bool                         seen[2] = { false, false };
 
     testing_server_start(&server, 2, NULL);
     for (int i = 0; i < 64; i++) {

@@ -94,11 +94,11 @@ START_TEST(reading_pauses_while_too_much_waits)
     testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     testing_held(&server);
     for (size_t i = 0; i < MANY; i++)
-        snprintf(flood + i * ONE, ONE + 1, "GET /hello HTTP/1.1\r\nHost: a\r\nX: %0*d\r\n\r\n", ONE - 37, 0);
+        snprintf(&flood[i * ONE], ONE + 1, "GET /hello HTTP/1.1\r\nHost: a\r\nX: %0*d\r\n\r\n", ONE - 37, 0);
     do {
-        size_t at = sent % (ONE * MANY);
+        size_t at = sent % (sizeof(flood) - 1);
 
-        n = send(client.fd, flood + at, ONE * MANY - at, MSG_DONTWAIT);
+        n = send(client.fd, flood + at, sizeof(flood) - 1 - at, MSG_DONTWAIT);
         sent += n > 0 ? (size_t)n : 0;
         ck_assert_uint_lt(sent, 64 * MIB);
     } while (n > 0);
@@ -353,6 +353,14 @@ START_TEST(a_file_that_got_shorter_ends_the_connection)
 }
 END_TEST
 
+START_TEST(a_file_that_cannot_be_opened_is_a_500)
+{
+    ck_assert_int_eq(unlink(server.file), 0);
+    testing_ask(&client, "GET /file HTTP/1.1\r\nHost: a\r\n\r\n", 500);
+    testing_ask(&client, HELLO, 200);
+}
+END_TEST
+
 static const char *const splitting[] = { "a\rb", "a\nb", "\r\n", "a\n" };
 
 START_TEST(a_header_cannot_hold_a_line_end)
@@ -410,6 +418,7 @@ file_replies(void)
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_loop_test(c, a_file_is_sent_in_part_or_whole, 0, sizeof(files) / sizeof(files[0]));
     tcase_add_test(c, a_large_file_is_sent_in_pieces);
+    tcase_add_test(c, a_file_that_cannot_be_opened_is_a_500);
     tcase_add_test(c, a_file_that_got_shorter_ends_the_connection);
     return c;
 }
