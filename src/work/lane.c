@@ -4,6 +4,7 @@
 
 #define CHATS_PRUNED_ABOVE 1024
 #define SAME_REFUSAL_MS    1000
+#define LOOK_AHEAD         16 /* how many due jobs may be known beyond those there is a place for */
 
 void
 lane_init(struct lane *l, int64_t id, int running_max)
@@ -149,6 +150,7 @@ lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms)
         job->due_again = false;
         l->waiting_count--;
         l->running++;
+        l->unmarked++;
         if (job->chat_id != 0)
             lane_count_send(l, job, now_us);
         return job;
@@ -165,12 +167,32 @@ lane_uncount(struct lane *l, struct lane_job *job)
     l->running--;
 }
 
+int
+lane_free(const struct lane *l)
+{
+    return l->running < l->running_now ? l->running_now - l->running : 0;
+}
+
+void
+lane_mark(struct lane *l, struct lane_job *job)
+{
+    l->unmarked -= !job->marked;
+    job->marked = true;
+}
+
+int
+lane_look(const struct lane *l)
+{
+    return l->waiting_count + l->unmarked + lane_free(l) + LOOK_AHEAD;
+}
+
 bool
 lane_end(struct lane *l, struct lane_job *job)
 {
     bool again = job->due_again;
 
     map_take(&l->known, job->id);
+    l->unmarked -= !job->marked;
     if (!job->uncounted)
         l->running--;
     free(job);
@@ -206,12 +228,6 @@ void
 lane_went_badly(struct lane *l)
 {
     l->running_now = l->running_now > 1 ? l->running_now / 2 : 1;
-}
-
-int
-lane_free(const struct lane *l)
-{
-    return l->running < l->running_now ? l->running_now - l->running : 0;
 }
 
 void

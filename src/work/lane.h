@@ -22,6 +22,7 @@ struct lane_job {
     int              kind;        /* the caller's */
     bool             due_again;   /* it was seen due while it was under way: look again when it ends */
     bool             uncounted;
+    bool             marked;      /* the table says that it is under way */
     struct lane_job *next;        /* among the waiting */
 };
 
@@ -31,6 +32,7 @@ struct lane {
     struct map       known;            /* job id -> struct lane_job */
     struct lane_job *waiting, **waiting_end;
     int              waiting_count, running, running_max;
+    int              unmarked;         /* how many of the running ones the table still shows as ready */
     int              running_now;      /* how many of running_max are used: fewer while the other side fails */
     struct map       chats;            /* chat id -> when its bucket is full again, in microseconds */
     int64_t          account_full_us;  /* the same for the account */
@@ -50,6 +52,12 @@ struct lane_job *lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms);
 
 /* A job that only waits (a long poll) takes no place from others. */
 void lane_uncount(struct lane *l, struct lane_job *job);
+
+/* From now on the table does not show this job as ready any more. */
+void lane_mark(struct lane *l, struct lane_job *job);
+
+/* So many ready jobs a look must ask for to see all it knows and enough new ones to fill its free places. */
+int lane_look(const struct lane *l);
 
 /* It is over; frees `job`. True when it was added again meanwhile, so that another look finds it due. */
 bool lane_end(struct lane *l, struct lane_job *job);

@@ -242,6 +242,7 @@ send_go(struct task *t)
         task_end(t);
         return;
     }
+    lane_mark(task_lane(t), t->seat);
     if (!send_fill_op(t, &err)) {
         t->run.end = (struct op_step){ .verdict = OP_FAIL, .reason = arena_copy(&t->arena, str_of(err.message)) };
         send_answered(t);

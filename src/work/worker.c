@@ -4,7 +4,6 @@
 #include "work/account.h"
 #include "work/upkeep.h"
 
-#define DUE_AHEAD        16   /* how many due jobs a lane may know of beyond those it has a place for */
 #define KNOWN_MAX        4096
 #define TROUBLE_AGAIN_MS 1000 /* after the database failed */
 #define PARLEY_AGENT     "Parley/" PARLEY_VERSION
@@ -151,7 +150,7 @@ seat_fetch(struct seat_lane *seat)
 {
     seat->dirty = false;
     seat->fetching = true;
-    seat->due_limit = (int)seat->lane.known.count + lane_free(&seat->lane) + DUE_AHEAD;
+    seat->due_limit = lane_look(&seat->lane);
     if (seat->due_limit > KNOWN_MAX)
         seat->due_limit = KNOWN_MAX;
     seat->txn = (struct db_txn){ .run = seat_fetch_run, .done = seat_fetched, .reply_to = &seat->worker->mailbox };
