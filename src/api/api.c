@@ -178,6 +178,8 @@ on_finished(void *ctx, const struct http_exchange *x, int64_t took_us)
     const struct http_request *r = &x->request;
 
     await_start(api);
+    if (call && call->stream)
+        took_us = call->streams_after_us; /* how long somebody listened is no time we needed */
     counters_add(&api->threads[x->thread].counters, call ? call->route : NULL, x->reply.status, took_us);
     if (log_is_on(LOG_LEVEL_DEBUG))
         log_debug("request", LOG_CSTR("id", r->id), LOG_CSTR("method", method_text(r->method)),
@@ -215,6 +217,8 @@ api_start(const struct api_options *options, struct api **out, struct error *err
 
     if (!api || !(api->threads = calloc((size_t)options->threads, sizeof(*api->threads))))
         abort();
+    for (int i = 0; i < options->threads; i++)
+        api->threads[i].hub = hub_new(options->engine);
     api->options = *options;
     api->started_mono_ms = clock_mono_ms();
     atomic_store(&api->is_ready, true);
@@ -247,14 +251,21 @@ api_set_ready(struct api *api, bool ready)
     atomic_store(&api->is_ready, ready);
 }
 
+/* Keys and profiles change rarely, and their caches are small: all of them is looked up again. */
 void
 api_signal(struct api *api, int topic, int64_t key)
 {
-    (void)key; /* both are rare, and the caches small: all of it is looked up again */
-    if (api && topic == TOPIC_KEYS)
+    if (!api)
+        return;
+    if (topic == TOPIC_KEYS)
         atomic_fetch_add(&api->keys_changed, 1);
-    else if (api && topic == TOPIC_PROFILE)
+    else if (topic == TOPIC_PROFILE)
         atomic_fetch_add(&api->profiles_changed, 1);
+    for (int i = 0; i < api->options.threads; i++)
+        if (topic == TOPIC_EVENTS)
+            hub_wake(api->threads[i].hub, key);
+        else if (topic == TOPIC_KEYS)
+            hub_wake_keys(api->threads[i].hub);
 }
 
 void
@@ -264,8 +275,10 @@ api_stop(struct api *api, int64_t drain_ms)
         return;
     api_set_ready(api, false);
     http_stop(api->http, drain_ms);
-    for (int i = 0; i < api->options.threads; i++)
+    for (int i = 0; i < api->options.threads; i++) {
         hook_cache_deinit(&api->threads[i].hooks);
+        hub_free(api->threads[i].hub);
+    }
     pthread_mutex_destroy(&api->starting);
     free(api->threads);
     free(api);

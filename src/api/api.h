@@ -5,7 +5,8 @@
  *     routes.c      every path as one table
  *     call.c        one request from step to step (call.h): key, body, transactions, platform, reply
  *     keys.c  body.c  query.c  limits.c  media.c  idempotent.c  reply.c  cors.c  metrics.c    what handlers share
- *     groups.c  profiles.c  connect.c  chats.c  messages.c  edit.c  comments.c                a file a resource
+ *     groups.c  profiles.c  connect.c  chats.c  messages.c  edit.c  comments.c  webhooks.c    a file a resource
+ *     events.c  hub.c                                                    what happened, as a list and as a stream
  *     hooks.c  storage.c  operations.c                                                        what needs no key
  *
  * A handler is a plain function with a database handle. It knows nothing of threads and sockets: where it must
@@ -42,8 +43,8 @@ int         api_port(const struct api *api);
  * thread. */
 void api_set_ready(struct api *api, bool ready);
 
-/* What the database's on_signal heard: a revoked key or a changed profile must not live on in a cache. Any
- * thread, NULL is fine. */
+/* What the database's on_signal heard: a revoked key or a changed profile must not live on in a cache, and new events
+ * go to open streams. Any thread, NULL is fine. */
 void api_signal(struct api *api, int topic, int64_t key);
 
 /* Stops accepting, finishes what is under way for at most `drain_ms`, frees. The worker and the database must

@@ -20,6 +20,12 @@ struct question {
     struct call *call;
 };
 
+/* A plain HTTP call and for whom. */
+struct calling {
+    struct worker_call http;
+    struct call       *call;
+};
+
 static void advance(struct call *call);
 
 /* ---- for handlers ---- */
@@ -58,6 +64,23 @@ call_ask(struct call *call, enum op_kind kind, const struct platform *platform, 
     return &ask->op;
 }
 
+struct net_request *
+call_http(struct call *call)
+{
+    struct calling *calling = arena_new(call->arena, struct calling);
+
+    calling->call = call;
+    calling->http.call.arena = call->arena;
+    call->calling = calling;
+    return &calling->http.call.request;
+}
+
+void
+call_stream(struct call *call, void (*begin)(struct call *call))
+{
+    call->stream = begin;
+}
+
 void
 call_work(struct call *call, bool (*work)(struct call *call, struct error *err))
 {
@@ -71,6 +94,14 @@ finish(struct call *call)
 {
     cors_reply(call->x, config.cors_origins);
     http_exchange_done(call->x);
+}
+
+static void
+begin_stream(struct call *call)
+{
+    cors_reply(call->x, config.cors_origins);
+    call->streams_after_us = clock_mono_us() - call->x->request.received_us;
+    call->stream(call);
 }
 
 /* ---- failing: first the database forgets what was begun, then the media store, then the caller hears of it
@@ -215,6 +246,26 @@ ask_platform(struct call *call)
     worker_ask(call->api->options.worker, ask);
 }
 
+static void
+http_answered(struct worker_call *http)
+{
+    struct call *call = container_of(http, struct calling, http)->call;
+
+    call->answer = &http->call.response;
+    advance(call);
+}
+
+static void
+make_call(struct call *call)
+{
+    struct worker_call *http = &call->calling->http;
+
+    call->calling = NULL;
+    http->done = http_answered;
+    http->reply_to = http_mailbox(call->api->http, call->x->thread);
+    worker_call(call->api->options.worker, http);
+}
+
 /* ---- work that blocks ---- */
 
 static void
@@ -260,6 +311,8 @@ forget_run(struct call *call)
     reply_clear(call->x);
     call->next.run = NULL;
     call->asking = NULL;
+    call->calling = NULL;
+    call->stream = NULL;
     call->work = NULL;
 }
 
@@ -272,6 +325,10 @@ go_on(struct call *call, const struct error *err)
         fail(call, err);
     } else if (call->asking) {
         ask_platform(call);
+    } else if (call->calling) {
+        make_call(call);
+    } else if (call->stream) {
+        begin_stream(call);
     } else if (call->work) {
         begin_work(call);
     } else if (call->next.run) {

@@ -57,6 +57,7 @@ struct call {
     int64_t               now_ms;
     struct body           body;  /* of routes with BODY */
     struct ask           *ask;   /* the platform's last answer: ask->op, ask->end; NULL before there is one */
+    struct net_response  *answer; /* of the last call_http() */
     void                 *state; /* the handler's own */
 
     /* An object in the media store that only a committed message makes worth keeping; removed when the call
@@ -66,6 +67,9 @@ struct call {
     /* The rest is call.c's. */
     struct step    now, next;
     struct ask    *asking;
+    struct calling *calling;
+    void         (*stream)(struct call *call);
+    int64_t        streams_after_us; /* of a reply that became a stream: how long it took to begin */
     bool         (*work)(struct call *call, struct error *err);
     struct db_txn  txn;
     uv_work_t      worked;
@@ -102,6 +106,14 @@ void call_then(struct call *call, bool (*run)(struct db *db, struct call *call, 
  * expired. */
 struct op *call_ask(struct call *call, enum op_kind kind, const struct platform *platform,
                     const struct account *account);
+
+/* Has a plain HTTP request made before the next step, which finds call->answer, whatever it is. Fill in the request that is
+ * returned; what it points to lives in the call's arena. */
+struct net_request *call_http(struct call *call);
+
+/* The reply has no end: once the step is over, `begin` is called on the exchange's loop with status and headers set, and
+ * leads to http_stream_begin(). */
+void call_stream(struct call *call, void (*begin)(struct call *call));
 
 /* Has `work` done on a helper thread before the next step. It may block and has the call to itself. */
 void call_work(struct call *call, bool (*work)(struct call *call, struct error *err));

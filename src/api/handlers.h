@@ -40,6 +40,20 @@ HANDLER(edit_message);
 /* comments.c */
 HANDLER(private_reply);
 
+/* webhooks.c */
+HANDLER(list_webhooks);
+HANDLER(create_webhook);
+HANDLER(show_webhook);
+HANDLER(update_webhook);
+HANDLER(delete_webhook);
+HANDLER(list_deliveries);
+HANDLER(rotate_webhook_secret);
+HANDLER(test_webhook);
+HANDLER(replay_to_webhook);
+
+/* events.c */
+HANDLER(list_events);
+
 /* storage.c */
 HANDLER(show_stored);
 

@@ -25,10 +25,8 @@
 #ifndef PARLEY_API_HUB_H
 #define PARLEY_API_HUB_H
 
-#include <stdatomic.h>
-
-#include "base/map.h"
-#include "db/db.h"
+#include "base/buf.h"
+#include "base/mailbox.h"
 #include "store/event.h"
 
 #define HUB_BEAT_MS 15000 /* a silent stream gets a comment line this often */
@@ -59,66 +57,29 @@ struct listener {
     struct listener *prev, *next;           /* among the live of its feed, or the ready of the hub */
     struct listener *quieter, *louder;      /* all of the hub, the longest silent first */
     int64_t          wrote_ms;              /* monotonic */
-    int64_t          told;                  /* the newest id the client has seen */
-    int64_t          cut_id;                /* the event of which `offset` bytes are out already; 0 = none */
+    int64_t          told;                  /* the newest id the client has been told */
+    int64_t          cut_id;                /* the event of which the first `offset` bytes have been written already */
     size_t           offset;
 };
 
-struct listener_list {
-    struct listener *first, *last;
-};
-
-/* Its memory is the owner's; nothing in it is, but `mailbox` and the counters at the end. */
-struct hub {
-    struct db_engine *engine;
-    struct mailbox   *mailbox; /* of the loop */
-    uv_timer_t       *tick;    /* while there are listeners */
-    int               ticks;
-
-    struct map           feeds; /* by workspace */
-    struct feed         *dirty, **dirty_end;
-    struct listener_list ready, all;
-    bool                 keys_due;
-
-    /* the read under way */
-    bool               reading, working, feed_was_last;
-    struct db_txn      txn;
-    struct arena       arena;
-    struct feed       *read_feed;     /* one of these two, */
-    struct listener   *read_listener; /* NULL when it has left meanwhile; */
-    struct map         read_keys;     /* or keys of which it is asked whether they are valid */
-    int64_t            read_workspace, read_after;
-    struct event_filter read_filter;
-    size_t             read_look;
-    struct event_page  page;
-    struct buf         text;  /* of the page's events, one after another */
-    size_t            *ends;  /* where each ends */
-    struct mail        again;
-    bool               again_posted;
-
-    /* from other threads */
-    pthread_mutex_t lock;
-    struct map      woken;
-    bool            wake_posted;
-    struct mail     wake;
-    _Atomic bool    keys_changed;
-
-    /* for metrics, read by any thread */
-    _Atomic int64_t count, events, fell_behind, lost;
-};
-
-void hub_init(struct hub *h, struct db_engine *engine);
-void hub_deinit(struct hub *h); /* every listener has left; safe on a zeroed one */
+/* `engine` must outlive it. Wakes no thread and needs no loop before the first listener joins. */
+struct hub *hub_new(struct db_engine *engine);
+void        hub_free(struct hub *h); /* every listener has left; NULL is fine */
 
 /* There are new events in this workspace; keys were revoked. Any thread, cheap when nobody listens. */
 void hub_wake(struct hub *h, int64_t workspace_id);
 void hub_wake_keys(struct hub *h);
 
-/* On the loop's thread. `hello` is written first; from then on everything after l->at. `l` must stay where it is until
- * hub_leave(), or until ops->end() was called. */
+/* On the loop's thread, `mailbox` being the loop's. `hello` is written first, then everything after l->at. `l` must stay
+ * where it is until hub_leave(), or until ops->end() was called. */
 void hub_join(struct hub *h, struct mailbox *mailbox, struct listener *l, struct str hello);
 void hub_drained(struct listener *l); /* what was unsent has left */
 void hub_leave(struct listener *l);
+
+struct hub_stats {
+    int64_t open, events, fell_behind, lost; /* open now; the others since the start */
+};
+void hub_add_stats(struct hub *h, struct hub_stats *sum); /* any thread */
 
 /* An event as it is streamed: "id: ...\nevent: ...\ndata: {...}\n\n". */
 void hub_format(struct buf *out, const struct event *e);

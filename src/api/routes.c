@@ -31,6 +31,18 @@ const struct route routes[] = {
     { { METHOD_DELETE, "/api/messages/:id/unreact" }, { react_to_message, WRITES }, 0 },
     { { METHOD_POST, "/api/posts/:post_id/comments/:id/private_reply" }, { private_reply, WRITES }, BODY },
 
+    { { METHOD_GET, "/api/webhooks" }, { list_webhooks, READS }, 0 },
+    { { METHOD_POST, "/api/webhooks" }, { create_webhook, WRITES }, BODY },
+    { { METHOD_GET, "/api/webhooks/:id" }, { show_webhook, READS }, 0 },
+    { { METHOD_PATCH, "/api/webhooks/:id" }, { update_webhook, WRITES }, BODY },
+    { { METHOD_DELETE, "/api/webhooks/:id" }, { delete_webhook, WRITES }, 0 },
+    { { METHOD_GET, "/api/webhooks/:id/deliveries" }, { list_deliveries, READS }, 0 },
+    { { METHOD_POST, "/api/webhooks/:id/rotate_secret" }, { rotate_webhook_secret, WRITES }, BODY },
+    { { METHOD_POST, "/api/webhooks/:id/test" }, { test_webhook, WRITES }, 0 },
+    { { METHOD_POST, "/api/webhooks/:id/replay" }, { replay_to_webhook, WRITES }, BODY },
+
+    { { METHOD_GET, "/api/events" }, { list_events, READS }, 0 },
+
     { { METHOD_POST, "/webhooks/telegram/:profile_id" }, { receive_telegram, PLAIN }, OPEN },
     { { METHOD_GET, "/storage/:object" }, { show_stored, PLAIN }, OPEN },
     { { METHOD_GET, "/healthz" }, { show_health, PLAIN }, OPEN },

@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "api/hooks.h"
+#include "api/hub.h"
 #include "api/keys.h"
 #include "api/metrics.h"
 #include "http/http.h"
@@ -18,6 +19,7 @@ struct api_thread {
     struct key_cache  keys;
     struct hook_cache hooks;
     struct counters   counters;
+    struct hub       *hub; /* of the streams of events */
 };
 
 struct api {

@@ -20,6 +20,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t  arrived;
     struct ask     *first;
+    struct mail    *called; /* plain HTTP calls, linked by their mail */
 } asked = { .lock = PTHREAD_MUTEX_INITIALIZER, .arrived = PTHREAD_COND_INITIALIZER };
 
 /* Asks are linked by `run`, which is the worker's. */
@@ -34,6 +35,21 @@ worker_ask(struct worker *w, struct ask *ask)
     while (*end)
         end = (struct ask **)(void *)&(*end)->run;
     *end = ask;
+    pthread_cond_broadcast(&asked.arrived);
+    pthread_mutex_unlock(&asked.lock);
+}
+
+void
+worker_call(struct worker *w, struct worker_call *c)
+{
+    struct mail **end = &asked.called;
+
+    (void)w;
+    c->mail.next = NULL;
+    pthread_mutex_lock(&asked.lock);
+    while (*end)
+        end = &(*end)->next;
+    *end = &c->mail;
     pthread_cond_broadcast(&asked.arrived);
     pthread_mutex_unlock(&asked.lock);
 }
@@ -80,22 +96,71 @@ account_tend(struct db *db, const struct profile *p, struct str public_url, int6
     return job_add_once(db, &job, now_ms, err);
 }
 
-struct ask *
-testing_asked(enum op_kind kind)
+/* Until `is_there` is; the lock is held, and still is afterwards. */
+static void
+await(bool (*is_there)(void), const char *complaint)
 {
     struct timespec until;
-    struct ask     *ask;
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += PATIENCE_S;
+    while (!is_there())
+        ck_assert_msg(pthread_cond_timedwait(&asked.arrived, &asked.lock, &until) == 0, "%s", complaint);
+}
+
+static bool
+is_asked(void)
+{
+    return asked.first;
+}
+
+static bool
+is_called(void)
+{
+    return asked.called;
+}
+
+struct ask *
+testing_asked(enum op_kind kind)
+{
+    struct ask *ask;
+
     pthread_mutex_lock(&asked.lock);
-    while (!asked.first)
-        ck_assert_msg(pthread_cond_timedwait(&asked.arrived, &asked.lock, &until) == 0, "the platform was not asked");
+    await(is_asked, "the platform was not asked");
     ask = asked.first;
     asked.first = ask->run;
     pthread_mutex_unlock(&asked.lock);
     ck_assert_int_eq(ask->op.kind, kind);
     return ask;
+}
+
+struct worker_call *
+testing_called(void)
+{
+    struct mail *mail;
+
+    pthread_mutex_lock(&asked.lock);
+    await(is_called, "no HTTP call was made");
+    mail = asked.called;
+    asked.called = mail->next;
+    pthread_mutex_unlock(&asked.lock);
+    return container_of(mail, struct worker_call, mail);
+}
+
+static void
+open_response(struct mail *m)
+{
+    struct worker_call *c = container_of(m, struct worker_call, mail);
+
+    c->done(c);
+}
+
+void
+testing_respond(struct worker_call *c, struct net_response response)
+{
+    c->call.response = response;
+    c->mail.open = open_response;
+    mailbox_post(c->reply_to, &c->mail);
 }
 
 bool

@@ -59,6 +59,10 @@ void testing_refuse_token(struct ask *ask, const char *reason);
 void testing_postpone(struct ask *ask, int code, int64_t retry_after_ms, const char *reason);
 bool testing_nothing_asked(void);
 
+/* The plain HTTP call that is made next, likewise. */
+struct worker_call *testing_called(void);
+void                testing_respond(struct worker_call *c, struct net_response response);
+
 /* Straight to the database. */
 int64_t testing_count(struct testing_api *t, const char *sql);
 int64_t testing_jobs(struct testing_api *t, enum job_kind kind);

@@ -14,6 +14,7 @@ static const char key_insert_sql[] =
     " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (hash) DO UPDATE SET revoked_at = 0";
 static const char key_by_hash_sql[] =
     "SELECT id, workspace_id, group_id FROM api_key WHERE hash = $1 AND revoked_at = 0";
+static const char key_valid_sql[] = "SELECT 1 FROM api_key WHERE id = $1 AND revoked_at = 0";
 static const char key_list_sql[] =
     "SELECT id, workspace_id, group_id, name, hint, created_at, revoked_at FROM api_key ORDER BY id";
 static const char key_revoke_sql[] =
@@ -94,6 +95,14 @@ key_find(struct db *db, const uint8_t hash[SHA256_SIZE], struct scope *out, int6
         out->group_id = db_col_int(&rows, 2);
     }
     return db_finish(&rows, err);
+}
+
+bool
+key_is_valid(struct db *db, int64_t key_id, bool *out, struct error *err)
+{
+    int64_t one;
+
+    return db_get_int(db, key_valid_sql, DB_ARGS(db_int(key_id)), &one, out, err);
 }
 
 bool

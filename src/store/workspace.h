@@ -29,6 +29,7 @@ bool key_bootstrap(struct db *db, int64_t workspace_id, struct str key, int64_t 
 /* *found false for unknown and revoked keys. */
 bool key_find(struct db *db, const uint8_t hash[SHA256_SIZE], struct scope *out, int64_t *key_id, bool *found,
               struct error *err);
+bool key_is_valid(struct db *db, int64_t key_id, bool *out, struct error *err);
 bool key_list(struct db *db, struct arena *a, struct api_key **out, size_t *n, struct error *err);
 /* By public id or name; 404 when there is none. Takes effect at once in this process, within seconds in others. */
 bool key_revoke(struct db *db, struct str id_or_name, int64_t now_ms, struct error *err);

@@ -1,0 +1,231 @@
+/* events.c -- what happened, as a list (JSON) or as it happens (server-sent events). */
+#include "api/handlers.h"
+#include "api/hub.h"
+#include "api/reply.h"
+#include "api/state.h"
+#include "base/id.h"
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX     1000
+#define LOOK          5000       /* events a list looks at: its filter may want few of them */
+#define LIST_BYTES    (4 * MIB)
+#define SHOWN_MAX     80         /* bytes of a wrong value that are worth repeating */
+#define RETRY_MS      2000       /* clients wait so long before they come back */
+
+/* An open stream; it lives in the exchange's arena. */
+struct stream {
+    struct listener       listener;
+    struct http_exchange *x;
+    struct str            hello;
+};
+
+/* ---- what is asked for ---- */
+
+static bool
+types_from_query(struct call *call, int64_t *out, struct error *err)
+{
+    struct str text = call_query(call, "types"), name;
+    enum event_type type;
+
+    *out = 0;
+    while (text.len > 0) {
+        str_cut(text, ',', &name, &text);
+        name = str_trim(name);
+        type = event_type_of(name);
+        if (type == EVENT_NONE)
+            return error_set(err, 400, "types: there is no event '%.*s'", STR_ARG(str_utf8_cut(name, SHOWN_MAX)));
+        *out |= INT64_C(1) << type;
+    }
+    return true;
+}
+
+static bool
+filter_from_query(struct db *db, struct call *call, struct event_filter *f, struct error *err)
+{
+    struct str     profile_id = call_query(call, "profile_id"), chat_id = call_query(call, "chat_id");
+    struct profile profile = { 0 };
+    struct chat    chat = { 0 };
+
+    *f = (struct event_filter){ .group_id = call->scope.group_id };
+    if (!types_from_query(call, &f->types, err)
+        || (profile_id.len > 0 && !profile_find(db, &call->scope, profile_id, call->arena, &profile, err))
+        || (chat_id.len > 0 && !chat_find(db, &call->scope, chat_id, call->arena, &chat, err)))
+        return false;
+    f->profile_id = profile.id;
+    f->chat_id = chat.id;
+    return true;
+}
+
+static bool
+limit_from_query(struct call *call, int64_t *out, struct error *err)
+{
+    struct str text = call_query(call, "limit");
+
+    *out = LIMIT_DEFAULT;
+    if (str_is_none(text) || (str_to_i64(text, out) && *out >= 1 && *out <= LIMIT_MAX))
+        return true;
+    return error_set(err, 400, "limit must be a number from 1 to %d, not '%.*s'", LIMIT_MAX,
+                     STR_ARG(str_utf8_cut(text, SHOWN_MAX)));
+}
+
+/* The event after which to begin. `from_now`: where nothing was said, the newest; else what is oldest. */
+static bool
+position(struct db *db, struct call *call, struct str text, bool from_now, int64_t *out, struct error *err)
+{
+    bool found = false;
+
+    *out = 0;
+    if (text.len == 0 && !from_now)
+        return true;
+    if (text.len == 0 || str_eq(text, STR("now")))
+        return event_newest(db, call->scope.workspace_id, out, err);
+    if (id_parse(ID_EVENT, text, out) && !event_exists(db, call->scope.workspace_id, *out, &found, err))
+        return false;
+    return found
+        || error_set(err, 400, "There is no event '%.*s' to go on from; events are kept for a limited time",
+                     STR_ARG(str_utf8_cut(text, SHOWN_MAX)));
+}
+
+/* ---- as a list ---- */
+
+static bool
+reply_events(struct call *call, const struct event_page *page)
+{
+    char        id[ID_TEXT_MAX];
+    struct json w;
+
+    reply_begin(call, 200, &w);
+    json_begin(&w, NULL);
+    json_begin_array(&w, "data");
+    for (size_t i = 0; i < page->count; i++) {
+        buf_append(w.buf, i > 0 ? STR(",") : STR(""));
+        event_write(w.buf, &page->events[i]);
+    }
+    json_end_array(&w);
+    json_put_str(&w, "next_after", page->last ? str_of(id_format(ID_EVENT, page->last, id)) : STR_NONE);
+    json_put_bool(&w, "has_more", page->more);
+    json_end(&w);
+    return true;
+}
+
+static bool
+list_some(struct db *db, struct call *call, const struct event_filter *f, struct error *err)
+{
+    struct event_page page;
+    int64_t           after, limit;
+
+    return position(db, call, call_query(call, "after"), false, &after, err)
+        && limit_from_query(call, &limit, err)
+        && event_list(db, call->scope.workspace_id, f, after, LOOK, (size_t)limit, LIST_BYTES, call->arena, &page, err)
+        && reply_events(call, &page);
+}
+
+/* ---- as they happen ---- */
+
+static struct stream *
+stream_of(const struct listener *l)
+{
+    return container_of(l, struct stream, listener);
+}
+
+static bool
+stream_write(struct listener *l, struct str bytes)
+{
+    return http_stream_write(stream_of(l)->x, bytes);
+}
+
+static size_t
+stream_unsent(const struct listener *l)
+{
+    return http_stream_unsent(stream_of(l)->x);
+}
+
+static void
+stream_end(struct listener *l)
+{
+    http_stream_end(stream_of(l)->x);
+}
+
+static struct listener *
+listener_of(struct http_exchange *x)
+{
+    struct call *call = x->user;
+
+    return &((struct stream *)call->state)->listener;
+}
+
+static void
+stream_drained(struct http_exchange *x)
+{
+    hub_drained(listener_of(x));
+}
+
+static void
+stream_closed(struct http_exchange *x)
+{
+    hub_leave(listener_of(x));
+}
+
+static void
+begin_streaming(struct call *call)
+{
+    static const struct http_stream_events events = { .drained = stream_drained, .closed = stream_closed };
+    struct stream                         *s = call->state;
+    struct api                            *api = call->api;
+
+    http_stream_begin(call->x, &events);
+    hub_join(api->threads[call->x->thread].hub, http_mailbox(api->http, call->x->thread), &s->listener, s->hello);
+}
+
+/* Who begins with what comes is told where that is, so that also a stream that breaks before its first event is resumed where it
+ * began. */
+static struct str
+hello(struct call *call, int64_t at, bool resumes)
+{
+    char id[ID_TEXT_MAX];
+
+    if (resumes || at == 0)
+        return arena_printf(call->arena, "retry: %d\n\n", RETRY_MS);
+    return arena_printf(call->arena, "retry: %d\nid: %s\n\n", RETRY_MS, id_format(ID_EVENT, at, id));
+}
+
+/* The key's id is looked up here, because the cache of keys does not have it. */
+static bool
+stream_from_now_on(struct db *db, struct call *call, const struct event_filter *f, struct error *err)
+{
+    static const struct listener_ops ops = { .write = stream_write, .unsent = stream_unsent, .end = stream_end };
+    struct stream                   *s = arena_new(call->arena, struct stream);
+    struct str                       last = http_header_get(&call->x->request, STR("Last-Event-ID"));
+    struct scope                     scope;
+    bool                             found;
+
+    if (last.len == 0)
+        last = call_query(call, "after");
+    s->x = call->x;
+    s->listener = (struct listener){ .ops = &ops, .workspace_id = call->scope.workspace_id, .filter = *f };
+    if (!position(db, call, last, true, &s->listener.at, err)
+        || !key_find(db, call->key_hash, &scope, &s->listener.key_id, &found, err)
+        || !(found || key_refused(err)))
+        return false;
+    s->hello = hello(call, s->listener.at, last.len > 0 && !str_eq(last, STR("now")));
+    call->state = s;
+    call->x->reply.status = 200;
+    http_reply_header(call->x, STR("Content-Type"), STR("text/event-stream"));
+    http_reply_header(call->x, STR("Cache-Control"), STR("no-store"));
+    http_reply_header(call->x, STR("X-Accel-Buffering"), STR("no")); /* nginx would collect it */
+    call_stream(call, begin_streaming);
+    return true;
+}
+
+bool
+list_events(struct db *db, struct call *call, struct error *err)
+{
+    struct str          accept = http_header_get(&call->x->request, STR("Accept"));
+    struct event_filter filter;
+
+    if (!filter_from_query(db, call, &filter, err))
+        return false;
+    if (str_find_nocase(accept, STR("text/event-stream")) >= 0)
+        return stream_from_now_on(db, call, &filter, err);
+    return list_some(db, call, &filter, err);
+}
