@@ -178,6 +178,7 @@ lane_mark(struct lane *l, struct lane_job *job)
 {
     l->unmarked -= !job->marked;
     job->marked = true;
+    job->due_again = false; /* seen before the mark was committed */
 }
 
 int

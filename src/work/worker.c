@@ -252,14 +252,15 @@ seat_pump(struct seat_lane *seat)
     if (w->draining || seat->pumping)
         return;
     seat->pumping = true; /* a task may end before its start returns */
-    do {
-        if (seat->dirty && !seat->fetching)
-            seat_fetch(seat);
+    for (;;) {
         while ((place = lane_next(&seat->lane, clock_now_ms(), &again_ms)) != NULL)
             task_begin(seat, place);
-        if (seat->full && seat->added > 0 && lane_free(&seat->lane) > 0)
+        if (seat->full && seat->added > 0)
             seat->dirty = true; /* there is more than the last look brought */
-    } while (seat->dirty && !seat->fetching);
+        if (!seat->dirty || seat->fetching || lane_free(&seat->lane) == 0)
+            break; /* what nothing can be done about now is looked for when a place is free */
+        seat_fetch(seat);
+    }
     seat->pumping = false;
     if (again_ms != 0)
         seat_look_at(seat, again_ms);
