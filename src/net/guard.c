@@ -264,7 +264,8 @@ parsed_check(const struct net_guard *g, CURLU *u, const char *url, const char *w
     else if (curl_url_get(u, CURLUPART_USER, &user, 0) != CURLUE_NO_USER
              || curl_url_get(u, CURLUPART_PASSWORD, &password, 0) != CURLUE_NO_PASSWORD)
         ok = error_set(err, 422, "%s must not hold a user name or password", what);
-    else if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || host[0] == '\0')
+    else if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || host[0] == '\0'
+             || strstr(url, ":///")) /* where curl would take the path's first segment for a host */
         ok = error_set(err, 422, "%s has no host", what);
     else if (!is_ascii(host))
         ok = error_set(err, 422, "%s must have its host in ASCII (other scripts: the xn-- form)", what);
