@@ -248,6 +248,15 @@ is_http(const char *scheme)
     return str_eq_nocase(str_of(scheme), STR("http")) || str_eq_nocase(str_of(scheme), STR("https"));
 }
 
+/* "http:///a.png" has no host, but curl takes the path's first segment for one. */
+static bool
+has_three_slashes(const char *url)
+{
+    const char *slashes = strstr(url, "://");
+
+    return slashes && slashes[3] == '/';
+}
+
 static bool
 parsed_check(const struct net_guard *g, CURLU *u, const char *url, const char *what, struct error *err)
 {
@@ -265,7 +274,7 @@ parsed_check(const struct net_guard *g, CURLU *u, const char *url, const char *w
              || curl_url_get(u, CURLUPART_PASSWORD, &password, 0) != CURLUE_NO_PASSWORD)
         ok = error_set(err, 422, "%s must not hold a user name or password", what);
     else if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || host[0] == '\0'
-             || strstr(url, ":///")) /* where curl would take the path's first segment for a host */
+             || has_three_slashes(url))
         ok = error_set(err, 422, "%s has no host", what);
     else if (!is_ascii(host))
         ok = error_set(err, 422, "%s must have its host in ASCII (other scripts: the xn-- form)", what);
