@@ -178,16 +178,18 @@ for (const webhook of [true, false])
 
     test("a token revoked later makes the profile expired, until it is connected again", async () => {
       const talk = await w.talk();
+      await talk.fault({ on: "sendMessage", kind: "rate_limit", retry_after: 1 });
+      const waiting = await talk.send("Accepted with the old token");
+      await talk.reaches(waiting, "failed_waiting_for_retry");
       const bot = await w.sandbox.control("POST", `/telegram/bots/${talk.bot.id}/revoke`);
       w.secrets.push(bot.token);
-      const waiting = await talk.send("Sent with the old token");
-      await talk.reaches(waiting, "failed_waiting_for_retry");
       const expired = await until(async () => {
         const profile = await w.api.get(`/api/profiles/${talk.profile.id}`);
         return profile.status === "expired" && profile;
       }, "the profile is expired");
       assert.ok(expired.status_detail);
-      assert.match(await talk.refusal({ body: "No more" }), /^422 /);
+      assert.match(await talk.refusal({ body: "No more" }), /^422 .*connect/);
+      assert.equal((await w.api.get(`/api/messages/${waiting.id}`)).status, "failed_waiting_for_retry");
       await w.connect(bot);
       assert.equal((await w.api.get(`/api/profiles/${talk.profile.id}`)).status, "active");
       await talk.reaches(waiting, "published");

@@ -57,7 +57,10 @@ export class Program {
     this.args = args;
     this.child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], env: cleanEnv(env) });
     running.add(this.child);
-    this.ended = once(this.child, "exit").finally(() => running.delete(this.child));
+    this.ended = once(this.child, "exit").finally(() => {
+      running.delete(this.child);
+      if (!this.stopping) console.error(`parley ${args[0]} ended on its own:\n${this.lines.slice(-50).join("\n")}`);
+    });
     for (const stream of [this.child.stdout, this.child.stderr])
       readline.createInterface({ input: stream }).on("line", (line) => this.lines.push(line));
   }
@@ -84,8 +87,10 @@ export class Program {
 
   /** Asks it to end, and fails when it does so badly or said what it should not. */
   async stop(signal = "SIGTERM") {
+    const early = this.child.exitCode !== null || this.child.signalCode !== null;
+    this.stopping = true;
     this.child.kill(signal);
-    const code = await this.end();
+    const code = early ? "nobody asking" : await this.end();
     const said = this.lines.join("\n");
     if (code !== 0) throw new Error(`parley ${this.args[0]} ended with ${code}:\n${said.slice(-10000)}`);
     if (sanitizers.test(said)) throw new Error(said);
@@ -94,6 +99,7 @@ export class Program {
 
   /** As a crash would. */
   async kill() {
+    this.stopping = true;
     this.child.kill("SIGKILL");
     await this.ended;
   }
