@@ -5,7 +5,7 @@
 
 #define ERASE_MESSAGES 200
 
-static const char erase_chat_sql[] = "SELECT id FROM chat WHERE profile_id = $1 ORDER BY id LIMIT 1";
+static const char erase_chat_sql[] = "SELECT id FROM chat WHERE profile_id = $1 LIMIT 1";
 static const char erase_media_sql[] =
     "SELECT media FROM attachment WHERE media IS NOT NULL AND message_id IN"
     " (SELECT id FROM message WHERE chat_id = $1 ORDER BY sort_at, id LIMIT $2)";
@@ -17,6 +17,7 @@ static const char erase_messages_sql[] =
 static const char erase_avatar_sql[] = "SELECT avatar FROM chat WHERE id = $1 AND avatar IS NOT NULL";
 static const char erase_empty_chat_sql[] =
     "DELETE FROM chat WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM message WHERE chat_id = $1)";
+static const char erase_raw_payloads_sql[] = "DELETE FROM raw_payload WHERE profile_id = $1";
 static const char erase_profile_sql[] = "DELETE FROM profile WHERE id = $1 AND deleted_at <> 0";
 
 static bool
@@ -44,7 +45,8 @@ profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **medi
     if (!db_get_int(db, erase_chat_sql, DB_ARGS(db_int(id)), &chat, more, err))
         return false;
     if (!*more)
-        return db_exec(db, erase_profile_sql, DB_ARGS(db_int(id)), NULL, err);
+        return db_exec(db, erase_raw_payloads_sql, DB_ARGS(db_int(id)), NULL, err)
+            && db_exec(db, erase_profile_sql, DB_ARGS(db_int(id)), NULL, err);
     return collect(db, erase_media_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), a, *media, media_count, CAP, err)
         && db_exec(db, erase_attachments_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), NULL, err)
         && db_exec(db, erase_messages_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), &messages, err)

@@ -37,9 +37,10 @@ static const char message_page_direction_sql[] =
     "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.chat_id = $1 AND m.direction = $4" PAGE;
 static const char message_page_status_sql[] =
     "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.chat_id = $1 AND m.status = $4" PAGE;
-/* Says what the index message_troubled says, so that finding one failure among a million messages is a look-up. */
+/* Says what the index message_troubled says, so that finding one failure among a million messages is a look-up. Put as
+ * `status >= 4`, SQLite takes that for a range and sorts. */
 static const char message_page_troubled_sql[] =
-    "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.chat_id = $1 AND m.status = $4 AND m.status >= 4" PAGE;
+    "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.chat_id = $1 AND m.status = $4 AND m.status IN (4, 5)" PAGE;
 
 /* The attachments are read later, when the rows are closed; until then only their number is known. */
 static void

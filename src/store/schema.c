@@ -107,7 +107,7 @@ static const char first_sql[] =
     "CREATE UNIQUE INDEX message_external ON message(workspace_id, external_id, chat_id)"
     " WHERE external_id IS NOT NULL;"
     /* the rare ones a filter asks for among millions; see message_list_troubled_sql */
-    "CREATE INDEX message_troubled ON message(chat_id, status, sort_at, id) WHERE status >= 4;"
+    "CREATE INDEX message_troubled ON message(chat_id, status, sort_at, id) WHERE status IN (4, 5);"
 
     "CREATE TABLE attachment ("
     " id $KEY,"
