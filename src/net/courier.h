@@ -1,10 +1,10 @@
 /* courier.h -- every outbound HTTP request of the process, thousands at a time on one event loop.
  *
- * libcurl's multi_socket interface on libuv, speaking HTTP/1.1 over kept connections, TLS always verified, no proxy, no
- * cookies, nothing of the environment. Order, retries and rates are the caller's; here are time limits, size limits,
- * caps on connections per host, and the address guard. An answer says whether the request may have reached the other
- * side, because that decides whether it may be repeated: libcurl itself repeats a request whose kept connection died
- * without an answer, even a POST the other side has read, and is stopped from doing so here. */
+ * libcurl's multi_socket interface on libuv, speaking HTTP/1.1 over kept connections, TLS always verified, no proxy,
+ * no cookies, nothing of the environment. Order, retries and rates are the caller's; here are time limits, size
+ * limits, caps on connections per host, and the address guard. An answer says whether the request may have reached
+ * the other side, because that decides whether it may be repeated: libcurl itself repeats a request whose kept
+ * connection died without an answer, even a POST the other side has read, and is stopped from doing so here. */
 #ifndef PARLEY_NET_COURIER_H
 #define PARLEY_NET_COURIER_H
 
@@ -26,8 +26,8 @@ struct net_part {
 };
 
 /* What to ask. Everything borrowed must live until done(). The body is `parts`, or the content of the file at
- * `body_path`, or `body` (a none is no body, an empty one is an empty body); it has no Content-Type but one in `headers`
- * or the multipart one. Nothing asks for compression; who sends Accept-Encoding gets the answer as it came. */
+ * `body_path`, or `body` (a none is no body, an empty one is an empty body); it has no Content-Type but one in
+ * `headers` or the multipart one. Nothing asks for compression; who sends Accept-Encoding gets what comes. */
 struct net_request {
     struct str         method; /* none = GET, or POST with a body or parts */
     struct str         url;    /* http or https */
@@ -43,10 +43,10 @@ struct net_request {
     struct str         save_path;     /* the body of a 2xx answer goes to this new file (0600) instead of memory */
     bool               guarded;       /* the URL is a stranger's: net_url_check() and the address guard apply, also to
                                          where it redirects */
-    struct str         line;          /* for whom, where several who must not wait for each other use one host: each line has
-                                         per_host_max connections of its own; none = all others of that host */
-    int                redirects_max; /* 0 = a redirect is an answer like any other. A GET or HEAD is followed; of others
-                                         only a 303, as a GET. No header but Accept goes on to another host. */
+    struct str         line;          /* for whom, where several who must not wait for each other use one host: each
+                                         line has per_host_max connections of its own; none = that of all others */
+    int                redirects_max; /* 0 = a redirect is an answer like any other. A GET or HEAD is followed; of
+                                         others only a 303, as a GET. No header but Accept goes on to another host. */
 };
 
 enum net_result {
@@ -54,7 +54,7 @@ enum net_result {
     NET_NOT_SENT,     /* the other side has seen nothing of it: no address, no connection, TLS refused */
     NET_UNKNOWN,      /* cut or timed out after the first byte of the request was written; `status` tells whether an
                          answer had begun */
-    NET_TOO_BIG,      /* the answer passed response_max (seen in its Content-Length or while it came); there is a status */
+    NET_TOO_BIG,      /* the answer passed response_max (by its Content-Length or while it came); there is a status */
     NET_FORBIDDEN,    /* refused here, and would be again: by the guard, or as no well-formed http(s) URL, method or
                          header; what is refused was not sent (it may be where another request was redirected) */
     NET_LOCAL_FAULT   /* our own disk or memory; nothing is known of the other side */
@@ -70,7 +70,7 @@ struct net_response {
     int64_t            size;           /* of the body, also when saved */
     int64_t            retry_after_ms; /* from Retry-After (seconds or a date); 0 = none */
     int64_t            took_us;        /* since it left the queue */
-    char               error[256];     /* why there is no answer, for people; no secrets, nothing of the URL but the host */
+    char               error[256];     /* why there is no answer, for people; no secrets, of the URL only the host */
 };
 
 /* The value of the first header of that name, in any case; none when there is none. */
@@ -98,8 +98,9 @@ struct courier_options {
 
 bool courier_new(const struct courier_options *options, struct courier **out, struct error *err);
 
-/* Cancels what waits or is under way: done() is called with NET_UNKNOWN or NET_NOT_SENT before this returns, and must not
- * send anew. May be called from a done(). The loop must run once more afterwards to let go of its handles. NULL is fine. */
+/* Cancels what waits or is under way: done() is called with NET_UNKNOWN or NET_NOT_SENT before this returns, and must
+ * not send anew. May be called from a done(). The loop must run once more afterwards, to let go of its handles. NULL
+ * is fine. */
 void courier_free(struct courier *c);
 
 /* On the loop's thread. Takes `call` until done(), which may send again, cancel others and free `call`. */

@@ -25,6 +25,15 @@ answer_never(struct test_peer *p, const struct test_request *r, void *user)
     test_peer_hold(p);
 }
 
+static void
+answer_or_hang(struct test_peer *p, const struct test_request *r, void *user)
+{
+    if (str_ends(r->target, STR("hang")))
+        answer_never(p, r, user);
+    else
+        answer_target(p, r, user);
+}
+
 /* Waits until the server has seen so many requests; the loop turns meanwhile. */
 static void
 await_requests(struct test_client *c, struct test_server *s, int n)
@@ -37,7 +46,8 @@ static struct net_call *
 send_numbered(struct test_client *c, struct test_server *s, int i)
 {
     struct str path = arena_printf(&c->arena, "%d", i);
-    struct net_call *call = test_client_call(c, (struct net_request){ .url = test_url(c, s, path.ptr), .body = STR("hello") });
+    struct net_request request = { .url = test_url(c, s, path.ptr), .body = STR("hello") };
+    struct net_call *call = test_client_call(c, request);
 
     test_client_send(c, call);
     return call;
@@ -50,7 +60,7 @@ START_TEST(connections_are_kept)
 
     test_client_init(&c, NULL);
     for (int i = 0; i < 50; i++)
-        ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x"), .body = STR("hello") })->result,
+        ck_assert_int_eq(test_client_post(&c, s, "x")->result,
                          NET_ANSWERED);
     ck_assert_int_eq(test_server_connections(s), 1);
     test_client_deinit(&c);
@@ -167,7 +177,8 @@ END_TEST
 START_TEST(a_host_that_hangs_delays_no_other)
 {
     struct test_client c;
-    struct test_server *hangs = test_server_start(answer_never, NULL), *works = test_server_start(answer_target, NULL);
+    struct test_server *hangs = test_server_start(answer_never, NULL);
+    struct test_server *works = test_server_start(answer_target, NULL);
     struct net_call *stuck[20];
 
     test_client_init(&c, &(struct courier_options){ .per_host_max = 2, .total_max = 4 });
@@ -187,6 +198,32 @@ START_TEST(a_host_that_hangs_delays_no_other)
     test_client_deinit(&c);
     test_server_stop(hangs);
     test_server_stop(works);
+}
+END_TEST
+
+START_TEST(lines_of_one_host_do_not_wait_for_each_other)
+{
+    struct test_client c;
+    struct test_server *s = test_server_start(answer_or_hang, NULL);
+    struct net_call *stuck[5], *passes;
+
+    test_client_init(&c, &(struct courier_options){ .per_host_max = 1 });
+    for (int i = 0; i < 5; i++) {
+        struct net_request request = { .url = test_url(&c, s, "hang"), .line = STR("one") };
+
+        stuck[i] = test_client_call(&c, request);
+        courier_send(c.courier, stuck[i]);
+    }
+    passes = test_client_call(&c, (struct net_request){ .url = test_url(&c, s, "x"), .line = STR("two") });
+    test_client_send(&c, passes);
+    test_client_run(&c);
+    ck_assert_int_eq(passes->response.result, NET_ANSWERED);
+    ck_assert_int_eq(test_client_get(&c, s, "x")->result, NET_ANSWERED);
+    ck_assert_int_le(test_server_connections(s), 3);
+    for (int i = 0; i < 5; i++)
+        courier_cancel(c.courier, stuck[i]);
+    test_client_deinit(&c);
+    test_server_stop(s);
 }
 END_TEST
 
@@ -288,7 +325,7 @@ START_TEST(done_may_send_again)
     call = test_client_call(&c, (struct net_request){ .url = STR("nonsense") });
     call->done = send_again;
     courier_send(c.courier, call);
-    ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x") })->result, NET_ANSWERED);
+    ck_assert_int_eq(test_client_get(&c, s, "x")->result, NET_ANSWERED);
     ck_assert_int_lt(again, 1000);
     uv_run(&c.loop, UV_RUN_DEFAULT);
     ck_assert_int_eq(again, 1000);
@@ -336,7 +373,7 @@ START_TEST(done_may_cancel_others)
     test_client_run(&c);
     ck_assert_int_eq(courier_in_flight(c.courier), 0);
     uv_run(&c.loop, UV_RUN_DEFAULT);
-    ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x") })->result, NET_ANSWERED);
+    ck_assert_int_eq(test_client_get(&c, s, "x")->result, NET_ANSWERED);
     test_client_deinit(&c);
     test_server_stop(s);
     test_server_stop(never);
@@ -364,7 +401,7 @@ START_TEST(a_call_is_cancelled_at_every_moment)
         struct net_call *calls[3];
 
         for (int i = 0; i < 3; i++) { /* the third waits */
-            calls[i] = test_client_call(&c, (struct net_request){ .url = test_url(&c, s, "x"), .body = STR("hello") });
+            calls[i] = test_client_call(&c, (struct net_request){ .url = test_url(&c, s, "x") });
             calls[i]->done = must_not_be_done;
             courier_send(c.courier, calls[i]);
         }
@@ -451,7 +488,8 @@ START_TEST(done_may_free_the_courier)
 
     test_client_init(&c, &(struct courier_options){ .per_host_max = 3 });
     for (int i = 0; i < 20; i++) {
-        struct net_call *call = test_client_call(&c, (struct net_request){ .url = test_url(&c, i % 2 ? s : never, "x") });
+        struct net_request request = { .url = test_url(&c, i % 2 ? s : never, "x") };
+        struct net_call *call = test_client_call(&c, request);
 
         call->done = free_courier;
         courier_send(c.courier, call);
@@ -501,6 +539,7 @@ END_TEST
 
 TESTS("courier flow", connections_are_kept, two_thousand_at_once_are_all_answered, a_host_is_asked_in_order,
       a_host_gets_so_many_connections_and_no_more, there_is_a_bound_for_all_hosts, a_host_that_hangs_delays_no_other,
-      waiting_is_not_counted_as_time, done_is_not_called_from_inside_send, done_may_send_again, done_may_cancel_others,
+      lines_of_one_host_do_not_wait_for_each_other, waiting_is_not_counted_as_time,
+      done_is_not_called_from_inside_send, done_may_send_again, done_may_cancel_others,
       a_call_is_cancelled_at_every_moment, a_cancelled_call_leaves_no_file, freeing_ends_all_calls,
       done_may_free_the_courier, the_courier_is_freed_at_every_moment, certificates_that_are_not_there_are_said_so)

@@ -99,6 +99,24 @@ answer_ok(struct test_peer *p, const struct test_request *r, void *user)
     test_peer_answer(p, 200, NULL, STR("ok"));
 }
 
+/* Asks for "x" at a host, as a stranger would have us. */
+static struct net_response *
+ask_guarded(struct test_client *c, const struct test_server *s, const char *host)
+{
+    struct net_request request = { .url = test_url_at(c, "http", host, s, "x"), .guarded = true };
+
+    return test_client_ask(c, request);
+}
+
+/* The same on our own account. */
+static struct net_response *
+ask_freely(struct test_client *c, const struct test_server *s, const char *host, int64_t connect_ms)
+{
+    struct net_request request = { .url = test_url_at(c, "http", host, s, "x"), .connect_ms = connect_ms };
+
+    return test_client_ask(c, request);
+}
+
 static struct net_guard strict = { .allowed_count = 0 };
 static struct net_guard home_only = { .allowed = { { .bytes = { 127, 0, 0, 1 }, .family = AF_INET, .bits = 32 } },
                                       .allowed_count = 1 };
@@ -130,7 +148,7 @@ START_TEST(a_strangers_url_does_not_lead_inside)
     struct net_response *r;
 
     test_client_init(&c, &(struct courier_options){ .guard = &strict });
-    r = test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", row->host, s, "x"), .guarded = true });
+    r = ask_guarded(&c, s, row->host);
     ck_assert_int_eq(r->result, NET_FORBIDDEN);
     ck_assert_str_eq(r->error, row->complaint);
     ck_assert_int_eq(test_server_connections(s), 0);
@@ -145,19 +163,16 @@ START_TEST(our_own_urls_and_exceptions_do)
     struct test_server *s = test_server_start(answer_ok, NULL);
 
     test_client_init(&c, &(struct courier_options){ .guard = &strict });
-    ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x") })->result, NET_ANSWERED);
-    ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", "home.test", s, "x") })->result,
-                     NET_ANSWERED);
+    ck_assert_int_eq(test_client_get(&c, s, "x")->result, NET_ANSWERED);
+    ck_assert_int_eq(ask_freely(&c, s, "home.test", 0)->result, NET_ANSWERED);
     test_client_deinit(&c);
 
     test_client_init(&c, &(struct courier_options){ .guard = &home_only });
-    ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", "home.test", s, "x"),
-                                                               .guarded = true })->result, NET_ANSWERED);
+    ck_assert_int_eq(ask_guarded(&c, s, "home.test")->result, NET_ANSWERED);
     test_client_deinit(&c);
 
     test_client_init(&c, NULL); /* no guard at all */
-    ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", "home.test", s, "x"),
-                                                               .guarded = true })->result, NET_ANSWERED);
+    ck_assert_int_eq(ask_guarded(&c, s, "home.test")->result, NET_ANSWERED);
     test_client_deinit(&c);
     test_server_stop(s);
 }
@@ -189,8 +204,7 @@ START_TEST(of_several_addresses_an_allowed_one_is_taken)
     struct test_server *s = test_server_start(answer_ok, NULL);
 
     test_client_init(&c, &(struct courier_options){ .guard = &home_only });
-    ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", "half.test", s, "x"),
-                                                               .guarded = true })->result, NET_ANSWERED);
+    ck_assert_int_eq(ask_guarded(&c, s, "half.test")->result, NET_ANSWERED);
     test_client_deinit(&c);
     test_server_stop(s);
 }
@@ -211,7 +225,7 @@ START_TEST(the_next_address_is_tried_at_once)
     struct net_response *r;
 
     test_client_init(&c, NULL);
-    r = test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", "both.test", s, "x"), .connect_ms = 10000 });
+    r = ask_freely(&c, s, "both.test", 10000);
     ck_assert_msg(r->result == NET_ANSWERED, "%s", r->error);
     ck_assert_int_lt(r->took_us, 3000000);
     test_client_deinit(&c);
@@ -248,7 +262,7 @@ START_TEST(an_address_that_refuses_late_costs_no_more_time)
 {
     struct test_client c;
     struct test_server *s = server_at_home_only();
-    struct net_call *call;
+    struct net_response *r;
     int neighbour = silent_neighbour(s);
     uv_timer_t later;
 
@@ -256,12 +270,10 @@ START_TEST(an_address_that_refuses_late_costs_no_more_time)
     uv_timer_init(&c.loop, &later);
     later.data = &neighbour;
     uv_timer_start(&later, close_neighbour, 200, 0);
-    call = test_client_call(&c, (struct net_request){ .url = test_url_at(&c, "http", "both.test", s, "x"), .connect_ms = 12000 });
-    test_client_send(&c, call);
-    test_client_run(&c);
-    ck_assert_msg(call->response.result == NET_ANSWERED, "%s", call->response.error);
-    ck_assert_int_gt(call->response.took_us, 500000);
-    ck_assert_int_lt(call->response.took_us, 4000000);
+    r = ask_freely(&c, s, "both.test", 12000);
+    ck_assert_msg(r->result == NET_ANSWERED, "%s", r->error);
+    ck_assert_int_gt(r->took_us, 500000);
+    ck_assert_int_lt(r->took_us, 4000000);
     test_client_deinit(&c);
     test_server_stop(s);
 }
@@ -275,7 +287,7 @@ START_TEST(an_address_that_does_not_answer_costs_half_of_the_time)
     int neighbour = silent_neighbour(s);
 
     test_client_init(&c, NULL);
-    r = test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", "both.test", s, "x"), .connect_ms = 600 });
+    r = ask_freely(&c, s, "both.test", 600);
     ck_assert_msg(r->result == NET_ANSWERED, "%s", r->error);
     ck_assert_int_ge(r->took_us, 250000);
     close(neighbour);
@@ -290,8 +302,7 @@ START_TEST(a_name_nobody_has_is_not_sent_to)
     struct net_response *r;
 
     test_client_init(&c, NULL);
-    r = test_client_ask(&c, (struct net_request){ .url = STR("http://nobody.test/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/x"),
-                                                  .body = STR("hello") });
+    r = test_client_ask(&c, (struct net_request){ .url = STR("http://nobody.test" TEST_SECRET_PATH) });
     ck_assert_int_eq(r->result, NET_NOT_SENT);
     ck_assert_str_eq(r->error, "Could not resolve host: nobody.test");
     test_client_deinit(&c);
@@ -338,18 +349,17 @@ START_TEST(a_slow_look_up_holds_nobody)
     test_client_init(&c, NULL);
 
     /* given up in time */
-    r = test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", "slow.test", s, "x"), .body = STR("hello"),
-                                                  .connect_ms = 50 });
+    r = ask_freely(&c, s, "slow.test", 50);
     ck_assert_int_eq(r->result, NET_NOT_SENT);
     ck_assert(is_looking_up());
 
     /* others are answered meanwhile, it can be cancelled, and so can everything */
     slow = test_client_call(&c, (struct net_request){ .url = test_url_at(&c, "http", "slow.test", s, "x") });
     courier_send(c.courier, slow);
-    ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x") })->result, NET_ANSWERED);
+    ck_assert_int_eq(test_client_get(&c, s, "x")->result, NET_ANSWERED);
     courier_cancel(c.courier, slow);
     courier_send(c.courier, slow);
-    ck_assert_int_eq(test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x") })->result, NET_ANSWERED);
+    ck_assert_int_eq(test_client_get(&c, s, "x")->result, NET_ANSWERED);
     c.pending++;
     courier_free(c.courier);
     c.courier = NULL;
@@ -469,7 +479,8 @@ START_TEST(a_redirect_is_followed_or_not)
     last = test_server_request(s, row->requests - 1);
     if (row->requests > 1 && row->body)
         ck_assert(str_is_none(test_request_header(&last, "Content-Length")));
-    ck_assert_msg(str_find(last.target, STR(" ")) < 0 && str_find(last.target, STR("#")) < 0, "%.*s", STR_ARG(last.target));
+    ck_assert_int_lt(str_find(last.target, STR(" ")), 0);
+    ck_assert_int_lt(str_find(last.target, STR("#")), 0);
     test_client_deinit(&c);
     test_server_stop(s);
 }
@@ -493,21 +504,25 @@ START_TEST(headers_stay_with_their_host)
     struct net_header headers[] = { { STR("Authorization"), STR("Bearer abc") }, { STR("Cookie"), STR("a=b") },
                                     { STR("X-Api-Key"), STR("k") },              { STR("Accept"), STR("image/png") } };
     struct test_client c;
-    struct test_server *s = test_server_start(answer_redirecting, NULL), *other = test_server_start(answer_redirecting, NULL);
+    struct test_server *s = test_server_start(answer_redirecting, NULL);
+    struct test_server *other = test_server_start(answer_redirecting, NULL);
+    struct net_request request = { .redirects_max = 5, .headers = headers, .header_count = 4 };
     struct test_request seen;
     char path[256];
 
     test_client_init(&c, NULL);
 
     /* on the same host they go along */
-    test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "302?/ok"), .redirects_max = 5, .headers = headers,
-                                              .header_count = 4 });
+    request.url = test_url(&c, s, "302?/ok");
+    test_client_ask(&c, request);
     seen = test_server_request(s, 1);
     ck_assert(str_eq(test_request_header(&seen, "Authorization"), STR("Bearer abc")));
 
     /* to another port, and back from there, only one does */
-    snprintf(path, sizeof(path), "302?http://127.0.0.1:%d/302?http://127.0.0.1:%d/ok", test_server_port(other), test_server_port(s));
-    test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, path), .redirects_max = 5, .headers = headers, .header_count = 4 });
+    snprintf(path, sizeof(path), "302?http://127.0.0.1:%d/302?http://127.0.0.1:%d/ok", test_server_port(other),
+             test_server_port(s));
+    request.url = test_url(&c, s, path);
+    test_client_ask(&c, request);
     ck_assert_int_eq(test_server_requests(other), 1);
     ck_assert_int_eq(test_server_requests(s), 4);
     for (int i = 0; i < 2; i++) {
@@ -556,8 +571,8 @@ START_TEST(a_redirect_does_not_lead_where_the_url_may_not)
     if (port)
         snprintf(port, 64, "%d%s", test_server_port(s), strstr(row->location, "%d") + 2);
     test_client_init(&c, &(struct courier_options){ .guard = &home_only });
-    r = test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", "home.test", s, path), .guarded = row->guarded,
-                                                  .redirects_max = 5 });
+    r = test_client_ask(&c, (struct net_request){ .url = test_url_at(&c, "http", "home.test", s, path),
+                                                  .guarded = row->guarded, .redirects_max = 5 });
     if (row->complaint) {
         ck_assert_int_eq(r->result, NET_FORBIDDEN);
         ck_assert_str_eq(r->error, row->complaint);
@@ -586,7 +601,8 @@ START_TEST(the_time_limit_is_for_all_of_the_way)
     struct net_response *r;
 
     test_client_init(&c, NULL);
-    r = test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "302?/ok"), .redirects_max = 5, .total_ms = 400 });
+    r = test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "302?/ok"), .redirects_max = 5,
+                                                  .total_ms = 400 });
     ck_assert_int_eq(r->result, NET_UNKNOWN);
     ck_assert_int_eq(test_server_requests(s), 2);
     ck_assert_int_ge(r->took_us, 399000);

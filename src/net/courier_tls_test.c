@@ -1,4 +1,4 @@
-/* courier_tls_test.c -- TLS is always verified, and what a TLS connection carried is known as well as on a plain one. */
+/* courier_tls_test.c -- TLS is always verified, and what was sent is known as well as on a plain connection. */
 #include "net/courier.h"
 
 #include <arpa/inet.h>
@@ -38,6 +38,7 @@ certificate_make(const struct certificate *spec)
 {
     X509 *x = X509_new();
     X509_EXTENSION *names;
+    X509_NAME *name;
 
     key = EVP_EC_gen("P-256");
     ck_assert_ptr_nonnull(key);
@@ -45,8 +46,9 @@ certificate_make(const struct certificate *spec)
     ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
     X509_gmtime_adj(X509_getm_notBefore(x), spec->from_s);
     X509_gmtime_adj(X509_getm_notAfter(x), spec->to_s);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
-    X509_set_issuer_name(x, X509_get_subject_name(x));
+    name = X509_get_subject_name(x);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+    X509_set_issuer_name(x, name);
     X509_set_pubkey(x, key);
     names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, spec->names);
     ck_assert_ptr_nonnull(names);
@@ -57,16 +59,19 @@ certificate_make(const struct certificate *spec)
 }
 
 static int
-note_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned int in_len, void *user)
+note_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned int in_len,
+          void *user)
 {
+    static const unsigned char http_1[] = "\x08http/1.1";
     struct tls_server *s = user;
+    int rc;
 
     (void)ssl;
     pthread_mutex_lock(&s->lock);
     snprintf(s->alpn, sizeof(s->alpn), "%.*s", (int)in_len, (const char *)in);
     pthread_mutex_unlock(&s->lock);
-    return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, (const unsigned char *)"\x08http/1.1", 9, in, in_len)
-                == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+    rc = SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, http_1, 9, in, in_len);
+    return rc == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 static void
@@ -182,7 +187,7 @@ static struct net_request
 post_to(struct test_client *c, const struct tls_server *s, const char *host)
 {
     return (struct net_request){
-        .url = arena_printf(&c->arena, "https://%s:%d/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/x", host, s->port),
+        .url = arena_printf(&c->arena, "https://%s:%d" TEST_SECRET_PATH "/x", host, s->port),
         .body = STR("hello"),
     };
 }

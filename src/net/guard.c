@@ -248,13 +248,13 @@ is_http(const char *scheme)
     return str_eq_nocase(str_of(scheme), STR("http")) || str_eq_nocase(str_of(scheme), STR("https"));
 }
 
-/* "http:///a.png" has no host, but curl takes the path's first segment for one. */
+/* "http:///a.png" and "http:/a.png" have no host, but curl takes the path's first segment for one. */
 static bool
-has_three_slashes(const char *url)
+has_two_slashes(const char *url)
 {
-    const char *slashes = strstr(url, "://");
+    const char *colon = strchr(url, ':');
 
-    return slashes && slashes[3] == '/';
+    return colon && colon[1] == '/' && colon[2] == '/' && colon[3] != '/';
 }
 
 static bool
@@ -274,7 +274,7 @@ parsed_check(const struct net_guard *g, CURLU *u, const char *url, const char *w
              || curl_url_get(u, CURLUPART_PASSWORD, &password, 0) != CURLUE_NO_PASSWORD)
         ok = error_set(err, 422, "%s must not hold a user name or password", what);
     else if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || host[0] == '\0'
-             || has_three_slashes(url))
+             || !has_two_slashes(url))
         ok = error_set(err, 422, "%s has no host", what);
     else if (!is_ascii(host))
         ok = error_set(err, 422, "%s must have its host in ASCII (other scripts: the xn-- form)", what);

@@ -135,7 +135,8 @@ END_TEST
 
 static const char *const bad_cidrs[] = {
     "10.0.0.0/33", "fd00::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0/8", "localhost", "/8",
-    "10.0.0.0/8,", ",", "10.0.0.0/8,,10.0.0.0/8", "10.0.0.0 /8", "10.0.0.0/8x", "0000:0000:0000:0000:0000:ffff:255.255.255.2555/128",
+    "10.0.0.0/8,", ",", "10.0.0.0/8,,10.0.0.0/8", "10.0.0.0 /8", "10.0.0.0/8x",
+    "0000:0000:0000:0000:0000:ffff:255.255.255.2555/128",
 };
 
 START_TEST(what_is_no_range_is_named)
@@ -195,6 +196,8 @@ static const struct url_row urls[] = {
     { "/a", INVALID },
     { "http://", INVALID },
     { "http:///a.png", "has no host" },
+    { "http:////a.png", "" },
+    { "http:/a.png", "has no host" },
     { "https://?q", INVALID },
     { "ftp://example.com/", SCHEME },
     { "file:///etc/passwd", SCHEME },

@@ -18,7 +18,8 @@ watch(struct loop *l, curl_socket_t fd, uint32_t events)
         return;
     if (errno == EEXIST && epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0)
         return;
-    log_error("cannot watch a socket", LOG_CSTR("error", strerror(errno))); /* its transfer will reach its time limit */
+    /* Its transfer will reach its time limit. */
+    log_error("cannot watch a socket", LOG_CSTR("error", strerror(errno)));
 }
 
 /* `mark` is what curl_multi_assign() gave the socket: not NULL while it waits for nothing but to be connected. */
@@ -60,7 +61,8 @@ work(struct loop *l, curl_socket_t fd, int action)
 }
 
 /* An error is told as something to read, as libcurl's own poll does: the read then says what it is. An event may be
- * stale, its socket closed by one before it and the number taken by a new one; libcurl's reads and writes do not block. */
+ * stale, its socket closed by one before it and the number taken by a new one; that does no harm, since libcurl's reads
+ * and writes do not block. */
 static void
 on_sockets(uv_poll_t *poll, int status, int events)
 {

@@ -163,5 +163,6 @@ START_TEST(a_long_random_life_keeps_the_promises)
 }
 END_TEST
 
-TESTS("queue", an_empty_queue_has_no_next, one_host_goes_in_order_and_not_above_its_bound, hosts_take_turns_below_the_total,
+TESTS("queue", an_empty_queue_has_no_next, one_host_goes_in_order_and_not_above_its_bound,
+      hosts_take_turns_below_the_total,
       who_waits_may_leave, a_host_emptied_while_its_turn_was_to_come_is_let_go, a_long_random_life_keeps_the_promises)

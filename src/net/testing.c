@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SECRET "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-
 struct test_peer {
     struct test_peer   *next;
     struct test_server *server;
@@ -405,7 +403,10 @@ count_down(struct net_call *call)
 
     c->pending--;
     ck_assert_msg(!strstr(call->response.error, "AAHdq"), "%s", call->response.error);
-    ck_assert_msg((call->response.result == NET_ANSWERED) == (call->response.error[0] == '\0'), "%s", call->response.error);
+    if (call->response.result == NET_ANSWERED)
+        ck_assert_str_eq(call->response.error, "");
+    else
+        ck_assert_str_ne(call->response.error, "");
 }
 
 struct net_call *
@@ -445,13 +446,26 @@ test_client_ask(struct test_client *c, struct net_request request)
 }
 
 struct str
-test_url_at(struct test_client *c, const char *scheme, const char *host, const struct test_server *s, const char *path)
+test_url_at(struct test_client *c, const char *scheme, const char *host, const struct test_server *s,
+            const char *path)
 {
-    return arena_printf(&c->arena, "%s://%s:%d/bot" SECRET "/%s", scheme, host, test_server_port(s), path);
+    return arena_printf(&c->arena, "%s://%s:%d" TEST_SECRET_PATH "/%s", scheme, host, test_server_port(s), path);
 }
 
 struct str
 test_url(struct test_client *c, const struct test_server *s, const char *path)
 {
     return test_url_at(c, "http", "127.0.0.1", s, path);
+}
+
+struct net_response *
+test_client_get(struct test_client *c, const struct test_server *s, const char *path)
+{
+    return test_client_ask(c, (struct net_request){ .url = test_url(c, s, path) });
+}
+
+struct net_response *
+test_client_post(struct test_client *c, const struct test_server *s, const char *path)
+{
+    return test_client_ask(c, (struct net_request){ .url = test_url(c, s, path), .body = STR("hello") });
 }

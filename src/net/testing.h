@@ -21,7 +21,7 @@ struct test_request {
 /* On the connection's thread. The next request is read when it returns, unless the connection was ended. */
 typedef void test_answer(struct test_peer *peer, const struct test_request *request, void *user);
 
-struct test_server *test_server_start(test_answer *answer, void *user); /* on a free port, at all our IPv4 addresses */
+struct test_server *test_server_start(test_answer *answer, void *user); /* a free port of all our IPv4 addresses */
 struct test_server *test_server_start_at(const char *ip, test_answer *answer, void *user);
 void test_server_stop(struct test_server *s);                            /* ends all connections */
 int  test_server_port(const struct test_server *s);
@@ -39,7 +39,7 @@ void test_server_cut_next(struct test_server *s, int connections);       /* so m
 struct str test_request_header(const struct test_request *r, const char *name);
 
 void test_peer_send(struct test_peer *p, struct str bytes);
-void test_peer_answer(struct test_peer *p, int status, const char *headers, struct str body); /* adds Content-Length */
+void test_peer_answer(struct test_peer *p, int status, const char *headers, struct str body); /* and its length */
 void test_peer_end(struct test_peer *p);   /* closes in order */
 void test_peer_reset(struct test_peer *p); /* cuts */
 void test_peer_hold(struct test_peer *p);  /* waits until the client has gone or the server is stopped */
@@ -52,17 +52,24 @@ struct test_client {
     int             pending; /* calls sent with test_client_send() and not done */
 };
 
-void test_client_init(struct test_client *c, const struct courier_options *options); /* but the loop; NULL = defaults */
+void test_client_init(struct test_client *c, const struct courier_options *options); /* but the loop; NULL = none */
 void test_client_deinit(struct test_client *c);
 
 struct net_call *test_client_call(struct test_client *c, struct net_request request); /* in the arena, not sent */
-void test_client_send(struct test_client *c, struct net_call *call);  /* its `done` counts, unless the test set another */
+void test_client_send(struct test_client *c, struct net_call *call);  /* pending, unless the test set `done` */
 void test_client_run(struct test_client *c);                          /* until nothing is pending */
 struct net_response *test_client_ask(struct test_client *c, struct net_request request); /* the three above */
 
-/* "http://127.0.0.1:<port>/bot<a token>/<path>": every call of a test goes to a URL with a secret in it, and
+/* Asks at test_url(): a GET; a POST of "hello". */
+struct net_response *test_client_get(struct test_client *c, const struct test_server *s, const char *path);
+struct net_response *test_client_post(struct test_client *c, const struct test_server *s, const char *path);
+
+#define TEST_SECRET_PATH "/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+
+/* "http://127.0.0.1:<port>" TEST_SECRET_PATH "/<path>": every call of a test goes to a URL with a secret in it, and
  * test_client_run() fails a test in which an error text tells of it. */
 struct str test_url(struct test_client *c, const struct test_server *s, const char *path);
-struct str test_url_at(struct test_client *c, const char *scheme, const char *host, const struct test_server *s, const char *path);
+struct str test_url_at(struct test_client *c, const char *scheme, const char *host, const struct test_server *s,
+                       const char *path);
 
 #endif

@@ -30,7 +30,9 @@ retry_after_ms(struct str value)
     now_ms = clock_now_ms();
     if (date < 0 || (int64_t)date * 1000 <= now_ms)
         return 0;
-    return (int64_t)date - now_ms / 1000 < RETRY_AFTER_MAX_S ? (int64_t)date * 1000 - now_ms : RETRY_AFTER_MAX_S * 1000;
+    if ((int64_t)date - now_ms / 1000 >= RETRY_AFTER_MAX_S)
+        return RETRY_AFTER_MAX_S * 1000;
+    return (int64_t)date * 1000 - now_ms;
 }
 
 struct str
@@ -126,7 +128,9 @@ is_followed(const struct transfer *t, int status)
 
     if (t->hops >= r->redirects_max)
         return false;
-    return status == 303 || ((status == 301 || status == 302 || status == 307 || status == 308) && transfer_is_repeatable(t));
+    if (status == 303)
+        return true;
+    return (status == 301 || status == 302 || status == 307 || status == 308) && transfer_is_repeatable(t);
 }
 
 /* Makes the transfer one to `url`. */
