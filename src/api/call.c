@@ -465,6 +465,21 @@ hash_request(struct call *call, struct error *err)
     return idempotent_hash(&call->x->request, call->key_scope.group_id, call->request_hash, err);
 }
 
+/* A parameter that cannot be decoded would look like one that is absent. */
+static bool
+query_is_whole(struct call *call, struct error *err)
+{
+    struct str query = call->x->request.query, name, value;
+    size_t     at = 0;
+    bool       bad = false;
+
+    if (str_find(query, STR("%")) < 0)
+        return true;
+    while (http_form_next(query, &at, call->arena, &name, &value, &bad))
+        ;
+    return !bad || error_set(err, 400, "The query has a malformed escape: every %% must begin a byte such as %%20");
+}
+
 /* Uploads are hashed where it may take its time. */
 static bool
 read_request(struct db *db, struct call *call, struct error *err)
@@ -472,6 +487,8 @@ read_request(struct db *db, struct call *call, struct error *err)
     const struct http_request *r = &call->x->request;
 
     (void)db;
+    if (!query_is_whole(call, err))
+        return false;
     call->group_text = call->route->flags & OPEN ? STR_NONE : call_query(call, "profile_group_id");
     if (call->route->flags & BODY && !body_read(r, call->arena, config.json_depth_max, &call->body, err))
         return false;
