@@ -1,4 +1,5 @@
-/* inbound.h -- what platforms tell us: verified, understood, and stored in one transaction with everything that follows from it. */
+/* inbound.h -- what platforms tell us: verified, understood, and stored in one transaction with everything that follows
+ * from it. */
 #ifndef PARLEY_INBOUND_INBOUND_H
 #define PARLEY_INBOUND_INBOUND_H
 
@@ -8,10 +9,10 @@ struct ingest_counts {
     int events, stored, ignored, not_understood;
 };
 
-/* Stores a batch for a profile: chats, messages, edits, blocks; queues media, participants and tap answers; emits events; and, when
- * the batch came from a poll, moves the cursor. Receiving anything twice changes nothing. In the caller's write transaction.
- * `payload` is kept when the batch was not understood. */
-bool ingest(struct db *db, const struct profile *p, const struct inbound_batch *batch, struct str payload, int64_t now_ms,
-            struct arena *a, struct ingest_counts *counts, struct error *err);
+/* Stores a batch for a profile: chats, messages, edits, blocks; queues media, participants and tap answers; emits events;
+ * and, when the batch came from a poll, moves the cursor. Receiving anything twice changes nothing. In the caller's write
+ * transaction. `payload` is kept when the batch was not understood. */
+bool ingest(struct db *db, const struct profile *p, const struct inbound_batch *batch, struct str payload,
+            int64_t now_ms, struct arena *a, struct ingest_counts *counts, struct error *err);
 
 #endif

@@ -24,7 +24,8 @@ ingest_message(struct db *db, const struct profile *p, const struct inbound_even
         if (!job_add(db, &job, now_ms, err))
             return false;
     }
-    if (chat.blocked_at != 0 && !e->outbound && !chat_set_blocked(db, chat.id, 0, err))
+    if (chat.blocked_at != 0 && !e->outbound && (e->at_ms == 0 || e->at_ms >= chat.blocked_at)
+        && !chat_set_blocked(db, chat.id, 0, err))
         return false;
     return created || e->outbound || chat_ask_participant(db, &chat, now_ms, err);
 }
@@ -41,18 +42,21 @@ ingest_edit(struct db *db, const struct profile *p, const struct inbound_event *
         && message_receive_edit(db, &chat, e, now_ms, a, err);
 }
 
-/* Somebody who blocks an account that never talked to them opens no chat. */
+/* Somebody who blocks an account that never talked to them opens no chat. What comes late or again is overtaken by
+ * what the person did since: they wrote after the block, or blocked after the unblocking. */
 static bool
 ingest_block(struct db *db, const struct profile *p, const struct inbound_event *e, int64_t now_ms, struct arena *a,
              struct error *err)
 {
+    bool lifts = e->kind == INBOUND_UNBLOCK, found;
+    int64_t at_ms = e->at_ms ? e->at_ms : now_ms;
     struct chat chat;
-    bool found;
 
     if (!chat_of_participant(db, p->id, e->from.external_id, a, &chat, &found, err))
         return false;
-    return !found
-        || chat_set_blocked(db, chat.id, e->kind == INBOUND_UNBLOCK ? 0 : e->at_ms ? e->at_ms : now_ms, err);
+    if (!found || at_ms < (lifts ? chat.blocked_at : chat.last_inbound_at))
+        return true;
+    return chat_set_blocked(db, chat.id, lifts ? 0 : at_ms, err);
 }
 
 static bool

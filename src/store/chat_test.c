@@ -268,7 +268,8 @@ page(struct chat_filter f, int64_t expected_total)
     ck_assert_int_eq(total, expected_total);
     line[0] = '\0';
     for (size_t i = 0; i < n; i++)
-        at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s", i ? " " : "", chats[i].participant_external_id.ptr);
+        at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s", i ? " " : "",
+                               chats[i].participant_external_id.ptr);
     return line;
 }
 

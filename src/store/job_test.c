@@ -65,8 +65,8 @@ END_TEST
 
 START_TEST(only_the_first_of_a_queue_is_ready)
 {
-    struct job first = add(1, 50, s.now), second = add(1, 50, s.now), other = add(1, 51, s.now), free = add(1, 0, s.now);
-    struct job free_too = add(1, 0, s.now);
+    struct job first = add(1, 50, s.now), second = add(1, 50, s.now), other = add(1, 51, s.now);
+    struct job free = add(1, 0, s.now), free_too = add(1, 0, s.now);
 
     ck_assert_int_eq(first.state, JOB_READY);
     ck_assert_int_eq(second.state, JOB_QUEUED);

@@ -77,7 +77,8 @@ END_TEST
 START_TEST(a_second_time_nothing_happens)
 {
     struct chat c = the_chat();
-    struct inbound_event e = testing_inbound("77", "5", "Hi", s.now), other = testing_inbound("77", "5", "Ho", s.now + 9);
+    struct inbound_event e = testing_inbound("77", "5", "Hi", s.now);
+    struct inbound_event other = testing_inbound("77", "5", "Ho", s.now + 9);
     struct message m;
 
     ck_assert(receive(&c, &e, &m));

@@ -103,7 +103,9 @@ START_TEST(a_list_shows_attachments)
 {
     struct chat c = testing_chat(&s, &s.profile, "77");
     struct inbound_event e = testing_inbound("77", "1", "two pictures", s.now);
-    struct inbound_media media[2] = { { .type = ATTACH_IMAGE, .ref = STR("a") }, { .type = ATTACH_VIDEO, .ref = STR("b") } };
+    struct inbound_media media[2] = {
+        { .type = ATTACH_IMAGE, .ref = STR("a") }, { .type = ATTACH_VIDEO, .ref = STR("b") },
+    };
     struct message_filter f = { .per_page = 10 };
     struct message m, *list;
     bool stored;
