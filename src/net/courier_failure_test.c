@@ -53,7 +53,7 @@ silent_port(void)
     ck_assert_int_eq(listen(fd, 0), 0);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &size), 0);
     for (int i = 0; i < 3; i++)
-        connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), (struct sockaddr *)&a, sizeof(a));
+        (void)connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), (struct sockaddr *)&a, sizeof(a));
     return ntohs(a.sin_port);
 }
 
@@ -408,7 +408,7 @@ START_TEST(a_body_cut_on_its_way_is_unknown)
 }
 END_TEST
 
-#define COUNT(table) (int)(sizeof(table) / sizeof(table[0]))
+#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static TCase *
 tables(void)

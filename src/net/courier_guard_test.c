@@ -26,7 +26,7 @@ entry(const char *ip, const char *port, struct addrinfo *next)
         struct addrinfo     info;
         struct sockaddr_in6 address; /* room for either */
     } *e = calloc(1, sizeof(*e));
-    struct sockaddr_in  v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
+    struct sockaddr_in  v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(port, NULL, 10)) };
     struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = v4.sin_port };
 
     ck_assert_ptr_nonnull(e);
@@ -245,7 +245,7 @@ silent_neighbour(const struct test_server *s)
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
     ck_assert_int_eq(listen(fd, 0), 0);
     for (int i = 0; i < 3; i++)
-        connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), (struct sockaddr *)&a, sizeof(a));
+        (void)connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), (struct sockaddr *)&a, sizeof(a));
     return fd;
 }
 
@@ -611,7 +611,7 @@ START_TEST(the_time_limit_is_for_all_of_the_way)
 }
 END_TEST
 
-#define COUNT(table) (int)(sizeof(table) / sizeof(table[0]))
+#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static TCase *
 tables(void)

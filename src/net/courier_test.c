@@ -708,7 +708,7 @@ START_TEST(a_full_disk_is_our_fault)
 }
 END_TEST
 
-#define COUNT(table) (int)(sizeof(table) / sizeof(table[0]))
+#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static TCase *
 tables(void)

@@ -156,8 +156,8 @@ START_TEST(too_many_exceptions_are_refused)
     struct error err = { .status = 0 };
     char text[65 * 11];
 
-    for (int i = 0; i < 65; i++)
-        memcpy(text + i * 11, "10.0.0.0/8,", 11);
+    for (size_t i = 0; i < sizeof(text); i += 11)
+        memcpy(text + i, "10.0.0.0/8,", 11);
     ck_assert(net_guard_parse(&g, (struct str){ text, 64 * 11 - 1 }, &err));
     ck_assert(!net_guard_parse(&g, (struct str){ text, 65 * 11 - 1 }, &err));
 }
@@ -320,7 +320,7 @@ START_TEST(a_nul_byte_does_not_end_a_url)
 }
 END_TEST
 
-#define COUNT(table) (int)(sizeof(table) / sizeof(table[0]))
+#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static TCase *
 tables(void)
