@@ -1,12 +1,12 @@
-/* load.c -- an HTTP load generator for the benchmarks: keep-alive connections on one thread, as fast as the other side answers or
- * at a fixed rate.
+/* load.c -- an HTTP load generator for the benchmarks: keep-alive connections on one thread, as
+ * fast as the other side answers or at a fixed rate.
  *
  *     load ADDRESS:PORT --connections N --seconds S [--rate R] [--method M] [--header LINE]... [--bodies FILE]
  *          [--number N] PATH... | @FILE
  *
- * Paths, and bodies (a line each), are taken in turn. "@@@@@@@@@@@@" in a body becomes a number that grows with every request. At a fixed rate a
- * request's latency counts from the moment it was due, so that a stalled server cannot hide what it delayed. Prints one
- * JSON object. */
+ * Paths, and bodies (a line each), are taken in turn. "@@@@@@@@@@@@" in a body becomes a number
+ * that grows with every request. At a fixed rate a request's latency counts from the moment it was
+ * due, so that a stalled server cannot hide what it delayed. Prints one JSON object. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -107,12 +107,12 @@ void call_then(struct call *call, bool (*run)(struct db *db, struct call *call, 
 struct op *call_ask(struct call *call, enum op_kind kind, const struct platform *platform,
                     const struct account *account);
 
-/* Has a plain HTTP request made before the next step, which finds call->answer, whatever it is. Fill in the request that is
- * returned; what it points to lives in the call's arena. */
+/* Has a plain HTTP request made before the next step, which finds call->answer, whatever it is.
+ * Fill in the request that is returned; what it points to lives in the call's arena. */
 struct net_request *call_http(struct call *call);
 
-/* The reply has no end: once the step is over, `begin` is called on the exchange's loop with status and headers set, and
- * leads to http_stream_begin(). */
+/* The reply has no end: once the step is over, `begin` is called on the exchange's loop with status
+ * and headers set, and leads to http_stream_begin(). */
 void call_stream(struct call *call, void (*begin)(struct call *call));
 
 /* Has `work` done on a helper thread before the next step. It may block and has the call to itself. */

@@ -177,8 +177,8 @@ begin_streaming(struct call *call)
     hub_join(api->threads[call->x->thread].hub, http_mailbox(api->http, call->x->thread), &s->listener, s->hello);
 }
 
-/* Who begins with what comes is told where that is, so that also a stream that breaks before its first event is resumed where it
- * began. */
+/* Who begins with what comes is told where that is, so that also a stream that breaks before its
+ * first event is resumed where it began. */
 static struct str
 hello(struct call *call, int64_t at, bool resumes)
 {

@@ -168,8 +168,8 @@ feed_soil(struct hub *h, struct feed *f)
     h->dirty_end = &f->next_dirty;
 }
 
-/* Only after a read of its own that found the end. What the first one has not seen is news to the feed too; wake-ups that came
- * while nobody was live were not heeded, so it looks at once. */
+/* Only after a read of its own that found the end. What the first one has not seen is news to the
+ * feed too; wake-ups that came while nobody was live were not heeded, so it looks at once. */
 static void
 be_live(struct listener *l)
 {
@@ -539,7 +539,8 @@ hub_work(struct hub *h)
 
 /* ---- time ---- */
 
-/* A live listener also learns how far it is, where its filter left out everything since: so its client resumes from there. */
+/* A live listener also learns how far it is, where its filter left out everything since: so its
+ * client resumes from there. */
 static void
 beat(struct hub *h, struct listener *l)
 {

@@ -70,8 +70,8 @@ void        hub_free(struct hub *h); /* every listener has left; NULL is fine */
 void hub_wake(struct hub *h, int64_t workspace_id);
 void hub_wake_keys(struct hub *h);
 
-/* On the loop's thread, `mailbox` being the loop's. `hello` is written first, then everything after l->at. `l` must stay
- * where it is until hub_leave(), or until ops->end() was called. */
+/* On the loop's thread, `mailbox` being the loop's. `hello` is written first, then everything after
+ * l->at. `l` must stay where it is until hub_leave(), or until ops->end() was called. */
 void hub_join(struct hub *h, struct mailbox *mailbox, struct listener *l, struct str hello);
 void hub_drained(struct listener *l); /* what was unsent has left */
 void hub_leave(struct listener *l);

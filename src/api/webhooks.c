@@ -261,8 +261,8 @@ tell_attempt(struct db *db, struct call *call, struct error *err)
     return true;
 }
 
-/* A ping is signed and sent like any event, but nobody queues, logs or repeats it. Disabled endpoints hear it too: so one finds
- * out whether to enable them. */
+/* A ping is signed and sent like any event, but nobody queues, logs or repeats it. Disabled
+ * endpoints hear it too: so one finds out whether to enable them. */
 bool
 test_webhook(struct db *db, struct call *call, struct error *err)
 {

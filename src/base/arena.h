@@ -34,8 +34,8 @@ size_t arena_size(const struct arena *a); /* bytes it has from the system */
 #define arena_array(a, type, n)  ((type *)arena_alloc_array((a), (n), sizeof(type)))
 void *arena_alloc_array(struct arena *a, size_t n, size_t size); /* ends the process on overflow */
 
-/* The array with room for one more behind its `n` entries: itself, or, when *cap is reached, a copy twice as large. Start
- * with NULL and a cap of 0. */
+/* The array with room for one more behind its `n` entries: itself, or, when *cap is reached, a copy
+ * twice as large. Start with NULL and a cap of 0. */
 void *arena_more(struct arena *a, void *array, size_t n, size_t *cap, size_t size);
 
 /* Copies are NUL-terminated behind their length, so `.ptr` may be handed to a C library. A none stays none. */

@@ -17,8 +17,8 @@ int doctor_command(int argc, char **argv);
 
 enum { EXIT_OK = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
-/* Reads the settings and opens the log. When the command is to end here (help, a bad flag) it has been said, and *status is what to
- * exit with; then false. `usage` is shown by --help. */
+/* Reads the settings and opens the log. When the command is to end here (help, a bad flag) it has
+ * been said, and *status is what to exit with; then false. `usage` is shown by --help. */
 bool command_begin(int argc, char **argv, unsigned use, const char *usage, char **rest, int rest_max, int *rest_count,
                    int *status);
 

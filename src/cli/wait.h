@@ -2,7 +2,8 @@
 #ifndef PARLEY_CLI_WAIT_H
 #define PARLEY_CLI_WAIT_H
 
-/* Returns after SIGTERM or SIGINT; SIGHUP opens the log file again. Call wait_block_signals() before any thread is made. */
+/* Returns after SIGTERM or SIGINT; SIGHUP opens the log file again. Call wait_block_signals()
+ * before any thread is made. */
 void wait_block_signals(void);
 void wait_for_stop(void);
 

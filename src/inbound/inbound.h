@@ -9,9 +9,10 @@ struct ingest_counts {
     int events, stored, ignored, not_understood;
 };
 
-/* Stores a batch for a profile: chats, messages, edits, blocks; queues media, participants and tap answers; emits events;
- * and, when the batch came from a poll, moves the cursor. Receiving anything twice changes nothing. In the caller's write
- * transaction. `payload` is kept when the batch was not understood. */
+/* Stores a batch for a profile: chats, messages, edits, blocks; queues media, participants and tap
+ * answers; emits events; and, when the batch came from a poll, moves the cursor. Receiving anything
+ * twice changes nothing. In the caller's write transaction. `payload` is kept when the batch was
+ * not understood. */
 bool ingest(struct db *db, const struct profile *p, const struct inbound_batch *batch, struct str payload,
             int64_t now_ms, struct arena *a, struct ingest_counts *counts, struct error *err);
 

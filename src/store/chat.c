@@ -57,7 +57,8 @@ static const char chat_page_between_sql[] =
     "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.profile_id = $1"
     " AND c.last_message_at > $4 AND c.last_message_at < $5"
     " ORDER BY c.last_message_at DESC, c.id DESC LIMIT $2 OFFSET $3";
-/* Only an index range is counted, and only when a bound was asked for; the whole list's total is kept in the profile. */
+/* Only an index range is counted, and only when a bound was asked for; the whole list's total is
+ * kept in the profile. */
 static const char chat_count_between_sql[] =
     "SELECT COUNT(*) FROM chat WHERE profile_id = $1 AND last_message_at > $2 AND last_message_at < $3";
 

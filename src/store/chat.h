@@ -17,12 +17,13 @@ struct chat {
     int64_t                created_at;
 };
 
-/* By public id or external_conversation_id. 404 outside the scope; 409 listing the candidates when the platform's id names several. */
+/* By public id or external_conversation_id. 404 outside the scope; 409 listing the candidates when
+ * the platform's id names several. */
 bool chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct chat *out, struct error *err);
 bool chat_get(struct db *db, int64_t id, struct arena *a, struct chat *out, bool *found, struct error *err);
 
-/* Finds or creates the chat of (profile, participant); fields that are given (not none) update it. *created tells which. Safe when two do
- * it at once. A new chat queues fetching the participant. */
+/* Finds or creates the chat of (profile, participant); fields that are given (not none) update it.
+ * *created tells which. Safe when two do it at once. A new chat queues fetching the participant. */
 bool chat_open(struct db *db, const struct profile *p, const struct participant *who, struct str conversation_id,
                int64_t now_ms, struct arena *a, struct chat *out, bool *created, struct error *err);
 
@@ -40,8 +41,9 @@ struct chat_filter {
 bool chat_list(struct db *db, const struct profile *p, const struct chat_filter *f, struct arena *a, struct chat **out,
                size_t *n, int64_t *total, struct error *err);
 
-/* What a message changes in its chat: counters of its old and new status, and the last_* times (only ever forward). Also
- * what makes two transactions on one chat wait for each other. Statuses are those of message.h; 0 = none. */
+/* What a message changes in its chat: counters of its old and new status, and the last_* times
+ * (only ever forward). Also what makes two transactions on one chat wait for each other. Statuses
+ * are those of message.h; 0 = none. */
 bool chat_touch(struct db *db, int64_t chat_id, int from_status, int to_status, int64_t inbound_at, int64_t outbound_at,
                 struct error *err);
 

@@ -27,8 +27,8 @@ const char *const event_type_names[EVENT_TYPES] = {
     [EVENT_PING] = "ping",
 };
 
-/* The id: see event.h; the SELECT finds nothing but when the clock stands behind the newest event. The group is kept because
- * its profile may be erased before the event is read. */
+/* The id: see event.h; the SELECT finds nothing but when the clock stands behind the newest event.
+ * The group is kept because its profile may be erased before the event is read. */
 static const char event_insert_sql[] =
     "INSERT INTO event (" EVENT_COLUMNS ") VALUES"
     " (COALESCE((SELECT id + 1 FROM event WHERE id >= $1 ORDER BY id DESC LIMIT 1), $1), $2,"
@@ -162,8 +162,8 @@ event_webhook_disabled(struct db *db, const struct webhook *w, int64_t now_ms, s
     return ok;
 }
 
-/* Published clients read data.message, the newer reference reads data.object; and where the members themselves are the data, an
- * `object` with the same members stands beside them. */
+/* Published clients read data.message, the newer reference reads data.object; and where the members
+ * themselves are the data, an `object` with the same members stands beside them. */
 static void
 event_write_data(struct json *w, const struct event *e)
 {

@@ -2,10 +2,11 @@
  *
  * An event carries the object as it was when it happened; delivering it later shows nothing newer.
  *
- * "Everything after this id" is a complete answer: no event is ever committed below one that could be read before. SQLite has
- * one writer at a time, and the id is chosen while it writes, above all ids there are: the time-ordered one that
- * id_generate() gives, or one more than the newest when that is not smaller (the clock was set back, or another process on
- * this database has a faster one). So the order of ids is the order of commits, also across restarts and processes. */
+ * "Everything after this id" is a complete answer: no event is ever committed below one that could
+ * be read before. SQLite has one writer at a time, and the id is chosen while it writes, above all
+ * ids there are: the time-ordered one that id_generate() gives, or one more than the newest when
+ * that is not smaller (the clock was set back, or another process on this database has a faster
+ * one). So the order of ids is the order of commits, also across restarts and processes. */
 #ifndef PARLEY_STORE_EVENT_H
 #define PARLEY_STORE_EVENT_H
 
@@ -40,7 +41,8 @@ bool event_message(struct db *db, enum event_type type, const struct message *m,
 bool event_profile(struct db *db, enum event_type type, const struct profile *p, int64_t now_ms, struct error *err);
 bool event_webhook_disabled(struct db *db, const struct webhook *w, int64_t now_ms, struct error *err);
 
-/* What is sent and streamed: {"id","object":"event","type","created_at","data"}, with the data in the shape its type has. */
+/* What is sent and streamed: {"id","object":"event","type","created_at","data"}, with the data in
+ * the shape its type has. */
 void event_write(struct buf *out, const struct event *e);
 
 bool event_get(struct db *db, int64_t id, struct arena *a, struct event *out, bool *found, struct error *err);
@@ -51,8 +53,9 @@ struct event_filter {
 };
 bool event_matches(const struct event_filter *f, const struct event *e);
 
-/* Those events of a workspace after id `after` that match, oldest first: a piece of them, so that neither a rare type among many
- * events nor very large ones stop anyone. At most `max`, out of at most `look`, and not many more than `bytes` of data. */
+/* Those events of a workspace after id `after` that match, oldest first: a piece of them, so that
+ * neither a rare type among many events nor very large ones stop anyone. At most `max`, out of at
+ * most `look`, and not many more than `bytes` of data. */
 struct event_page {
     struct event *events;
     size_t        count;

@@ -11,8 +11,9 @@
 static const char webhook_listening_sql[] =
     "SELECT id, events FROM webhook WHERE workspace_id = $1 AND enabled = 1 AND (group_id = 0 OR group_id = $2)";
 
-/* What keeps one chat's events in order on their way to one endpoint: the queue their jobs share. Negative, so that no chat's own
- * queue of sends is hit; two pairs meeting in one number would only wait for each other. */
+/* What keeps one chat's events in order on their way to one endpoint: the queue their jobs share.
+ * Negative, so that no chat's own queue of sends is hit; two pairs meeting in one number would only
+ * wait for each other. */
 static int64_t
 delivery_queue(int64_t webhook_id, const struct event *e)
 {

@@ -20,7 +20,8 @@ const char *const job_kind_names[JOB_KINDS] = {
     [JOB_SWEEP] = "sweep",
 };
 
-/* `queue_id <> 0` is what lets SQLite use the index on queues, which leaves out the 0; without it all jobs are looked at. */
+/* `queue_id <> 0` is what lets SQLite use the index on queues, which leaves out the 0; without it
+ * all jobs are looked at. */
 static const char job_insert_sql[] =
     "INSERT INTO job (id, kind, lane_id, queue_id, state, due_at, attempts, record_id, payload, created_at)"
     " VALUES ($1, $2, $3, $4,"

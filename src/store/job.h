@@ -1,8 +1,9 @@
 /* job.h -- what must still be done, as rows written in the transaction that made it necessary.
  *
- * A job belongs to a lane (a profile, or a webhook endpoint). Jobs with the same queue (a chat) run strictly one after
- * another: only the first of a queue is `ready`, the others are `queued` and move up when it is finished. So finding what
- * can run is one index range, however long a single chat's backlog is. */
+ * A job belongs to a lane (a profile, or a webhook endpoint). Jobs with the same queue (a chat) run
+ * strictly one after another: only the first of a queue is `ready`, the others are `queued` and
+ * move up when it is finished. So finding what can run is one index range, however long a single
+ * chat's backlog is. */
 #ifndef PARLEY_STORE_JOB_H
 #define PARLEY_STORE_JOB_H
 
@@ -32,16 +33,17 @@ struct job {
 /* Signals of this layer (db_signal). The key is the lane, the workspace, the profile. */
 enum store_topic { TOPIC_LANE = 1, TOPIC_EVENTS, TOPIC_PROFILE, TOPIC_KEYS };
 
-/* Queues a job (id, state and created_at are filled) and wakes its lane. A transaction that adds to a queue must have touched the
- * queue's chat first (chat_touch), so that two of them cannot both think they are first. */
+/* Queues a job (id, state and created_at are filled) and wakes its lane. A transaction that adds to
+ * a queue must have touched the queue's chat first (chat_touch), so that two of them cannot both
+ * think they are first. */
 bool job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 
 /* The same, unless the lane already has a job of this kind for this record. */
 bool job_add_once(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 
-/* Ready jobs of a lane due at `now_ms`, oldest first, at most `limit`, with id, kind and queue only: whoever takes one up reads
- * the rest. *next_due_at is when the
- * first later one is due, 0 when there is none. */
+/* Ready jobs of a lane due at `now_ms`, oldest first, at most `limit`, with id, kind and queue
+ * only: whoever takes one up reads the rest. *next_due_at is when the first later one is due, 0
+ * when there is none. */
 bool job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct arena *a, struct job **out, size_t *n,
              int64_t *next_due_at, struct error *err);
 bool job_get(struct db *db, int64_t id, struct arena *a, struct job *out, bool *found, struct error *err);

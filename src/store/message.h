@@ -63,8 +63,8 @@ struct send_result {
     struct str          external_id, conversation_id, error_message;
     int64_t             posted_at;
 };
-/* Moves an outbound message to the state the platform's answer puts it in, with event and counters; from whatever state its
- * row has now. Nothing when it is gone. The job is the caller's. */
+/* Moves an outbound message to the state the platform's answer puts it in, with event and counters;
+ * from whatever state its row has now. Nothing when it is gone. The job is the caller's. */
 bool message_settle(struct db *db, struct message *m, const struct send_result *r, int64_t now_ms, struct arena *a,
                     struct error *err);
 /* The send was taken up again after an answer nobody saw; from now on it carries possible_duplicate. */

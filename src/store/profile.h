@@ -45,9 +45,10 @@ bool profile_list(struct db *db, const struct scope *s, struct arena *a, struct 
 /* Every profile that is to be polled or checked, of all workspaces. */
 bool profile_list_all(struct db *db, struct arena *a, struct profile **out, size_t *n, struct error *err);
 
-/* Connects an account for the first time or again: a new row with id `id`, or new credentials and status active for the one
- * there is (whose id and group stay). Emits profile.connected, and lets what waited for the reconnect go. `account` carries
- * external_id, name, username, token, webhook_secret, hook_url. */
+/* Connects an account for the first time or again: a new row with id `id`, or new credentials and
+ * status active for the one there is (whose id and group stay). Emits profile.connected, and lets
+ * what waited for the reconnect go. `account` carries external_id, name, username, token,
+ * webhook_secret, hook_url. */
 bool profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t id, const struct platform *platform,
                      const struct account *account, int64_t now_ms, struct arena *a, struct profile *out,
                      struct error *err);
@@ -56,8 +57,8 @@ bool profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int6
 bool profile_account(struct db *db, const struct profile *p, struct arena *a, struct account *out, struct error *err);
 void account_wipe(struct account *account);
 
-/* The platform says the token is no longer valid: status expired, profile.disconnected, queued sends wait. Nothing when it
- * already is. */
+/* The platform says the token is no longer valid: status expired, profile.disconnected, queued
+ * sends wait. Nothing when it already is. */
 bool profile_expire(struct db *db, int64_t id, struct str reason, int64_t now_ms, struct error *err);
 /* A sentence shown with the profile that does not change its status (NULL-like none clears it). */
 bool profile_note(struct db *db, int64_t id, struct str detail, struct error *err);
@@ -65,9 +66,11 @@ bool profile_note(struct db *db, int64_t id, struct str detail, struct error *er
 bool profile_subscribed(struct db *db, int64_t id, struct str hook_url, struct str webhook_secret, struct error *err);
 bool profile_set_cursor(struct db *db, int64_t id, struct str cursor, struct error *err);
 
-/* Hides it at once, emits profile.disconnected, and queues removing the platform's subscription and erasing what it held. */
+/* Hides it at once, emits profile.disconnected, and queues removing the platform's subscription and
+ * erasing what it held. */
 bool profile_delete(struct db *db, const struct profile *p, int64_t now_ms, struct error *err);
-/* Erases a bounded piece of a deleted profile; *more tells whether anything is left. Media objects to remove are in *media. */
+/* Erases a bounded piece of a deleted profile; *more tells whether anything is left. Media objects
+ * to remove are in *media. */
 bool profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **media, size_t *media_count, bool *more,
                         struct error *err);
 

@@ -7,8 +7,8 @@
 extern const struct db_migration store_migrations[];
 extern const size_t              store_migration_count;
 
-/* At start: ids generated from now on are above all there are, so that "newer" stays "greater" when the clock was set back in
- * between. */
+/* At start: ids generated from now on are above all there are, so that "newer" stays "greater" when
+ * the clock was set back in between. */
 bool store_settle_ids(struct db *db, struct error *err);
 
 #endif

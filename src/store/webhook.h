@@ -4,12 +4,14 @@
  *     fan_out.c    events on their way to them: queued, queued again, dropped
  *     delivery.c   the log of what was tried
  *
- * Events fan out in the transaction that causes them: for each endpoint that listens one job is written (kind DELIVER, lane = the
- * endpoint, record = the event), so what is not delivered yet is rows, however much it is. Jobs about one chat share a queue,
- * which keeps them in order; see delivery_queue(). The job's id is the delivery's id, the same on every try.
+ * Events fan out in the transaction that causes them: for each endpoint that listens one job is
+ * written (kind DELIVER, lane = the endpoint, record = the event), so what is not delivered yet is
+ * rows, however much it is. Jobs about one chat share a queue, which keeps them in order; see
+ * delivery_queue(). The job's id is the delivery's id, the same on every try.
  *
- * Disabling an endpoint makes what was queued for it void at once (`queued_from`); the rows go piece by piece, because an
- * endpoint that was dead for days may have millions and there is one writer. */
+ * Disabling an endpoint makes what was queued for it void at once (`queued_from`); the rows go
+ * piece by piece, because an endpoint that was dead for days may have millions and there is one
+ * writer. */
 #ifndef PARLEY_STORE_WEBHOOK_H
 #define PARLEY_STORE_WEBHOOK_H
 
@@ -46,8 +48,9 @@ bool webhook_find(struct db *db, const struct scope *s, struct str id, struct ar
 bool webhook_get(struct db *db, int64_t id, struct arena *a, struct webhook *out, bool *found, struct error *err);
 bool webhook_list(struct db *db, const struct scope *s, struct arena *a, struct webhook **out, size_t *n,
                   struct error *err);
-/* Stores url, events, event_names, description, concurrency and enabled; `before` is what it was. Disabling drops what was not
- * delivered yet; it can be replayed. Another address, or enabling, begins the count of its failures anew. */
+/* Stores url, events, event_names, description, concurrency and enabled; `before` is what it was.
+ * Disabling drops what was not delivered yet; it can be replayed. Another address, or enabling,
+ * begins the count of its failures anew. */
 bool webhook_update(struct db *db, struct webhook *w, const struct webhook *before, int64_t now_ms, struct error *err);
 bool webhook_delete(struct db *db, const struct webhook *w, int64_t now_ms, struct error *err);
 /* A new secret; the old one signs too for `overlap_ms`. */
@@ -61,8 +64,8 @@ bool webhook_disable(struct db *db, int64_t id, struct str reason, int64_t now_m
 /* Queues an event for every enabled endpoint that listens to it. In the transaction that adds the event. */
 bool webhook_fan_out(struct db *db, const struct event *e, int64_t now_ms, struct error *err);
 
-/* Queues events again for one endpoint: those in `ids`, each once (404 for those it could not have heard of, 422 for those it
- * does not listen to), or all since a time, in the background. */
+/* Queues events again for one endpoint: those in `ids`, each once (404 for those it could not have
+ * heard of, 422 for those it does not listen to), or all since a time, in the background. */
 bool webhook_replay_events(struct db *db, const struct webhook *w, const int64_t *ids, size_t n, int64_t now_ms,
                            int64_t *queued, struct error *err);
 bool webhook_replay_since(struct db *db, const struct webhook *w, int64_t since_ms, int64_t now_ms, struct error *err);
@@ -70,8 +73,8 @@ bool webhook_replay_since(struct db *db, const struct webhook *w, int64_t since_
 bool webhook_replay_some(struct db *db, const struct webhook *w, int64_t after, int64_t until, int64_t now_ms,
                          int64_t *last, struct error *err);
 
-/* Drops a bounded piece of what is void: jobs that were queued before the endpoint was disabled, and after it was deleted all of
- * them and its log too. *more: there is more. */
+/* Drops a bounded piece of what is void: jobs that were queued before the endpoint was disabled,
+ * and after it was deleted all of them and its log too. *more: there is more. */
 bool webhook_sweep_some(struct db *db, int64_t webhook_id, int64_t now_ms, bool *more, struct error *err);
 /* The first piece of that at once, and a job for the rest. */
 bool webhook_sweep(struct db *db, int64_t webhook_id, int64_t now_ms, struct error *err);
@@ -96,8 +99,8 @@ struct delivery_state {
     int64_t    failing_since; /* 0 = the last try went well */
 };
 
-/* Stores the latest try of a delivery in place of the one before, and what it says of the endpoint. Stores nothing for an endpoint
- * that is gone. */
+/* Stores the latest try of a delivery in place of the one before, and what it says of the endpoint.
+ * Stores nothing for an endpoint that is gone. */
 bool delivery_log(struct db *db, const struct delivery *d, int64_t now_ms, struct arena *a, struct delivery_state *out,
                   struct error *err);
 bool delivery_list(struct db *db, const struct webhook *w, int64_t page, int64_t per_page, struct arena *a,

@@ -5,8 +5,8 @@
 #include "base/crypto.h"
 #include "db/db.h"
 
-/* What a request may see: one workspace, or one profile group of it. Every look-up by id takes one; what lies outside is
- * "not found". */
+/* What a request may see: one workspace, or one profile group of it. Every look-up by id takes one;
+ * what lies outside is "not found". */
 struct scope {
     int64_t workspace_id;
     int64_t group_id; /* 0 = all groups */

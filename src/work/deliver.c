@@ -9,8 +9,8 @@
 
 /* ---- the request ---- */
 
-/* "t=UNIX,v1=HEX": the whole secret string is the key. Published verifiers keep the last v1 only, so the old secret's, which is what
- * subscribers that were not told yet have, stands last. */
+/* "t=UNIX,v1=HEX": the whole secret string is the key. Published verifiers keep the last v1 only,
+ * so the old secret's, which is what subscribers that were not told yet have, stands last. */
 static struct str
 signature_with_time(const struct webhook *w, struct str seconds, struct str signed_text, bool both, struct arena *a)
 {

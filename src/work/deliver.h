@@ -1,4 +1,5 @@
-/* deliver.h -- how an event looks on its way to a subscriber, and what the answer means. The job around it is deliver_job.c. */
+/* deliver.h -- how an event looks on its way to a subscriber, and what the answer means. The job
+ * around it is deliver_job.c. */
 #ifndef PARLEY_WORK_DELIVER_H
 #define PARLEY_WORK_DELIVER_H
 

@@ -48,8 +48,8 @@ lane_add(struct lane *l, int64_t job_id, int kind, int64_t chat_id)
     return true;
 }
 
-/* A bucket is kept as the one moment at which it will be full again: each send moves that by one interval, and a send is free
- * while it lies less than `burst - 1` intervals ahead. */
+/* A bucket is kept as the one moment at which it will be full again: each send moves that by one
+ * interval, and a send is free while it lies less than `burst - 1` intervals ahead. */
 static int64_t
 bucket_free_us(int64_t full_us, int64_t interval_us, int burst)
 {

@@ -62,7 +62,8 @@ int lane_look(const struct lane *l);
 /* It is over; frees `job`. True when it was added again meanwhile, so that another look finds it due. */
 bool lane_end(struct lane *l, struct lane_job *job);
 
-/* The platform told this chat to slow down until `until_ms`. Two chats within a second mean the whole account was meant. */
+/* The platform told this chat to slow down until `until_ms`. Two chats within a second mean the
+ * whole account was meant. */
 void lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms, bool account_wide);
 
 /* The other side asked for nothing more until then. */

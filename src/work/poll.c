@@ -1,4 +1,5 @@
-/* poll.c -- asking for updates where nobody can reach us. The position moves in the transaction that stores what came. */
+/* poll.c -- asking for updates where nobody can reach us. The position moves in the transaction
+ * that stores what came. */
 #include "base/clock.h"
 #include "inbound/inbound.h"
 #include "work/task.h"

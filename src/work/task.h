@@ -1,8 +1,10 @@
-/* task.h -- one job under way: a chain of steps on the worker's loop, each of which ends in the next.
+/* task.h -- one job under way: a chain of steps on the worker's loop, each of which ends in the
+ * next.
  *
- * A kind of job is a start function (one file a kind). It goes on through task_txn(), task_op(), task_fetch() and
- * task_keep(), each of which calls back when it is through, and ends with task_end(). Everything a task allocates is in its
- * arena. What each file under work/ may use of the worker is here; what the rest of the server may is in worker.h. */
+ * A kind of job is a start function (one file a kind). It goes on through task_txn(), task_op(),
+ * task_fetch() and task_keep(), each of which calls back when it is through, and ends with
+ * task_end(). Everything a task allocates is in its arena. What each file under work/ may use of
+ * the worker is here; what the rest of the server may is in worker.h. */
 #ifndef PARLEY_WORK_TASK_H
 #define PARLEY_WORK_TASK_H
 
@@ -85,8 +87,8 @@ void task_disk(struct task *t, void (*work)(struct task *t), task_next *then);
 
 void task_end(struct task *t);
 
-/* In a transaction: this job again after our own backoff, or the time the platform named. False in *again when its tries are used
- * up (then nothing was written). `limit` 0 = for ever. */
+/* In a transaction: this job again after our own backoff, or the time the platform named. False in
+ * *again when its tries are used up (then nothing was written). `limit` 0 = for ever. */
 bool task_retry(struct task *t, struct db *db, int64_t retry_after_ms, bool counts, int limit, bool *again,
                 struct error *err);
 int64_t task_backoff_ms(int attempts);
@@ -97,7 +99,8 @@ int64_t task_backoff_ms(int attempts);
 /* In a transaction: fills t->profile and the operation's account. t->gone when the profile is deleted or not active. */
 bool task_load_account(struct task *t, struct db *db, bool also_deleted, struct error *err);
 
-/* In a transaction: the token no longer works. The profile expires, and everything of its lane waits for a reconnect. */
+/* In a transaction: the token no longer works. The profile expires, and everything of its lane
+ * waits for a reconnect. */
 bool task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *err);
 
 /* The kinds. */

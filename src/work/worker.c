@@ -495,7 +495,8 @@ worker_close(struct worker *w)
     mailbox_close(&w->mailbox);
 }
 
-/* Closing must wait for what other threads still hold: tasks in a transaction or at the disk, and looks for due jobs. */
+/* Closing must wait for what other threads still hold: tasks in a transaction or at the disk, and
+ * looks for due jobs. */
 void
 worker_maybe_close(struct worker *w)
 {

@@ -1,8 +1,9 @@
 /* worker.h -- the thread that does what jobs ask for: sends, downloads, look-ups, polls.
  *
- * It runs one event loop with the courier on it. A lane (a profile) is plain memory here: which jobs are under way, which chats
- * are busy, how fast it may go. Transactions go to the database's threads and come back as mail. Requests of the API
- * that need a platform's answer before ours use the same courier and the same adapters through worker_ask(). */
+ * It runs one event loop with the courier on it. A lane (a profile) is plain memory here: which
+ * jobs are under way, which chats are busy, how fast it may go. Transactions go to the database's
+ * threads and come back as mail. Requests of the API that need a platform's answer before ours use
+ * the same courier and the same adapters through worker_ask(). */
 #ifndef PARLEY_WORK_WORKER_H
 #define PARLEY_WORK_WORKER_H
 
@@ -26,7 +27,8 @@ bool worker_start(const struct worker_options *options, struct worker **out, str
 /* There may be something to do in this lane. Any thread; cheap; called from the database's on_signal. */
 void worker_wake(struct worker *w, int64_t lane_id);
 
-/* Lets what is in flight finish for at most `drain_ms`, leaves the rest to the next process, joins the thread. NULL is fine. */
+/* Lets what is in flight finish for at most `drain_ms`, leaves the rest to the next process, joins
+ * the thread. NULL is fine. */
 void worker_stop(struct worker *w, int64_t drain_ms);
 
 /* A platform operation on behalf of someone who waits for it. */

@@ -72,7 +72,8 @@ void worker_task_ended(struct task *t, bool failed);
 /* worker.c, for whoever just gave back something that closing waits for. */
 void worker_maybe_close(struct worker *w);
 
-/* task.c, for worker.c: stops the call or the wait it is in. False when it is in another thread's hands, from where it comes back. */
+/* task.c, for worker.c: stops the call or the wait it is in. False when it is in another thread's
+ * hands, from where it comes back. */
 bool task_interrupt(struct task *t);
 
 #endif

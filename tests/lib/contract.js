@@ -89,3 +89,9 @@ export function checkResponse({ method, path, status, headers, body }) {
   if (json.message !== undefined && json.error !== undefined && json.message !== json.error) complain("error and message differ");
   if (json.request_id !== undefined && json.request_id !== headers.get("x-request-id")) complain("request_id differs from X-Request-Id");
 }
+
+/** Throws unless this is an event as the contract describes it. */
+export function checkEvent(event) {
+  const validate = ajv.getSchema(pointer("components", "schemas", "Event"));
+  if (!validate(event)) throw new Error(`${ajv.errorsText(validate.errors, { separator: "\n", dataVar: "event" })}\n${JSON.stringify(event).slice(0, 2000)}`);
+}
