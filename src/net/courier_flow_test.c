@@ -155,6 +155,26 @@ START_TEST(a_host_gets_so_many_connections_and_no_more)
 }
 END_TEST
 
+START_TEST(a_host_is_one_however_it_is_spelled)
+{
+    static const char *const spellings[] = { "localhost", "LOCALHOST", "LocalHost" };
+    struct test_client c;
+    struct test_server *s = test_server_start(answer_target, NULL);
+
+    test_client_init(&c, &(struct courier_options){ .per_host_max = 1 });
+    for (int i = 0; i < 60; i++) {
+        struct net_request request = { .url = test_url_at(&c, i % 2 ? "http" : "HTTP", spellings[i % 3], s, "x") };
+
+        test_client_send(&c, test_client_call(&c, request));
+    }
+    test_client_run(&c);
+    ck_assert_int_eq(test_server_requests(s), 60);
+    ck_assert_int_eq(test_server_most_at_once(s), 1);
+    test_client_deinit(&c);
+    test_server_stop(s);
+}
+END_TEST
+
 START_TEST(there_is_a_bound_for_all_hosts)
 {
     struct test_client c;
@@ -502,6 +522,35 @@ START_TEST(done_may_free_the_courier)
 }
 END_TEST
 
+static void
+send_once_more(struct net_call *call)
+{
+    struct test_client *c = call->user;
+
+    if (++done_count == 1)
+        courier_send(c->courier, call);
+}
+
+START_TEST(what_is_sent_while_freeing_is_not_sent)
+{
+    struct test_client c;
+    struct test_server *s = test_server_start(answer_never, NULL);
+    struct net_call *call;
+
+    test_client_init(&c, NULL);
+    call = test_client_call(&c, (struct net_request){ .url = test_url(&c, s, "x") });
+    call->done = send_once_more;
+    courier_send(c.courier, call);
+    await_requests(&c, s, 1);
+    courier_free(c.courier);
+    c.courier = NULL;
+    ck_assert_int_eq(done_count, 2);
+    ck_assert_int_eq(call->response.result, NET_NOT_SENT);
+    test_client_deinit(&c);
+    test_server_stop(s);
+}
+END_TEST
+
 START_TEST(the_courier_is_freed_at_every_moment)
 {
     for (int turns = 0; turns < 40; turns++) {
@@ -538,8 +587,9 @@ START_TEST(certificates_that_are_not_there_are_said_so)
 END_TEST
 
 TESTS("courier flow", connections_are_kept, two_thousand_at_once_are_all_answered, a_host_is_asked_in_order,
-      a_host_gets_so_many_connections_and_no_more, there_is_a_bound_for_all_hosts, a_host_that_hangs_delays_no_other,
-      lines_of_one_host_do_not_wait_for_each_other, waiting_is_not_counted_as_time,
+      a_host_gets_so_many_connections_and_no_more, a_host_is_one_however_it_is_spelled, there_is_a_bound_for_all_hosts,
+      a_host_that_hangs_delays_no_other, lines_of_one_host_do_not_wait_for_each_other, waiting_is_not_counted_as_time,
       done_is_not_called_from_inside_send, done_may_send_again, done_may_cancel_others,
       a_call_is_cancelled_at_every_moment, a_cancelled_call_leaves_no_file, freeing_ends_all_calls,
-      done_may_free_the_courier, the_courier_is_freed_at_every_moment, certificates_that_are_not_there_are_said_so)
+      done_may_free_the_courier, what_is_sent_while_freeing_is_not_sent, the_courier_is_freed_at_every_moment,
+      certificates_that_are_not_there_are_said_so)

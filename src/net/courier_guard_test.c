@@ -169,6 +169,7 @@ START_TEST(our_own_urls_and_exceptions_do)
 
     test_client_init(&c, &(struct courier_options){ .guard = &home_only });
     ck_assert_int_eq(ask_guarded(&c, s, "home.test")->result, NET_ANSWERED);
+    ck_assert_int_eq(ask_guarded(&c, s, "mapped.test")->result, NET_ANSWERED);
     test_client_deinit(&c);
 
     test_client_init(&c, NULL); /* no guard at all */

@@ -163,6 +163,26 @@ START_TEST(an_answer_may_come_in_drops)
 }
 END_TEST
 
+START_TEST(a_redirect_to_nowhere_is_an_answer)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation:\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n",
+    };
+    struct test_client c;
+
+    test_client_init(&c, NULL);
+    for (int i = 0; i < 3; i++) {
+        struct net_response *r = ask_for(&c, answers[i], (struct net_request){ .redirects_max = 3 });
+
+        ck_assert_int_eq(r->result, NET_ANSWERED);
+        ck_assert_int_eq(r->status, 302);
+    }
+    test_client_deinit(&c);
+}
+END_TEST
+
 START_TEST(head_announces_and_sends_nothing)
 {
     struct test_client c;
@@ -447,6 +467,9 @@ START_TEST(a_file_that_is_not_there_is_our_fault)
     r = test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x"), .parts = &part, .part_count = 1 });
     ck_assert_int_eq(r->result, NET_LOCAL_FAULT);
     ck_assert_int_eq(test_server_connections(s), 0);
+    r = test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "x"), .body_path = STR("/tmp") });
+    ck_assert_int_eq(r->result, NET_LOCAL_FAULT);
+    ck_assert_str_eq(r->error, "cannot read the file to send: Is a directory");
     test_client_deinit(&c);
     test_server_stop(s);
 }
@@ -731,6 +754,7 @@ rest_of_it(void)
     tcase_add_test(c, an_answer_comes_back);
     tcase_add_test(c, an_answer_may_last_until_the_connection_ends);
     tcase_add_test(c, an_answer_may_come_in_drops);
+    tcase_add_test(c, a_redirect_to_nowhere_is_an_answer);
     tcase_add_test(c, head_announces_and_sends_nothing);
     tcase_add_test(c, headers_go_out_as_given);
     tcase_add_test(c, one_request_leaves_nothing_to_the_next);
