@@ -89,8 +89,9 @@ limit_sqlite(const char *path, double seconds, int batch, int inbound)
     for (int i = 0; i < CHATS; i++) {
         char text[300];
 
-        snprintf(text, sizeof(text), "INSERT INTO chat (id, workspace_id, profile_id, participant_external_id, created_at)"
-                                     " VALUES (%d, 9, 9, '%d', 0) ON CONFLICT DO NOTHING", 100 + i, i);
+        snprintf(text, sizeof(text),
+                 "INSERT INTO chat (id, workspace_id, profile_id, participant_external_id, created_at)"
+                 " VALUES (%d, 9, 9, '%d', 0) ON CONFLICT DO NOTHING", 100 + i, i);
         sql(db, text);
     }
     memset(event_data, 'x', sizeof(event_data) - 1);
@@ -104,9 +105,9 @@ limit_sqlite(const char *path, double seconds, int batch, int inbound)
           " VALUES (?1, 9, 9, 9, ?2, 1, ?3, ?1)"
         : "INSERT INTO job (id, kind, lane_id, queue_id, state, due_at, record_id, created_at)"
           " VALUES (?1, 1, 9, ?2, 1, ?1, ?1, ?1)");
-    chat = prepare(db, inbound ? "UPDATE chat SET n_received = n_received + 1, last_inbound_at = ?1, last_message_at = ?1"
-                                 " WHERE id = ?2"
-                               : "UPDATE chat SET n_pending = n_pending + 1 WHERE id = ?2 AND ?1 > 0");
+    chat = prepare(db, inbound
+        ? "UPDATE chat SET n_received = n_received + 1, last_inbound_at = ?1, last_message_at = ?1 WHERE id = ?2"
+        : "UPDATE chat SET n_pending = n_pending + 1 WHERE id = ?2 AND ?1 > 0");
     start = now_s();
     cpu = cpu_s();
     id = (long long)time(NULL) << 31;
@@ -135,7 +136,8 @@ limit_sqlite(const char *path, double seconds, int batch, int inbound)
         }
         sql(db, "COMMIT");
     }
-    printf("{\"per_second\":%.1f,\"batch\":%d,\"cpu_s\":%.3f}\n", (double)done / (now_s() - start), batch, cpu_s() - cpu);
+    printf("{\"per_second\":%.1f,\"batch\":%d,\"cpu_s\":%.3f}\n", (double)done / (now_s() - start), batch,
+           cpu_s() - cpu);
     sqlite3_finalize(message);
     sqlite3_finalize(second);
     sqlite3_finalize(chat);
@@ -209,6 +211,7 @@ main(int argc, char **argv)
         return limit_sqlite(argv[2], atof(argv[3]), atoi(argv[4]), strcmp(argv[5], "inbound") == 0);
     if (argc == 6 && strcmp(argv[1], "curl") == 0)
         return limit_curl(argv[2], atol(argv[3]), atoi(argv[4]), argv[5]);
-    fprintf(stderr, "usage: limits sqlite FILE SECONDS BATCH send|inbound | limits curl URL REQUESTS CONCURRENCY BODY\n");
+    fprintf(stderr, "usage: limits sqlite FILE SECONDS BATCH send|inbound\n"
+                    "       limits curl URL REQUESTS CONCURRENCY BODY\n");
     return 2;
 }

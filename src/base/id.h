@@ -20,7 +20,10 @@ enum id_kind {
 void id_setup(const struct keyring *keys, int node);
 
 int64_t id_generate(int64_t now_ms); /* > 0, grows within this process also when the clock steps back; any thread */
-void    id_stay_above(int64_t id);   /* from now on every id generated here is greater: the clock may have been set back */
+
+/* From now on every id generated here is greater: the clock may have been set back. */
+void id_stay_above(int64_t id);
+
 int64_t id_first_at(int64_t ms);     /* no id generated from then on is smaller, any time will do */
 int64_t id_time_ms(int64_t id);      /* when it was generated */
 

@@ -152,7 +152,8 @@ app_start(struct app *app, struct error *err)
         return error_prefix(err, "allow-private-addresses");
     if (!app_open_data(app, true, err) || !media_open_disk(folder, &app->media, err))
         return false;
-    work = (struct worker_options){ .engine = app->engine, .media = app->media, .env = &app->env, .guard = &app->guard };
+    work = (struct worker_options){ .engine = app->engine, .media = app->media, .env = &app->env,
+                                     .guard = &app->guard };
     if (!worker_start(&work, &worker, err))
         return false;
     app_set_worker(app, worker);

@@ -118,7 +118,8 @@ backup_run(struct app *app, char **words, int n, struct error *err)
 
 /* What these commands have in common: the database open and up to date, and closed again. */
 static int
-with_data(int argc, char **argv, const char *usage, bool (*run)(struct app *app, char **words, int n, struct error *err))
+with_data(int argc, char **argv, const char *usage,
+          bool (*run)(struct app *app, char **words, int n, struct error *err))
 {
     struct app app = { .lock = PTHREAD_MUTEX_INITIALIZER };
     char *words[3];

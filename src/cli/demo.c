@@ -163,7 +163,8 @@ demo_bot_says(struct demo *d, const char *body, const char *shown, yyjson_val **
 static bool
 demo_person_taps(struct demo *d, yyjson_val *message, const char *data, struct error *err)
 {
-    struct str path = arena_printf(&d->person.arena, PERSON_PATH "/%.*s/tap", STR_ARG(json_str(message, "external_id")));
+    struct str id = json_str(message, "external_id");
+    struct str path = arena_printf(&d->person.arena, PERSON_PATH "/%.*s/tap", STR_ARG(id));
 
     printf("  Mina:  (taps the button)\n");
     return client_call(&d->person, "POST", path, arena_printf(&d->person.arena, "{\"data\":\"%s\"}", data), NULL, err);
@@ -174,7 +175,9 @@ demo_bot_edits(struct demo *d, yyjson_val *message, struct error *err)
 {
     struct str path = arena_printf(&d->api.arena, "/api/messages/%.*s", STR_ARG(json_str(message, "id")));
 
-    if (!client_call(&d->api, "PATCH", path, STR("{\"body\":\"Noted: express, 2 days.\",\"reply_markup\":{}}"), NULL, err))
+    static const char edit[] = "{\"body\":\"Noted: express, 2 days.\",\"reply_markup\":{}}";
+
+    if (!client_call(&d->api, "PATCH", path, str_of(edit), NULL, err))
         return false;
     printf("  Bot:   Noted: express, 2 days. (edited)\n");
     return true;
@@ -185,7 +188,8 @@ demo_play(struct demo *d, struct error *err)
 {
     static const char question[] =
         "{\"body\":\"We do, to 90 countries. Which way?\",\"reply_markup\":{\"inline_keyboard\":"
-        "[[{\"text\":\"Standard\",\"callback_data\":\"standard\"},{\"text\":\"Express\",\"callback_data\":\"express\"}]]}}";
+        "[[{\"text\":\"Standard\",\"callback_data\":\"standard\"},"
+        "{\"text\":\"Express\",\"callback_data\":\"express\"}]]}}";
     yyjson_val *sent, *got;
 
     return demo_connect(d, err)

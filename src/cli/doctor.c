@@ -19,7 +19,8 @@
 
 static const char usage[] =
     "Usage: parley doctor\n\n"
-    "Checks configuration, data folder, database, accounts and the public URL. Exit status 1 when something is broken.\n";
+    "Checks configuration, data folder, database, accounts and the public URL. Exit status 1 when something\n"
+    "is broken.\n";
 
 struct doctor {
     struct app     app;
@@ -132,8 +133,8 @@ check_jobs(struct doctor *d)
     for (int i = 0; i < JOB_KINDS; i++)
         total += d->counts[i];
     if (d->oldest_due_at != 0 && age_ms > OLD_JOB_MS)
-        say(d, WARN, "%lld jobs are waiting, the oldest due for %lld minutes; is `parley serve` running?", (long long)total,
-            (long long)(age_ms / 60000));
+        say(d, WARN, "%lld jobs are waiting, the oldest due for %lld minutes; is `parley serve` running?",
+            (long long)total, (long long)(age_ms / 60000));
     else
         say(d, FINE, "%lld jobs are waiting", (long long)total);
 }
@@ -179,7 +180,8 @@ check_public_url(struct doctor *d)
     yyjson_val *answer;
 
     if (config.public_url.len == 0) {
-        say(d, WARN, "PARLEY_PUBLIC_URL is not set: Telegram is polled, and media URLs begin with the address we listen on");
+        say(d, WARN,
+            "PARLEY_PUBLIC_URL is not set: Telegram is polled, and media URLs begin with the address we listen on");
         return;
     }
     if (!str_starts(config.public_url, STR("https://")))

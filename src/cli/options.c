@@ -41,9 +41,9 @@ static const struct option_def options[] = {
       "postgres://... instead of the SQLite file in the data folder (not in this release)" },
     { "threads", KIND_INT, AT(http_threads), "0", USE_SERVE, 0, 256, "HTTP threads; 0 = one per processor" },
     { "api-key", KIND_SECRET, AT(api_key), "", USE_SERVE | USE_CLIENT, 0, 0,
-      "A key that is valid from the start, at least 16 characters; for the commands that call a server, the key they use" },
+      "A key that is valid from the start, at least 16 characters; for commands that call a server, the key they use" },
     { "secret-key", KIND_SECRET, 0, "", USE_SERVE | USE_DATA, 0, 0,
-      "32 bytes in base64 that seal platform tokens. Unset: a file secret.key in the data folder, made at first start" },
+      "32 bytes in base64 that seal platform tokens. Unset: secret.key in the data folder, made at first start" },
     { "telegram-api-url", KIND_URL, AT(telegram_api_url), "https://api.telegram.org", USE_SERVE | USE_DATA, 0, 0,
       "The Bot API; point it at `parley sandbox`, or at a Bot API server of your own" },
     { "telegram-poll-seconds", KIND_INT, AT(telegram_poll_seconds), "25", USE_SERVE, 0, 50,
@@ -167,7 +167,9 @@ set_number(const struct option_def *o, struct str text, struct error *err)
     bool ok = o->kind == KIND_MS ? parse_ms(text, &n)
             : o->kind == KIND_BYTES ? parse_bytes(text, &n)
                                     : str_to_i64(text, &n);
-    const char *like = o->kind == KIND_MS ? " such as 30s, 5m or 200ms" : o->kind == KIND_BYTES ? " such as 64K or 50M" : "";
+    const char *like = o->kind == KIND_MS ? " such as 30s, 5m or 200ms"
+                     : o->kind == KIND_BYTES ? " such as 64K or 50M"
+                                             : "";
 
     if (!ok)
         return error_set(err, 400, "%s must be a number%s, not '%.*s'", o->name, like, STR_ARG(text));
@@ -432,7 +434,8 @@ options_load_key(bool may_create, struct error *err)
     if (secret_key.len > 0)
         return key_from_text(secret_str(&secret_key), "PARLEY_SECRET_KEY", err);
     if (config.database_url)
-        return error_set(err, 400, "PARLEY_SECRET_KEY is required with a database URL: every process needs the same key");
+        return error_set(err, 400,
+                         "PARLEY_SECRET_KEY is required with a database URL: every process needs the same key");
     snprintf(path, sizeof(path), "%s/secret.key", config.data_dir);
     if (key_file_read(path, err))
         return true;

@@ -19,7 +19,8 @@ struct chat {
 
 /* By public id or external_conversation_id. 404 outside the scope; 409 listing the candidates when
  * the platform's id names several. */
-bool chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct chat *out, struct error *err);
+bool chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct chat *out,
+               struct error *err);
 bool chat_get(struct db *db, int64_t id, struct arena *a, struct chat *out, bool *found, struct error *err);
 
 /* Finds or creates the chat of (profile, participant); fields that are given (not none) update it.
@@ -28,8 +29,8 @@ bool chat_open(struct db *db, const struct profile *p, const struct participant 
                int64_t now_ms, struct arena *a, struct chat *out, bool *created, struct error *err);
 
 /* Only looks. */
-bool chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id, struct arena *a, struct chat *out,
-                         bool *found, struct error *err);
+bool chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id, struct arena *a,
+                         struct chat *out, bool *found, struct error *err);
 
 /* Queues fetching who the participant is, unless that was done within the hour or is queued already. */
 bool chat_ask_participant(struct db *db, const struct chat *c, int64_t now_ms, struct error *err);
@@ -52,8 +53,8 @@ bool chat_set_blocked(struct db *db, int64_t chat_id, int64_t at_ms, struct erro
 
 /* What the platform said of the participant: fields that are none stay as they are. `avatar` is the media object of the
  * picture `who->avatar_id` names. Stamps participant_fetched_at, in the metadata too. */
-bool chat_set_participant(struct db *db, struct chat *c, const struct participant *who, struct str avatar, int64_t now_ms,
-                          struct arena *a, struct error *err);
+bool chat_set_participant(struct db *db, struct chat *c, const struct participant *who, struct str avatar,
+                          int64_t now_ms, struct arena *a, struct error *err);
 /* The platform would not say; asked again in an hour at the earliest. */
 bool chat_set_participant_asked(struct db *db, int64_t chat_id, int64_t now_ms, struct error *err);
 #endif

@@ -118,7 +118,8 @@ delivery_uncount(struct db *db, const struct map *counts, struct error *err)
     void *count;
 
     while (map_next(counts, &at, &webhook_id, &count))
-        if (!db_exec(db, delivery_uncount_sql, DB_ARGS(db_int(webhook_id), db_int((int64_t)(intptr_t)count)), NULL, err))
+        if (!db_exec(db, delivery_uncount_sql, DB_ARGS(db_int(webhook_id), db_int((int64_t)(intptr_t)count)), NULL,
+                     err))
             return false;
     return true;
 }

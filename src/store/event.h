@@ -24,7 +24,8 @@ extern const char *const event_type_names[EVENT_TYPES];
 
 #define EVENTS_BY_STAR ((INT64_C(1) << EVENT_REFERRAL) - 2) /* what "*" means: the bits before EVENT_REFERRAL */
 
-enum event_type event_type_of(struct str name); /* EVENT_NONE when there is no such event; "ping" cannot be subscribed to */
+/* EVENT_NONE when there is no such event; "ping" cannot be subscribed to. */
+enum event_type event_type_of(struct str name);
 
 struct event {
     int64_t         id, workspace_id, profile_id, chat_id, created_at;
@@ -62,8 +63,8 @@ struct event_page {
     int64_t       last; /* the last one looked at (`after` when there is none), from which to go on */
     bool          more; /* there may be more behind it */
 };
-bool event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, size_t look, size_t max,
-                size_t bytes, struct arena *a, struct event_page *out, struct error *err);
+bool event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, size_t look,
+                size_t max, size_t bytes, struct arena *a, struct event_page *out, struct error *err);
 
 /* Whether the workspace has the event (or still has it). */
 bool event_exists(struct db *db, int64_t workspace_id, int64_t id, bool *out, struct error *err);

@@ -53,7 +53,8 @@ bool job_mark_in_flight(struct db *db, int64_t id, bool *taken, struct error *er
 /* Done: the row goes, the next of its queue becomes ready, and its lane is woken. */
 bool job_finish(struct db *db, const struct job *job, int64_t now_ms, struct error *err);
 /* Again at `due_at`; `attempts` is what it then counts. Keeps its place at the head of its queue. */
-bool job_retry(struct db *db, const struct job *job, int64_t due_at, int attempts, struct str payload, struct error *err);
+bool job_retry(struct db *db, const struct job *job, int64_t due_at, int attempts, struct str payload,
+               struct error *err);
 /* It no longer holds back the others of its queue: the next becomes ready. */
 bool job_leave_queue(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 /* All waiting jobs of a lane become due now (its account works again). */
@@ -61,8 +62,8 @@ bool job_hurry_lane(struct db *db, int64_t lane_id, int64_t now_ms, struct error
 bool job_drop_lane(struct db *db, int64_t lane_id, struct error *err);
 
 /* The next job of a kind in a lane, whatever its state, after id `after`. */
-bool job_next_of_kind(struct db *db, int64_t lane_id, enum job_kind kind, int64_t after, struct arena *a, struct job *out,
-                      bool *found, struct error *err);
+bool job_next_of_kind(struct db *db, int64_t lane_id, enum job_kind kind, int64_t after, struct arena *a,
+                      struct job *out, bool *found, struct error *err);
 
 /* At start: the lanes that have anything to do, and the jobs an earlier process left in flight. */
 bool job_lanes(struct db *db, struct arena *a, int64_t **out, size_t *n, struct error *err);

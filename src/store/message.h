@@ -83,8 +83,8 @@ bool message_apply_edit(struct db *db, struct message *m, bool has_body, struct 
 
 /* Stores what the platform told (also an echo of our account writing elsewhere). *stored is false when it was there
  * already. Emits message.received or message.sent; queues fetching its media. */
-bool message_receive(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms, struct arena *a,
-                     struct message *out, bool *stored, struct error *err);
+bool message_receive(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
+                     struct arena *a, struct message *out, bool *stored, struct error *err);
 /* An edit by the other side. Older than what is stored: nothing. Unknown message: stored as if it had just come. */
 bool message_receive_edit(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
                           struct arena *a, struct error *err);

@@ -37,7 +37,8 @@ bool profile_find(struct db *db, const struct scope *s, struct str id, struct ar
                   struct error *err);
 bool profile_get(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err);
 /* The same, but also one that was deleted and is still being cleared away. */
-bool profile_get_deleted(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err);
+bool profile_get_deleted(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found,
+                         struct error *err);
 bool profile_by_account(struct db *db, int64_t workspace_id, const char *platform, struct str external_id,
                         struct arena *a, struct profile *out, bool *found, struct error *err);
 bool profile_list(struct db *db, const struct scope *s, struct arena *a, struct profile **out, size_t *n,

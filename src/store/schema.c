@@ -24,7 +24,7 @@ static const char first_sql[] =
     " workspace_id BIGINT NOT NULL REFERENCES workspace(id),"
     " group_id BIGINT NOT NULL DEFAULT 0," /* 0 = the whole workspace */
     " name TEXT NOT NULL,"
-    " hash $BLOB NOT NULL,"                /* SHA-256; the key itself has 256 random bits, so nothing slower is needed */
+    " hash $BLOB NOT NULL,"                /* SHA-256: a key of 256 random bits needs nothing slower */
     " hint TEXT NOT NULL,"                 /* its last four characters */
     " created_at BIGINT NOT NULL,"
     " revoked_at BIGINT NOT NULL DEFAULT 0);"

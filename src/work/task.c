@@ -298,7 +298,8 @@ task_backoff_ms(int attempts)
 }
 
 bool
-task_retry(struct task *t, struct db *db, int64_t retry_after_ms, bool counts, int limit, bool *again, struct error *err)
+task_retry(struct task *t, struct db *db, int64_t retry_after_ms, bool counts, int limit, bool *again,
+           struct error *err)
 {
     int attempts = t->job.attempts + (counts ? 1 : 0);
     int64_t wait_ms = retry_after_ms > 0 ? retry_after_ms : task_backoff_ms(attempts);

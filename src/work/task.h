@@ -66,7 +66,8 @@ struct task {
 
 /* Runs `work` in a transaction, then `then`. When the database fails: a task_txn ends the task and the job is tried
  * again in a moment; a task_txn_must is repeated until it succeeds, because it holds what a platform answered. */
-void task_txn(struct task *t, enum db_mode mode, bool (*work)(struct task *, struct db *, struct error *), task_next *then);
+void task_txn(struct task *t, enum db_mode mode, bool (*work)(struct task *, struct db *, struct error *),
+              task_next *then);
 void task_txn_must(struct task *t, bool (*work)(struct task *, struct db *, struct error *), task_next *then);
 
 /* Runs the operation in t->run.op; t->run.end has the verdict when `then` is called. */

@@ -64,6 +64,7 @@ struct worker_stats {
 void worker_stats(struct worker *w, struct worker_stats *out); /* any thread */
 
 /* Platform errors by code, for metrics: calls `each` for every (platform, code) seen so far. */
-void worker_error_counts(struct worker *w, void (*each)(void *ctx, const char *platform, int code, int64_t count), void *ctx);
+void worker_error_counts(struct worker *w,
+                         void (*each)(void *ctx, const char *platform, int code, int64_t count), void *ctx);
 
 #endif
