@@ -46,6 +46,7 @@ static const char chat_count_sql[] =
     " n_published = n_published + $5, n_failed = n_failed + $6 WHERE id = $1";
 static const char chat_conversation_sql[] = "UPDATE chat SET external_conversation_id = $2 WHERE id = $1";
 static const char chat_blocked_sql[] = "UPDATE chat SET blocked_at = $2 WHERE id = $1";
+static const char chat_keep_avatar_sql[] = "INSERT INTO replaced_media (chat_id, media) VALUES ($1, $2)";
 static const char chat_participant_sql[] =
     "UPDATE chat SET participant_username = $2, participant_name = $3, avatar = $4, avatar_id = $5, metadata = $6,"
     " participant_fetched_at = $7 WHERE id = $1";
@@ -340,6 +341,9 @@ chat_set_participant(struct db *db, struct chat *c, const struct participant *wh
     if (who->name.ptr)
         c->participant_name = who->name;
     if (avatar.len > 0) {
+        if (c->avatar.len > 0
+            && !db_exec(db, chat_keep_avatar_sql, DB_ARGS(db_int(c->id), db_text(c->avatar)), NULL, err))
+            return false;
         c->avatar = avatar;
         c->avatar_id = who->avatar_id;
     }

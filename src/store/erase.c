@@ -15,6 +15,8 @@ static const char erase_attachments_sql[] =
 static const char erase_messages_sql[] =
     "DELETE FROM message WHERE id IN (SELECT id FROM message WHERE chat_id = $1 ORDER BY sort_at, id LIMIT $2)";
 static const char erase_avatar_sql[] = "SELECT avatar FROM chat WHERE id = $1 AND avatar IS NOT NULL";
+static const char erase_replaced_sql[] = "SELECT media FROM replaced_media WHERE chat_id = $1";
+static const char erase_replaced_rows_sql[] = "DELETE FROM replaced_media WHERE chat_id = $1";
 static const char erase_empty_chat_sql[] =
     "DELETE FROM chat WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM message WHERE chat_id = $1)";
 static const char erase_raw_payloads_sql[] = "DELETE FROM raw_payload WHERE profile_id = $1";
@@ -40,7 +42,7 @@ profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **medi
     enum { CAP = ERASE_MESSAGES * 16 };
     int64_t chat = 0, messages = 0;
 
-    *media = arena_array(a, struct str, CAP + 1);
+    *media = arena_array(a, struct str, 2 * CAP);
     *media_count = 0;
     if (!db_get_int(db, erase_chat_sql, DB_ARGS(db_int(id)), &chat, more, err))
         return false;
@@ -52,5 +54,7 @@ profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **medi
         && db_exec(db, erase_messages_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), &messages, err)
         && (messages == ERASE_MESSAGES
             || (collect(db, erase_avatar_sql, DB_ARGS(db_int(chat)), a, *media, media_count, CAP + 1, err)
+                && collect(db, erase_replaced_sql, DB_ARGS(db_int(chat)), a, *media, media_count, 2 * CAP, err)
+                && db_exec(db, erase_replaced_rows_sql, DB_ARGS(db_int(chat)), NULL, err)
                 && db_exec(db, erase_empty_chat_sql, DB_ARGS(db_int(chat)), NULL, err)));
 }

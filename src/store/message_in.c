@@ -12,6 +12,9 @@ static const char message_insert_sql[] =
 static const char message_edited_sql[] =
     "UPDATE message SET body = $2, platform_data = $3, edited_at = $4, attachments_count = $5, reply_markup = $6,"
     " is_unsupported = $7 WHERE id = $1";
+static const char attachment_keep_media_sql[] =
+    "INSERT INTO replaced_media (chat_id, media)"
+    " SELECT $2, media FROM attachment WHERE message_id = $1 AND media IS NOT NULL";
 static const char attachment_forget_sql[] = "DELETE FROM attachment WHERE message_id = $1";
 
 static bool
@@ -160,7 +163,8 @@ message_receive_edit(struct db *db, const struct chat *c, const struct inbound_e
                  NULL, err))
         return false;
     if (media_changed(&m, e)) {
-        if (!db_exec(db, attachment_forget_sql, DB_ARGS(db_int(m.id)), NULL, err)
+        if (!db_exec(db, attachment_keep_media_sql, DB_ARGS(db_int(m.id), db_int(m.chat_id)), NULL, err)
+            || !db_exec(db, attachment_forget_sql, DB_ARGS(db_int(m.id)), NULL, err)
             || !message_add_media(db, &m, e, now_ms, a, err))
             return false;
     } else if (media_error.len > 0 && !message_note_media_error(db, &m, media_error, a, err)) {

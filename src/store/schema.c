@@ -125,6 +125,12 @@ static const char first_sql[] =
     " height INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX attachment_of_message ON attachment(message_id, id);"
 
+    /* Objects that an edit or a new picture replaced. Their URLs were given out and go on working; they go with the chat. */
+    "CREATE TABLE replaced_media ("
+    " chat_id BIGINT NOT NULL,"
+    " media TEXT NOT NULL);"
+    "CREATE INDEX replaced_media_of_chat ON replaced_media(chat_id);"
+
     "CREATE TABLE job ("
     " id $KEY,"
     " kind INTEGER NOT NULL,"
