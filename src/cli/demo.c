@@ -249,6 +249,7 @@ demo_command(int argc, char **argv)
     if (!option_was_given("log-level"))
         (void)log_open(LOG_LEVEL_WARN, config.log_format, config.log_file);
     wait_block_signals();
+    wait_raise_limits();
     ok = demo_start(&d, &err) && demo_play(&d, &err);
     if (ok) {
         demo_tell(&d);

@@ -21,6 +21,7 @@ sandbox_command(int argc, char **argv)
         return status;
     options.listen = option_was_given("listen") ? config.listen : "127.0.0.1:8090";
     wait_block_signals();
+    wait_raise_limits();
     if (!sandbox_start(&options, &sandbox, &err))
         return command_failed(&err);
     log_info("listening", LOG_CSTR("address", sandbox_address(sandbox)));

@@ -19,6 +19,7 @@ serve_command(int argc, char **argv)
     if (!command_begin(argc, argv, USE_SERVE, usage, NULL, 0, &n, &status))
         return status;
     wait_block_signals();
+    wait_raise_limits();
     if (!app_start(&app, &err)) {
         app_stop(&app);
         return command_failed(&err);

@@ -7,6 +7,9 @@
 void wait_block_signals(void);
 void wait_for_stop(void);
 
+/* As many open files as we may have: thousands of clients, and calls to platforms and endpoints besides. */
+void wait_raise_limits(void);
+
 /* Tells systemd how far we are ("READY=1"); nothing when it did not start us. */
 void wait_notify(const char *state);
 
