@@ -85,7 +85,18 @@ seat_find_owner(struct seat_lane *seat, struct db *db, struct error *err)
     if (!webhook_get(db, seat->lane.id, &seat->arena, &webhook, &found, err))
         return false;
     seat->concurrency = found ? webhook.concurrency : 1;
+    seat->changed_at = found ? webhook.updated_at : 0;
     return true;
+}
+
+/* Who mended an endpoint need not wait until the pause it asked for before is over. */
+static void
+seat_heed_endpoint(struct seat_lane *seat)
+{
+    lane_limit(&seat->lane, seat->concurrency);
+    if (seat->changed_at != seat->heeded_at)
+        seat->lane.held_until_ms = 0;
+    seat->heeded_at = seat->changed_at;
 }
 
 static void
@@ -94,7 +105,7 @@ seat_set_pace(struct seat_lane *seat)
     const struct platform *p = seat->platform;
 
     if (!p)
-        lane_limit(&seat->lane, seat->concurrency);
+        seat_heed_endpoint(seat);
     else if (config.pace)
         seat->lane.pace = (struct pace){
             .chat_per_minute = p->pace.chat_per_minute,       .chat_burst = p->pace.chat_burst,

@@ -57,6 +57,7 @@ struct seat_lane {
     uv_timer_t     timer;
     const struct platform *platform;    /* NULL until the first look, and for a webhook endpoint */
     int            concurrency;         /* of an endpoint */
+    int64_t        changed_at, heeded_at; /* when the endpoint was changed last, and which change is heeded already */
     bool           fetching, dirty, full, pumping;
     struct db_txn  txn;         /* the look for due jobs */
     struct arena   arena;
