@@ -234,7 +234,7 @@ END_TEST
 
 START_TEST(a_chat_goes_by_its_platforms_id_too)
 {
-    const char          *chat = testing_chat(&t, "55");
+    const char          *chat = testing_api_chat(&t, "55");
     struct testing_reply r = api_ask(&t, "GET", "/api/chats/55", NULL, 200);
 
     ck_assert_slice(api_text(&t, r, "external_conversation_id"), "55");
@@ -248,8 +248,8 @@ END_TEST
 
 START_TEST(an_ambiguous_id_names_the_candidates)
 {
-    const char          *one = testing_published(&t, testing_chat(&t, "55"), "900");
-    const char          *two = testing_published(&t, testing_chat(&t, "56"), "900");
+    const char          *one = testing_published(&t, testing_api_chat(&t, "55"), "900");
+    const char          *two = testing_published(&t, testing_api_chat(&t, "56"), "900");
     struct testing_reply r = api_ask(&t, "GET", "/api/messages/900", NULL, 409);
     yyjson_val          *list = json_arr(api_json(&t, r), "candidates");
 
@@ -263,7 +263,7 @@ END_TEST
 
 START_TEST(a_text_is_accepted)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct testing_reply r = api_ask(&t, "POST", path, "{\"body\":\"Yes \xf0\x9f\x98\x80\"}", 202);
     const char          *id = arena_copy(&t.arena, api_text(&t, r, "id")).ptr;
 
@@ -314,7 +314,7 @@ static const struct {
 
 START_TEST(drafts_are_checked)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct testing_reply r = api_ask(&t, "POST", path, drafts[_i].body, drafts[_i].status);
 
     if (drafts[_i].sentence)
@@ -325,7 +325,7 @@ END_TEST
 
 START_TEST(a_text_too_long_is_told_how_long)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     char                 body[5200];
     struct testing_reply r;
 
@@ -339,7 +339,7 @@ END_TEST
 
 START_TEST(forms_say_the_same_as_json)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct testing_reply r = api_ask_with(&t, "POST", path, FORM,
         "body=a+b%21&reply_to_external_id=11&reply_markup={\"force_reply\":true}", 202);
 
@@ -353,7 +353,7 @@ END_TEST
 
 START_TEST(an_address_waits_for_its_download)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct testing_reply r = api_ask(&t, "POST", path, "{\"media\":[\"https://cdn.example.com/photo.png\"]}", 202);
     yyjson_val          *at = yyjson_arr_get_first(json_arr(api_json(&t, r), "attachments"));
 
@@ -368,7 +368,7 @@ END_TEST
 
 START_TEST(data_is_stored_and_served)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct testing_reply r = api_ask(&t, "POST", path, "{\"media\":[\"data:image/png;base64," PNG_BASE64 "\"]}", 202);
     yyjson_val          *at = yyjson_arr_get_first(json_arr(api_json(&t, r), "attachments"));
     struct str           url = json_str(at, "url");
@@ -401,7 +401,7 @@ END_TEST
 
 START_TEST(an_upload_is_stored)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct testing_reply r = api_ask_with(&t, "POST", path, MULTIPART,
         "--b7f1\r\nContent-Disposition: form-data; name=\"media[]\"; filename=\"../prices.txt\"\r\n"
         "Content-Type: text/plain\r\nContent-Length: 8\r\n\r\nBowl: 48\r\n"
@@ -442,7 +442,7 @@ stored_files(void)
 
 START_TEST(a_refused_file_is_not_kept)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct testing_reply r;
 
     r = api_ask_with(&t, "POST", path, MULTIPART,
@@ -468,7 +468,7 @@ break_messages(void *arg, struct db *db, struct error *err)
 
 START_TEST(a_file_whose_message_fails_is_not_kept)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct error         err = { 0 };
     struct testing_reply r;
 
@@ -555,7 +555,7 @@ START_TEST(what_telegram_cannot_do_is_a_422)
 {
     struct testing_reply r;
 
-    testing_chat(&t, "55");
+    testing_api_chat(&t, "55");
     r = api_ask_with(&t, "POST", "/api/messages/11/react", FORM, "reaction=love", 422);
     ck_assert_error(&t, r, "Reactions are only supported on Facebook and Instagram");
     api_ask_with(&t, "POST", "/api/messages/11/react", JSON, NULL, 422);
@@ -579,7 +579,7 @@ END_TEST
 
 START_TEST(a_repeat_gets_the_first_answer)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct testing_reply r = api_ask_with(&t, "POST", path, REPEAT, "{\"body\":\"once\"}", 202);
     struct str           first = arena_copy(&t.arena, r.body);
 
@@ -595,7 +595,7 @@ END_TEST
 
 START_TEST(after_an_error_the_key_is_free)
 {
-    const char *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
 
     api_ask_with(&t, "POST", path, REPEAT, "{}", 400);
     api_ask_with(&t, "POST", path, REPEAT, "{\"body\":\"once\"}", 202);
@@ -633,7 +633,7 @@ END_TEST
 
 START_TEST(an_upload_repeats_whatever_its_boundary)
 {
-    const char          *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char          *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     struct testing_reply r = api_ask_with(&t, "POST", path,
         KEY "Idempotency-Key: up\r\nContent-Type: multipart/form-data; boundary=one\r\n", UPLOAD_OF("one", "abc"), 202);
     struct str first = arena_copy(&t.arena, r.body);
@@ -678,7 +678,7 @@ START_TEST(metrics_count)
 {
     struct testing_reply r;
 
-    testing_chat(&t, "55");
+    testing_api_chat(&t, "55");
     api_ask(&t, "GET", "/api/chats/55", NULL, 200);
     api_ask(&t, "GET", "/api/chats/55", NULL, 200);
     api_ask(&t, "GET", "/api/chats/56", NULL, 404);
@@ -701,7 +701,7 @@ END_TEST
 
 START_TEST(what_is_too_large_is_a_413)
 {
-    const char *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
     size_t      len = 12 * MIB + 100; /* body_max, and upload_max as base64, are 4 and 10.6 */
     char       *body = arena_alloc(&t.arena, 2 * len);
 
@@ -718,7 +718,7 @@ END_TEST
 
 START_TEST(nobody_uploads_without_a_key)
 {
-    const char *path = text(&t, "/api/chats/%s/messages", testing_chat(&t, "55"));
+    const char *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
 
     testing_send(&t.client, text(&t, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer pk_wrong_wrong_wrong\r\n"
                                      "Content-Length: 2000000\r\n\r\n", path));

@@ -226,7 +226,7 @@ END_TEST
 static const char *
 published(const char *external_id)
 {
-    return text(&t, "/api/messages/%s", testing_published(&t, testing_chat(&t, "55"), external_id));
+    return text(&t, "/api/messages/%s", testing_published(&t, testing_api_chat(&t, "55"), external_id));
 }
 
 START_TEST(an_edit_changes_what_it_names)
@@ -268,13 +268,13 @@ START_TEST(an_edit_changes_what_it_names)
     r = api_read(&t.client, 200);
     ck_assert_slice(api_text(&t, r, "body"), "third");
     ck_assert(yyjson_is_null(json_get(api_json(&t, r), "reply_markup")));
-    ck_assert_int_eq(testing_events(&t, EVENT_MESSAGE_EDITED), 3);
+    ck_assert_int_eq(testing_api_events(&t, EVENT_MESSAGE_EDITED), 3);
 }
 END_TEST
 
 START_TEST(an_edit_is_checked_in_order)
 {
-    const char          *chat = testing_chat(&t, "55");
+    const char          *chat = testing_api_chat(&t, "55");
     struct testing_reply r;
 
     api_ask(&t, "PATCH", "/api/messages/msg_1", "{}", 404);

@@ -429,7 +429,7 @@ testing_jobs(struct testing_api *t, enum job_kind kind)
 }
 
 int64_t
-testing_events(struct testing_api *t, enum event_type type)
+testing_api_events(struct testing_api *t, enum event_type type)
 {
     return testing_count(t, text(t, "SELECT COUNT(*) FROM event WHERE type = %d", type));
 }
@@ -464,7 +464,7 @@ arrive(void *arg, struct db *db, struct error *err)
 }
 
 const char *
-testing_chat(struct testing_api *t, const char *participant)
+testing_api_chat(struct testing_api *t, const char *participant)
 {
     struct arriving r = { .t = t, .participant = participant };
     struct error    err = { 0 };

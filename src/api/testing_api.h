@@ -66,9 +66,9 @@ void                testing_respond(struct worker_call *c, struct net_response r
 /* Straight to the database. */
 int64_t testing_count(struct testing_api *t, const char *sql);
 int64_t testing_jobs(struct testing_api *t, enum job_kind kind);
-int64_t testing_events(struct testing_api *t, enum event_type type);
+int64_t testing_api_events(struct testing_api *t, enum event_type type);
 /* A chat with a message from its participant, as a webhook would have made it; its public id. */
-const char *testing_chat(struct testing_api *t, const char *participant);
+const char *testing_api_chat(struct testing_api *t, const char *participant);
 /* An outbound message of the chat that was sent as `external_id`. */
 const char *testing_published(struct testing_api *t, const char *chat, const char *external_id);
 
