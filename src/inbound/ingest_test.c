@@ -19,7 +19,7 @@ take(struct inbound_event *events, size_t n)
 static struct inbound_event
 edit(const char *participant, const char *external_id, const char *body, int64_t at_ms)
 {
-    struct inbound_event e = testing_inbound(participant, external_id, body, at_ms);
+    struct inbound_event e = ts_inbound(participant, external_id, body, at_ms);
 
     e.kind = INBOUND_EDIT;
     e.posted_ms = TESTING_NOW;
@@ -45,7 +45,7 @@ everything(void)
     struct str all = STR("");
 
     for (size_t i = 0; i < sizeof(dumps) / sizeof(dumps[0]); i++) {
-        struct str part = testing_text(&s, dumps[i]);
+        struct str part = ts_text(&s, dumps[i]);
 
         all = arena_printf(&s.arena, "%.*s\n%.*s", STR_ARG(all), STR_ARG(part));
     }
@@ -56,11 +56,11 @@ START_TEST(a_batch_of_everything_twice_changes_nothing)
 {
     struct inbound_media picture = { .type = ATTACH_IMAGE, .external_id = STR("u1"), .ref = STR("f1") };
     struct inbound_event e[] = {
-        testing_inbound("1", "m1", "hello", TESTING_NOW - 5000), edit("1", "m1", "hello!", TESTING_NOW - 4000),
-        testing_inbound("2", "m1", "other chat", TESTING_NOW - 3000),
-        testing_inbound("1", "m2", "picture", TESTING_NOW),
-        testing_inbound("1", "tap", "yes", 0), testing_inbound("1", "m3", "from the phone", TESTING_NOW),
-        testing_inbound("2", "", "", TESTING_NOW),
+        ts_inbound("1", "m1", "hello", TESTING_NOW - 5000), edit("1", "m1", "hello!", TESTING_NOW - 4000),
+        ts_inbound("2", "m1", "other chat", TESTING_NOW - 3000),
+        ts_inbound("1", "m2", "picture", TESTING_NOW),
+        ts_inbound("1", "tap", "yes", 0), ts_inbound("1", "m3", "from the phone", TESTING_NOW),
+        ts_inbound("2", "", "", TESTING_NOW),
     };
     const size_t n = sizeof(e) / sizeof(e[0]);
     struct ingest_counts counts;
@@ -75,7 +75,7 @@ START_TEST(a_batch_of_everything_twice_changes_nothing)
     ck_assert_int_eq(counts.events, (int)n);
     ck_assert_int_eq(counts.stored, 6);
     before = everything();
-    testing_tick(&s, 60000);
+    ts_tick(&s, 60000);
     take(e, n);
     ck_assert_str_eq(everything().ptr, before.ptr);
 }
@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(a_message_makes_its_chat_and_asks_who_it_is)
 {
-    struct inbound_event e = testing_inbound("1", "m1", "hello", TESTING_NOW - 5000);
+    struct inbound_event e = ts_inbound("1", "m1", "hello", TESTING_NOW - 5000);
     struct chat c;
     bool found;
 
@@ -95,83 +95,83 @@ START_TEST(a_message_makes_its_chat_and_asks_who_it_is)
     ck_assert(str_eq(c.participant_name, STR("Ada")));
     ck_assert(str_eq(c.external_conversation_id, STR("conv")));
     ck_assert_int_eq(c.n_received, 1);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 3"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 3"), 1);
 }
 END_TEST
 
 START_TEST(a_message_after_an_hour_asks_again_an_echo_does_not)
 {
-    struct inbound_event first = testing_inbound("1", "m1", "hello", TESTING_NOW);
-    struct inbound_event echo = testing_inbound("1", "m2", "ours", TESTING_NOW);
-    struct inbound_event next = testing_inbound("1", "m3", "again", TESTING_NOW);
+    struct inbound_event first = ts_inbound("1", "m1", "hello", TESTING_NOW);
+    struct inbound_event echo = ts_inbound("1", "m2", "ours", TESTING_NOW);
+    struct inbound_event next = ts_inbound("1", "m3", "again", TESTING_NOW);
     const char *asked = "SELECT COUNT(*) FROM job WHERE kind = 3";
     struct chat c;
     bool found;
 
     take(&first, 1);
-    testing_exec(&s, "DELETE FROM job");
+    ts_exec(&s, "DELETE FROM job");
     OK(chat_of_participant(s.db, s.profile.id, STR("1"), &s.arena, &c, &found, &s.err));
     OK(chat_set_participant_asked(s.db, c.id, s.now, &s.err));
-    testing_tick(&s, 3600000);
+    ts_tick(&s, 3600000);
     echo.outbound = true;
     take(&echo, 1);
-    ck_assert_int_eq(testing_int(&s, asked), 0);
+    ck_assert_int_eq(ts_int(&s, asked), 0);
     take(&next, 1);
-    ck_assert_int_eq(testing_int(&s, asked), 1);
+    ck_assert_int_eq(ts_int(&s, asked), 1);
 }
 END_TEST
 
 START_TEST(a_tap_is_answered_once)
 {
-    struct inbound_event e = testing_inbound("1", "tap-1", "yes", 0);
+    struct inbound_event e = ts_inbound("1", "tap-1", "yes", 0);
 
     e.tap_id = STR("q1");
     take(&e, 1);
     take(&e, 1);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 4"), 1);
-    ck_assert(str_eq(testing_text(&s, "SELECT payload FROM job WHERE kind = 4"), STR("q1")));
-    ck_assert_int_eq(testing_int(&s, "SELECT posted_at FROM message"), s.now);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 4"), 1);
+    ck_assert(str_eq(ts_text(&s, "SELECT payload FROM job WHERE kind = 4"), STR("q1")));
+    ck_assert_int_eq(ts_int(&s, "SELECT posted_at FROM message"), s.now);
 }
 END_TEST
 
 START_TEST(blocks_are_noted_lifted_and_outlived)
 {
     const char *blocked = "SELECT blocked_at FROM chat";
-    struct inbound_event message = testing_inbound("1", "m1", "hello", TESTING_NOW);
-    struct inbound_event block = testing_inbound("1", "", "", TESTING_NOW + 5), echo, late;
+    struct inbound_event message = ts_inbound("1", "m1", "hello", TESTING_NOW);
+    struct inbound_event block = ts_inbound("1", "", "", TESTING_NOW + 5), echo, late;
 
     block.kind = INBOUND_BLOCK;
     take(&block, 1); /* a stranger's: no chat comes of it */
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM chat"), 0);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM chat"), 0);
     take(&message, 1);
     take(&block, 1);
-    ck_assert_int_eq(testing_int(&s, blocked), TESTING_NOW + 5);
+    ck_assert_int_eq(ts_int(&s, blocked), TESTING_NOW + 5);
     take(&message, 1); /* an old message again is no sign of life */
-    ck_assert_int_eq(testing_int(&s, blocked), TESTING_NOW + 5);
-    echo = testing_inbound("1", "m2", "ours", TESTING_NOW + 6);
+    ck_assert_int_eq(ts_int(&s, blocked), TESTING_NOW + 5);
+    echo = ts_inbound("1", "m2", "ours", TESTING_NOW + 6);
     echo.outbound = true;
     take(&echo, 1);
-    ck_assert_int_eq(testing_int(&s, blocked), TESTING_NOW + 5);
-    late = testing_inbound("1", "m3", "back again", TESTING_NOW + 7);
+    ck_assert_int_eq(ts_int(&s, blocked), TESTING_NOW + 5);
+    late = ts_inbound("1", "m3", "back again", TESTING_NOW + 7);
     take(&late, 1);
-    ck_assert_int_eq(testing_int(&s, blocked), 0);
-    testing_tick(&s, 1000);
+    ck_assert_int_eq(ts_int(&s, blocked), 0);
+    ts_tick(&s, 1000);
     block.at_ms = 0;
     take(&block, 1);
-    ck_assert_int_eq(testing_int(&s, blocked), s.now);
+    ck_assert_int_eq(ts_int(&s, blocked), s.now);
     block.kind = INBOUND_UNBLOCK;
     take(&block, 1);
-    ck_assert_int_eq(testing_int(&s, blocked), 0);
+    ck_assert_int_eq(ts_int(&s, blocked), 0);
 }
 END_TEST
 
 START_TEST(a_block_that_comes_late_is_overtaken)
 {
     const char *blocked = "SELECT blocked_at FROM chat";
-    struct inbound_event before = testing_inbound("1", "m1", "hello", TESTING_NOW);
-    struct inbound_event block = testing_inbound("1", "", "", TESTING_NOW + 1000), unblock = block;
-    struct inbound_event delayed = testing_inbound("1", "m2", "written before", TESTING_NOW + 500);
-    struct inbound_event after = testing_inbound("1", "m3", "written after", TESTING_NOW + 2000);
+    struct inbound_event before = ts_inbound("1", "m1", "hello", TESTING_NOW);
+    struct inbound_event block = ts_inbound("1", "", "", TESTING_NOW + 1000), unblock = block;
+    struct inbound_event delayed = ts_inbound("1", "m2", "written before", TESTING_NOW + 500);
+    struct inbound_event after = ts_inbound("1", "m3", "written after", TESTING_NOW + 2000);
 
     block.kind = INBOUND_BLOCK;
     unblock.kind = INBOUND_UNBLOCK;
@@ -180,10 +180,10 @@ START_TEST(a_block_that_comes_late_is_overtaken)
     take(&block, 1);
     take(&delayed, 1);
     take(&unblock, 1);
-    ck_assert_int_eq(testing_int(&s, blocked), TESTING_NOW + 1000);
+    ck_assert_int_eq(ts_int(&s, blocked), TESTING_NOW + 1000);
     take(&after, 1);
     take(&block, 1);
-    ck_assert_int_eq(testing_int(&s, blocked), 0);
+    ck_assert_int_eq(ts_int(&s, blocked), 0);
 }
 END_TEST
 
@@ -193,7 +193,7 @@ START_TEST(what_telegram_never_tells_is_counted_and_dropped)
     struct str before = everything();
 
     for (int kind = 0; kind < INBOUND_KINDS; kind++) {
-        struct inbound_event e = testing_inbound("1", "x", "", TESTING_NOW);
+        struct inbound_event e = ts_inbound("1", "x", "", TESTING_NOW);
 
         if (kind == INBOUND_MESSAGE || kind == INBOUND_EDIT || kind == INBOUND_BLOCK || kind == INBOUND_UNBLOCK)
             continue;
@@ -210,7 +210,7 @@ END_TEST
 
 START_TEST(what_was_not_understood_is_kept_beside_what_was)
 {
-    struct inbound_event e = testing_inbound("1", "m1", "hello", TESTING_NOW);
+    struct inbound_event e = ts_inbound("1", "m1", "hello", TESTING_NOW);
     const struct inbound_batch batch = { .events = &e, .count = 1, .ignored = 2, .not_understood = true };
     struct ingest_counts counts;
     int64_t id, profile_id;
@@ -230,15 +230,15 @@ END_TEST
 
 START_TEST(the_cursor_moves_with_what_came)
 {
-    struct inbound_event e = testing_inbound("1", "m1", "hello", TESTING_NOW);
+    struct inbound_event e = ts_inbound("1", "m1", "hello", TESTING_NOW);
     struct inbound_batch batch = { .events = &e, .count = 1, .cursor = STR("101") };
     struct ingest_counts counts;
 
     OK(ingest(s.db, &s.profile, &batch, STR("{}"), s.now, &s.arena, &counts, &s.err));
-    ck_assert(str_eq(testing_text(&s, "SELECT poll_cursor FROM profile"), STR("101")));
+    ck_assert(str_eq(ts_text(&s, "SELECT poll_cursor FROM profile"), STR("101")));
     batch.cursor = STR_NONE;
     OK(ingest(s.db, &s.profile, &batch, STR("{}"), s.now, &s.arena, &counts, &s.err));
-    ck_assert(str_eq(testing_text(&s, "SELECT poll_cursor FROM profile"), STR("101")));
+    ck_assert(str_eq(ts_text(&s, "SELECT poll_cursor FROM profile"), STR("101")));
 }
 END_TEST
 
@@ -258,23 +258,23 @@ ingest_failing(void *arg, struct db *db, struct error *err)
 
 START_TEST(what_fails_halfway_moves_nothing)
 {
-    struct inbound_event e[] = { testing_inbound("1", "m1", "hello", TESTING_NOW),
-                                 testing_inbound("1", "m2", "hello", TESTING_NOW) };
+    struct inbound_event e[] = { ts_inbound("1", "m1", "hello", TESTING_NOW),
+                                 ts_inbound("1", "m2", "hello", TESTING_NOW) };
     struct failing f = { .batch = { .events = e, .count = 2, .cursor = STR("101") }, .arena = &s.arena };
     struct str before = everything();
 
     e[1].kind = INBOUND_KINDS; /* an adapter's mistake */
-    testing_pause(&s);
+    ts_pause(&s);
     ck_assert(!db_run(s.engine, DB_WRITE, ingest_failing, &f, &s.err));
     ck_assert_int_eq(s.err.status, 500);
-    testing_resume(&s);
+    ts_resume(&s);
     ck_assert_str_eq(everything().ptr, before.ptr);
     e[1].kind = INBOUND_MESSAGE;
-    testing_pause(&s);
+    ts_pause(&s);
     OK(db_run(s.engine, DB_WRITE, ingest_failing, &f, &s.err));
-    testing_resume(&s);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM message"), 2);
-    ck_assert(str_eq(testing_text(&s, "SELECT poll_cursor FROM profile"), STR("101")));
+    ts_resume(&s);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM message"), 2);
+    ck_assert(str_eq(ts_text(&s, "SELECT poll_cursor FROM profile"), STR("101")));
 }
 END_TEST
 
@@ -284,7 +284,7 @@ END_TEST
 static struct str
 state(void)
 {
-    return testing_text(
+    return ts_text(
         &s, "SELECT body || '|' || m.status || '|' || direction || '|' || posted_at || '|' || edited_at || '|'"
             " || sort_at || '|' || coalesce(platform_data, '-') || '|' || coalesce(reply_markup, '-') || '|'"
             " || coalesce(reply_to_external_id, '-') || '|' || is_unsupported || '|' || attachments_count || '|'"
@@ -305,7 +305,7 @@ make_pieces(struct inbound_event out[PIECES])
                                           .refusal = { "too large", 9 } };
     static struct inbound_media small = { .type = ATTACH_FILE, .external_id = { "u2", 2 }, .ref = { "f2", 2 } };
 
-    out[0] = testing_inbound("1", "m1", "zero", TESTING_NOW);
+    out[0] = ts_inbound("1", "m1", "zero", TESTING_NOW);
     out[1] = edit("1", "m1", "one", TESTING_NOW + 1000);
     out[2] = edit("1", "m1", "two", TESTING_NOW + 2000);
     out[3] = edit("1", "m1", "three", TESTING_NOW + 3000);
@@ -352,12 +352,12 @@ START_TEST(any_order_and_any_repetition_end_in_the_same_state)
         take(pieces, (size_t)last + 1);
         expected = state();
         ck_assert_uint_gt(expected.len, 0);
-        testing_rollback(&s);
+        ts_rollback(&s);
         for (int round = 0; round < 150; round++) {
             deliver(pieces, last);
             ck_assert_msg(str_eq(state(), expected), "round %d of %d: %s, not %s", round, last, state().ptr,
                           expected.ptr);
-            testing_rollback(&s);
+            ts_rollback(&s);
         }
     }
 }

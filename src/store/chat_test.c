@@ -61,7 +61,7 @@ START_TEST(opening_twice_is_one_chat)
     ck_assert(!created);
     ck_assert_int_eq(first.id, second.id);
     ck_assert_int_eq(profile_again().chats_count, 1);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 3"), 1); /* who is it? asked once */
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 3"), 1); /* who is it? asked once */
 }
 END_TEST
 
@@ -78,7 +78,7 @@ START_TEST(only_what_is_given_is_refreshed)
     ck_assert(str_eq(c.external_conversation_id, STR("c1")));
     c = open_chat(&s.profile, (struct participant){ .external_id = STR("77"), .language_code = STR("en") }, STR("c2"),
                   &created);
-    c = testing_chat_again(&s, &c);
+    c = ts_chat_again(&s, &c);
     ck_assert(str_eq(c.participant_name, STR("Ada Lovelace")));
     ck_assert(str_eq(c.external_conversation_id, STR("c2")));
     ck_assert(str_eq(c.metadata, STR("{\"language_code\":\"en\"}")));
@@ -87,8 +87,8 @@ END_TEST
 
 START_TEST(one_participant_of_two_profiles_is_two_chats)
 {
-    struct profile other = testing_profile(&s, s.group.id, "5151", "5151:x");
-    struct chat a = testing_chat(&s, &s.profile, "77"), b = testing_chat(&s, &other, "77");
+    struct profile other = ts_profile(&s, s.group.id, "5151", "5151:x");
+    struct chat a = ts_chat(&s, &s.profile, "77"), b = ts_chat(&s, &other, "77");
 
     ck_assert_int_ne(a.id, b.id);
 }
@@ -157,7 +157,7 @@ START_TEST(many_who_open_at_once_get_the_same_chat)
     pthread_t threads[OPENERS];
     int created = 0;
 
-    testing_pause(&s);
+    ts_pause(&s);
     for (int i = 0; i < OPENERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, opener, openings[i]), 0);
     for (int i = 0; i < OPENERS; i++)
@@ -171,9 +171,9 @@ START_TEST(many_who_open_at_once_get_the_same_chat)
             created += o->created;
             arena_deinit(&o->arena);
         }
-    testing_resume(&s);
+    ts_resume(&s);
     ck_assert_int_eq(created, 1);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM chat"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM chat"), 1);
     ck_assert_int_eq(profile_again().chats_count, 1);
 }
 END_TEST
@@ -196,7 +196,7 @@ END_TEST
 
 START_TEST(a_platforms_id_of_two_chats_is_ambiguous)
 {
-    struct profile other = testing_profile(&s, s.group.id, "5151", "5151:x");
+    struct profile other = ts_profile(&s, s.group.id, "5151", "5151:x");
     bool created;
     struct chat a = open_chat(&s.profile, (struct participant){ .external_id = STR("1") }, STR("conv"), &created);
     struct chat b = open_chat(&other, (struct participant){ .external_id = STR("2") }, STR("conv"), &created), out;
@@ -232,7 +232,7 @@ END_TEST
 START_TEST(what_lies_outside_the_scope_is_not_found)
 {
     const struct scope other_workspace = { .workspace_id = s.scope.workspace_id + 1 };
-    struct group sales = testing_group(&s, "Sales");
+    struct group sales = ts_group(&s, "Sales");
     const struct scope in_group = { .workspace_id = s.scope.workspace_id, .group_id = s.group.id };
     const struct scope other_group = { .workspace_id = s.scope.workspace_id, .group_id = sales.id };
     bool created;
@@ -277,12 +277,12 @@ page(struct chat_filter f, int64_t expected_total)
 static void
 six_chats(void)
 {
-    struct chat a = testing_chat(&s, &s.profile, "a"), b = testing_chat(&s, &s.profile, "b");
-    struct chat c = testing_chat(&s, &s.profile, "c"), e;
+    struct chat a = ts_chat(&s, &s.profile, "a"), b = ts_chat(&s, &s.profile, "b");
+    struct chat c = ts_chat(&s, &s.profile, "c"), e;
 
-    testing_chat(&s, &s.profile, "d");
-    e = testing_chat(&s, &s.profile, "e");
-    testing_chat(&s, &s.profile, "f");
+    ts_chat(&s, &s.profile, "d");
+    e = ts_chat(&s, &s.profile, "e");
+    ts_chat(&s, &s.profile, "f");
     message_at(&a, 1000);
     message_at(&b, 2000);
     message_at(&c, 2000);
@@ -291,9 +291,9 @@ six_chats(void)
 
 START_TEST(the_latest_come_first_and_the_silent_last)
 {
-    struct profile other = testing_profile(&s, s.group.id, "5151", "5151:x");
+    struct profile other = ts_profile(&s, s.group.id, "5151", "5151:x");
 
-    testing_chat(&s, &other, "not mine");
+    ts_chat(&s, &other, "not mine");
     six_chats();
     ck_assert_str_eq(page((struct chat_filter){ .per_page = 10 }, 6), "e c b a f d");
     ck_assert_str_eq(page((struct chat_filter){ .per_page = 4 }, 6), "e c b a");
@@ -321,18 +321,18 @@ END_TEST
 
 START_TEST(times_only_move_forward)
 {
-    struct chat c = testing_chat(&s, &s.profile, "77");
+    struct chat c = ts_chat(&s, &s.profile, "77");
 
     OK(chat_touch(s.db, c.id, STATUS_NONE, STATUS_RECEIVED, 5000, 0, &s.err));
     OK(chat_touch(s.db, c.id, STATUS_NONE, STATUS_RECEIVED, 4000, 0, &s.err));
     OK(chat_touch(s.db, c.id, STATUS_NONE, STATUS_PUBLISHED, 0, 3000, &s.err));
-    c = testing_chat_again(&s, &c);
+    c = ts_chat_again(&s, &c);
     ck_assert_int_eq(c.last_inbound_at, 5000);
     ck_assert_int_eq(c.last_outbound_at, 3000);
     ck_assert_int_eq(c.last_message_at, 5000);
     OK(chat_touch(s.db, c.id, STATUS_NONE, STATUS_PUBLISHED, 0, 6000, &s.err));
     OK(chat_touch(s.db, c.id, STATUS_NONE, STATUS_PENDING, 0, 0, &s.err));
-    c = testing_chat_again(&s, &c);
+    c = ts_chat_again(&s, &c);
     ck_assert_int_eq(c.last_inbound_at, 5000);
     ck_assert_int_eq(c.last_message_at, 6000);
     ck_assert_int_eq(c.n_received, 2);
@@ -343,32 +343,32 @@ END_TEST
 
 START_TEST(the_participant_is_asked_about_once_an_hour)
 {
-    struct chat c = testing_chat(&s, &s.profile, "77");
+    struct chat c = ts_chat(&s, &s.profile, "77");
     const char *jobs = "SELECT COUNT(*) FROM job WHERE kind = 3";
 
     OK(chat_ask_participant(s.db, &c, s.now, &s.err)); /* queued already */
-    ck_assert_int_eq(testing_int(&s, jobs), 1);
-    testing_exec(&s, "DELETE FROM job");
+    ck_assert_int_eq(ts_int(&s, jobs), 1);
+    ts_exec(&s, "DELETE FROM job");
     OK(chat_set_participant_asked(s.db, c.id, s.now, &s.err));
-    c = testing_chat_again(&s, &c);
+    c = ts_chat_again(&s, &c);
     OK(chat_ask_participant(s.db, &c, s.now + 3599999, &s.err));
-    ck_assert_int_eq(testing_int(&s, jobs), 0);
+    ck_assert_int_eq(ts_int(&s, jobs), 0);
     OK(chat_ask_participant(s.db, &c, s.now + 3600000, &s.err));
-    ck_assert_int_eq(testing_int(&s, jobs), 1);
+    ck_assert_int_eq(ts_int(&s, jobs), 1);
 }
 END_TEST
 
 START_TEST(what_the_platform_says_of_the_participant)
 {
-    struct chat c = testing_chat(&s, &s.profile, "77");
+    struct chat c = ts_chat(&s, &s.profile, "77");
     const struct participant who = { .username = STR("ada"), .name = STR("Ada"), .language_code = STR("fr"),
                                      .avatar_id = STR("pic1") };
     const struct participant less = { .name = STR("Ada L") };
 
     OK(chat_set_participant(s.db, &c, &who, STR("pic.jpg"), s.now, &s.arena, &s.err));
-    testing_tick(&s, 1000);
+    ts_tick(&s, 1000);
     OK(chat_set_participant(s.db, &c, &less, STR_NONE, s.now, &s.arena, &s.err));
-    c = testing_chat_again(&s, &c);
+    c = ts_chat_again(&s, &c);
     ck_assert(str_eq(c.participant_username, STR("ada")));
     ck_assert(str_eq(c.participant_name, STR("Ada L")));
     ck_assert(str_eq(c.avatar, STR("pic.jpg")));
@@ -381,12 +381,12 @@ END_TEST
 
 START_TEST(blocked_and_no_longer)
 {
-    struct chat c = testing_chat(&s, &s.profile, "77");
+    struct chat c = ts_chat(&s, &s.profile, "77");
 
     OK(chat_set_blocked(s.db, c.id, 123, &s.err));
-    ck_assert_int_eq(testing_chat_again(&s, &c).blocked_at, 123);
+    ck_assert_int_eq(ts_chat_again(&s, &c).blocked_at, 123);
     OK(chat_set_blocked(s.db, c.id, 0, &s.err));
-    ck_assert_int_eq(testing_chat_again(&s, &c).blocked_at, 0);
+    ck_assert_int_eq(ts_chat_again(&s, &c).blocked_at, 0);
 }
 END_TEST
 

@@ -73,9 +73,9 @@ START_TEST(while_the_first_runs_others_wait_but_not_for_ever)
     int status;
 
     OK(claim(request, &replay, &status, &body));
-    testing_tick(&s, IDEMPOTENCY_STALE_MS);
+    ts_tick(&s, IDEMPOTENCY_STALE_MS);
     REFUSED(claim(request, &replay, &status, &body), 409, "still running");
-    testing_tick(&s, 1);
+    ts_tick(&s, 1);
     OK(claim(request, &replay, &status, &body)); /* it died with its process */
     ck_assert(!replay);
     REFUSED(claim(request, &replay, &status, &body), 409, "still running");
@@ -103,10 +103,10 @@ START_TEST(after_a_day_the_key_is_free)
 
     OK(claim(request, &replay, &status, &body));
     remember(202, STR("{}"));
-    testing_tick(&s, IDEMPOTENCY_KEEP_MS);
+    ts_tick(&s, IDEMPOTENCY_KEEP_MS);
     OK(claim(request, &replay, &status, &body));
     ck_assert(replay);
-    testing_tick(&s, 1);
+    ts_tick(&s, 1);
     OK(claim(another, &replay, &status, &body));
     ck_assert(!replay);
 }
@@ -125,16 +125,16 @@ START_TEST(pruning_takes_the_old_ones_a_few_at_a_time)
         OK(idempotency_claim(s.db, s.scope.workspace_id, str_of(key), request, s.now, &s.arena, &replay, &status,
                              &body, &s.err));
     }
-    testing_tick(&s, IDEMPOTENCY_KEEP_MS);
+    ts_tick(&s, IDEMPOTENCY_KEEP_MS);
     OK(claim(request, &replay, &status, &body));
     OK(idempotency_prune(s.db, s.now, 3, &removed, &s.err));
     ck_assert_int_eq(removed, 0);
-    testing_tick(&s, 1);
+    ts_tick(&s, 1);
     OK(idempotency_prune(s.db, s.now, 3, &removed, &s.err));
     ck_assert_int_eq(removed, 3);
     OK(idempotency_prune(s.db, s.now, 3, &removed, &s.err));
     ck_assert_int_eq(removed, 2);
-    ck_assert(str_eq(testing_text(&s, "SELECT key FROM idempotency"), STR("key-1")));
+    ck_assert(str_eq(ts_text(&s, "SELECT key FROM idempotency"), STR("key-1")));
 }
 END_TEST
 

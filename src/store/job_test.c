@@ -79,10 +79,10 @@ END_TEST
 START_TEST(a_queued_job_wakes_nobody)
 {
     add(1, 50, s.now);
-    ck_assert_int_eq(testing_signals(&s, TOPIC_LANE, 1), 1);
-    testing_commit(&s);
+    ck_assert_int_eq(ts_signals(&s, TOPIC_LANE, 1), 1);
+    ts_commit(&s);
     add(1, 50, s.now);
-    ck_assert_int_eq(testing_signals(&s, TOPIC_LANE, 1), 0);
+    ck_assert_int_eq(ts_signals(&s, TOPIC_LANE, 1), 0);
 }
 END_TEST
 
@@ -90,11 +90,11 @@ START_TEST(finishing_moves_the_queue_up_one_by_one)
 {
     struct job a = add(1, 50, s.now), b = add(1, 50, s.now), c = add(1, 50, s.now);
 
-    testing_commit(&s);
-    testing_tick(&s, 10000);
+    ts_commit(&s);
+    ts_tick(&s, 10000);
     OK(job_finish(s.db, &a, s.now, &s.err));
     ck_assert(is_gone(&a));
-    ck_assert_int_eq(testing_signals(&s, TOPIC_LANE, 1), 1);
+    ck_assert_int_eq(ts_signals(&s, TOPIC_LANE, 1), 1);
     ck_assert_int_eq(again(&b).state, JOB_READY);
     ck_assert_int_eq(again(&b).due_at, s.now);
     ck_assert_int_eq(again(&c).state, JOB_QUEUED);
@@ -102,10 +102,10 @@ START_TEST(finishing_moves_the_queue_up_one_by_one)
     OK(job_finish(s.db, &b, s.now, &s.err));
     ck_assert_int_eq(again(&c).state, JOB_READY);
     c = again(&c);
-    testing_commit(&s);
+    ts_commit(&s);
     OK(job_finish(s.db, &c, s.now, &s.err));
-    ck_assert_int_eq(testing_signals(&s, TOPIC_LANE, 1), 0);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM job"), 0);
+    ck_assert_int_eq(ts_signals(&s, TOPIC_LANE, 1), 0);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job"), 0);
 }
 END_TEST
 
@@ -216,14 +216,14 @@ START_TEST(hurrying_a_lane_brings_the_far_ones_to_now)
     add(1, 50, s.now + 90000);
     queued = add(1, 50, s.now + 90000);
     OK(job_mark_in_flight(s.db, flying.id, &taken, &s.err));
-    testing_commit(&s);
+    ts_commit(&s);
     OK(job_hurry_lane(s.db, 1, s.now, &s.err));
     ck_assert_int_eq(again(&far).due_at, s.now);
     ck_assert_int_eq(again(&past).due_at, s.now - 5);
     ck_assert_int_eq(again(&other).due_at, s.now + 90000);
     ck_assert_int_eq(again(&flying).state, JOB_IN_FLIGHT);
     ck_assert_int_eq(again(&queued).state, JOB_QUEUED);
-    ck_assert_int_eq(testing_signals(&s, TOPIC_LANE, 1), 1);
+    ck_assert_int_eq(ts_signals(&s, TOPIC_LANE, 1), 1);
 }
 END_TEST
 
@@ -247,14 +247,14 @@ START_TEST(once_means_once_for_each_record_and_kind)
     OK(job_mark_in_flight(s.db, job.id, &taken, &s.err));
     other = (struct job){ .kind = JOB_PARTICIPANT, .lane_id = 1, .record_id = 9, .due_at = s.now };
     OK(job_add_once(s.db, &other, s.now, &s.err)); /* whatever its state */
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM job"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job"), 1);
     other.record_id = 10;
     OK(job_add_once(s.db, &other, s.now, &s.err));
     other.kind = JOB_CHECK;
     OK(job_add_once(s.db, &other, s.now, &s.err));
     other.lane_id = 2;
     OK(job_add_once(s.db, &other, s.now, &s.err));
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM job"), 4);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job"), 4);
 }
 END_TEST
 

@@ -22,20 +22,20 @@ busy_chat(void)
         STATUS_PUBLISHED, STATUS_FAILED,  STATUS_PENDING,   STATUS_PUBLISHED, STATUS_WAITING,
         STATUS_PENDING,   STATUS_PENDING, STATUS_PUBLISHED, STATUS_FAILED,    STATUS_PENDING,
     };
-    struct chat c = testing_chat(&s, &s.profile, "77");
+    struct chat c = ts_chat(&s, &s.profile, "77");
 
-    testing_received(&s, &c, "in-1", "first");
-    testing_tick(&s, 1000);
-    testing_received(&s, &c, "in-2", "second");
+    ts_received(&s, &c, "in-1", "first");
+    ts_tick(&s, 1000);
+    ts_received(&s, &c, "in-2", "second");
     for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++) {
         struct message m;
 
-        testing_tick(&s, 1000);
-        m = testing_draft(&s, &c, "out");
+        ts_tick(&s, 1000);
+        m = ts_draft(&s, &c, "out");
         if (out[i] != STATUS_PENDING)
             settle(&m, out[i]);
     }
-    return testing_chat_again(&s, &c);
+    return ts_chat_again(&s, &c);
 }
 
 static const struct {
@@ -101,8 +101,8 @@ END_TEST
 
 START_TEST(a_list_shows_attachments)
 {
-    struct chat c = testing_chat(&s, &s.profile, "77");
-    struct inbound_event e = testing_inbound("77", "1", "two pictures", s.now);
+    struct chat c = ts_chat(&s, &s.profile, "77");
+    struct inbound_event e = ts_inbound("77", "1", "two pictures", s.now);
     struct inbound_media media[2] = {
         { .type = ATTACH_IMAGE, .ref = STR("a") }, { .type = ATTACH_VIDEO, .ref = STR("b") },
     };
@@ -115,8 +115,8 @@ START_TEST(a_list_shows_attachments)
     e.media = media;
     e.media_count = 2;
     OK(message_receive(s.db, &c, &e, s.now, &s.arena, &m, &stored, &s.err));
-    testing_received(&s, &c, "2", "none");
-    c = testing_chat_again(&s, &c);
+    ts_received(&s, &c, "2", "none");
+    c = ts_chat_again(&s, &c);
     OK(message_list(s.db, &c, &f, &s.arena, &list, &n, &total, &s.err));
     ck_assert_uint_eq(n, 2);
     ck_assert_uint_eq(list[0].attachment_count, 0);
@@ -130,8 +130,8 @@ END_TEST
 
 START_TEST(found_by_our_id_and_by_the_platforms)
 {
-    struct chat c = testing_chat(&s, &s.profile, "77");
-    struct message m = testing_received(&s, &c, "9001", "Hi"), out;
+    struct chat c = ts_chat(&s, &s.profile, "77");
+    struct message m = ts_received(&s, &c, "9001", "Hi"), out;
     char id[ID_TEXT_MAX];
 
     OK(message_find(s.db, &s.scope, str_of(id_format(ID_MESSAGE, m.id, id)), &s.arena, &out, &s.err));
@@ -147,8 +147,8 @@ END_TEST
 /* Telegram counts messages by chat, so the same number in two chats is normal. */
 START_TEST(a_platforms_id_in_two_chats_is_ambiguous)
 {
-    struct chat a = testing_chat(&s, &s.profile, "a"), b = testing_chat(&s, &s.profile, "b");
-    struct message one = testing_received(&s, &a, "9", "x"), two = testing_received(&s, &b, "9", "x"), out;
+    struct chat a = ts_chat(&s, &s.profile, "a"), b = ts_chat(&s, &s.profile, "b");
+    struct message one = ts_received(&s, &a, "9", "x"), two = ts_received(&s, &b, "9", "x"), out;
     char id[ID_TEXT_MAX];
 
     REFUSED(message_find(s.db, &s.scope, STR("9"), &s.arena, &out, &s.err), 409, "'9' names 2 messages");
@@ -161,12 +161,12 @@ END_TEST
 
 START_TEST(what_lies_outside_the_scope_is_not_found)
 {
-    struct group sales = testing_group(&s, "Sales");
+    struct group sales = ts_group(&s, "Sales");
     const struct scope scopes[] = {
         { .workspace_id = s.scope.workspace_id, .group_id = sales.id }, { .workspace_id = s.scope.workspace_id + 1 },
     };
-    struct chat c = testing_chat(&s, &s.profile, "77");
-    struct message m = testing_received(&s, &c, "9", "x"), out;
+    struct chat c = ts_chat(&s, &s.profile, "77");
+    struct message m = ts_received(&s, &c, "9", "x"), out;
     char id[ID_TEXT_MAX];
     bool found;
 
@@ -184,14 +184,14 @@ END_TEST
 
 START_TEST(a_group_sees_its_own_of_two_with_the_same_id)
 {
-    struct group sales = testing_group(&s, "Sales");
-    struct profile other = testing_profile(&s, sales.id, "5151", "5151:x");
+    struct group sales = ts_group(&s, "Sales");
+    struct profile other = ts_profile(&s, sales.id, "5151", "5151:x");
     const struct scope in_sales = { .workspace_id = s.scope.workspace_id, .group_id = sales.id };
-    struct chat a = testing_chat(&s, &s.profile, "a"), b = testing_chat(&s, &other, "b");
+    struct chat a = ts_chat(&s, &s.profile, "a"), b = ts_chat(&s, &other, "b");
     struct message mine, out;
 
-    testing_received(&s, &a, "9", "x");
-    mine = testing_received(&s, &b, "9", "x");
+    ts_received(&s, &a, "9", "x");
+    mine = ts_received(&s, &b, "9", "x");
     OK(message_find(s.db, &in_sales, STR("9"), &s.arena, &out, &s.err));
     ck_assert_int_eq(out.id, mine.id);
 }

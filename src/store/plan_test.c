@@ -74,23 +74,23 @@ settle(struct message *m, enum message_status status)
 START_TEST(messages_and_chats)
 {
     static const int statuses[] = { 0, STATUS_RECEIVED, STATUS_PUBLISHED, STATUS_WAITING, STATUS_FAILED };
-    struct chat c = testing_chat(&s, &s.profile, "77"), *chats, found_chat;
-    struct message m = testing_draft(&s, &c, "x"), *list, out;
-    struct inbound_event e = testing_inbound("77", "5", "Hi", s.now);
+    struct chat c = ts_chat(&s, &s.profile, "77"), *chats, found_chat;
+    struct message m = ts_draft(&s, &c, "x"), *list, out;
+    struct inbound_event e = ts_inbound("77", "5", "Hi", s.now);
     struct chat_filter cf = { .per_page = 10 };
     char id[ID_TEXT_MAX];
     int64_t total;
     bool found;
     size_t n;
 
-    testing_chat(&s, &s.profile, "77");
+    ts_chat(&s, &s.profile, "77");
     settle(&m, STATUS_WAITING);
     settle(&m, STATUS_PUBLISHED);
-    m = testing_draft(&s, &c, "y");
+    m = ts_draft(&s, &c, "y");
     settle(&m, STATUS_FAILED);
-    m = testing_draft(&s, &c, "z");
+    m = ts_draft(&s, &c, "z");
     settle(&m, STATUS_WAITING);
-    testing_received(&s, &c, "5", "Hi");
+    ts_received(&s, &c, "5", "Hi");
     e.kind = INBOUND_EDIT;
     e.body = STR("Ho");
     e.at_ms++;
@@ -101,7 +101,7 @@ START_TEST(messages_and_chats)
     OK(message_by_external(s.db, &c, STR("5"), &s.arena, &out, &found, &s.err));
     OK(message_mark_possible_duplicate(s.db, &m, &s.arena, &s.err));
     OK(message_apply_edit(s.db, &out, true, STR("o"), false, STR_NONE, s.now, s.now, &s.arena, &s.err));
-    c = testing_chat_again(&s, &c);
+    c = ts_chat_again(&s, &c);
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
         for (int direction = 0; direction < DIRECTIONS; direction++) {
             struct message_filter f = { .direction = direction, .status = statuses[i], .per_page = 10 };
@@ -166,7 +166,7 @@ START_TEST(profiles_and_requests)
     }
     OK(idempotency_prune(s.db, s.now, 10, &removed, &s.err));
     OK(idempotency_release(s.db, 1, STR("k"), &s.err));
-    testing_chat(&s, &s.profile, "77");
+    ts_chat(&s, &s.profile, "77");
     OK(profile_account(s.db, &s.profile, &s.arena, &account, &s.err));
     OK(profile_set_cursor(s.db, s.profile.id, STR("5"), &s.err));
     OK(profile_expire(s.db, s.profile.id, STR("no"), s.now, &s.err));

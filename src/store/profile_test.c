@@ -62,17 +62,17 @@ START_TEST(a_connected_account)
     ck_assert_int_eq(a.id, p.id);
     ck_assert(str_eq(a.token, STR("4242:first-token")));
     ck_assert(str_eq(a.webhook_secret, STR("hook-secret")));
-    ck_assert_int_eq(testing_events(&s, EVENT_PROFILE_CONNECTED), 1);
+    ck_assert_int_eq(ts_events(&s, EVENT_PROFILE_CONNECTED), 1);
 }
 END_TEST
 
 START_TEST(connecting_again_keeps_id_and_group)
 {
-    struct group other = testing_group(&s, "Sales");
+    struct group other = ts_group(&s, "Sales");
     struct profile p;
     struct account a;
 
-    testing_tick(&s, 5000);
+    ts_tick(&s, 5000);
     OK(profile_expire(s.db, s.profile.id, STR("revoked"), s.now, &s.err));
     p = connect_again(&renewed, other.id);
     ck_assert_int_eq(p.id, s.profile.id);
@@ -88,8 +88,8 @@ START_TEST(connecting_again_keeps_id_and_group)
     a = account();
     ck_assert(str_eq(a.token, STR("4242:second-token")));
     ck_assert(str_is_none(a.webhook_secret)); /* the old credentials are all gone */
-    ck_assert_int_eq(testing_events(&s, EVENT_PROFILE_CONNECTED), 2);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM profile"), 1);
+    ck_assert_int_eq(ts_events(&s, EVENT_PROFILE_CONNECTED), 2);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM profile"), 1);
 }
 END_TEST
 
@@ -99,8 +99,8 @@ START_TEST(connecting_again_hurries_what_waited)
 
     OK(job_add(s.db, &job, s.now, &s.err));
     connect_again(&renewed, s.group.id);
-    ck_assert_int_eq(testing_int(&s, "SELECT due_at FROM job WHERE kind = 1"), s.now);
-    ck_assert_int_eq(testing_signals(&s, TOPIC_PROFILE, s.profile.id), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT due_at FROM job WHERE kind = 1"), s.now);
+    ck_assert_int_eq(ts_signals(&s, TOPIC_PROFILE, s.profile.id), 1);
 }
 END_TEST
 
@@ -147,11 +147,11 @@ START_TEST(no_secret_is_in_the_file_as_it_is)
 
     connect_again(&renewed, s.group.id);
     OK(profile_subscribed(s.db, s.profile.id, STR("https://us/2"), STR("third-secret"), &s.err));
-    testing_pause(&s);
+    ts_pause(&s);
     ck_assert(database_holds("acme2_bot")); /* so that looking would find it */
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
         ck_assert_msg(!database_holds(secrets[i]), "%s", secrets[i]);
-    testing_resume(&s);
+    ts_resume(&s);
 }
 END_TEST
 
@@ -201,11 +201,11 @@ START_TEST(expiring_twice_is_told_once)
     OK(profile_expire(s.db, s.profile.id, STR("Something else"), s.now, &s.err));
     ck_assert_int_eq(again().status, PROFILE_EXPIRED);
     ck_assert(str_eq(again().status_detail, STR("Unauthorized")));
-    ck_assert_int_eq(testing_events(&s, EVENT_PROFILE_DISCONNECTED), 1);
-    ck_assert_int_eq(testing_signals(&s, TOPIC_PROFILE, s.profile.id), 1);
+    ck_assert_int_eq(ts_events(&s, EVENT_PROFILE_DISCONNECTED), 1);
+    ck_assert_int_eq(ts_signals(&s, TOPIC_PROFILE, s.profile.id), 1);
     connect_again(&renewed, s.group.id);
     OK(profile_expire(s.db, s.profile.id, STR("Unauthorized"), s.now, &s.err));
-    ck_assert_int_eq(testing_events(&s, EVENT_PROFILE_DISCONNECTED), 2);
+    ck_assert_int_eq(ts_events(&s, EVENT_PROFILE_DISCONNECTED), 2);
 }
 END_TEST
 
@@ -213,7 +213,7 @@ START_TEST(a_deleted_profile_does_not_expire)
 {
     OK(profile_delete(s.db, &s.profile, s.now, &s.err));
     OK(profile_expire(s.db, s.profile.id, STR("Unauthorized"), s.now, &s.err));
-    ck_assert_int_eq(testing_events(&s, EVENT_PROFILE_DISCONNECTED), 1);
+    ck_assert_int_eq(ts_events(&s, EVENT_PROFILE_DISCONNECTED), 1);
 }
 END_TEST
 
@@ -223,11 +223,11 @@ START_TEST(deleting_hides_at_once_and_queues_the_rest)
 {
     char id[ID_TEXT_MAX];
     struct profile p, *list;
-    struct chat c = testing_chat(&s, &s.profile, "77");
+    struct chat c = ts_chat(&s, &s.profile, "77");
     bool found;
     size_t n;
 
-    testing_draft(&s, &c, "never sent");
+    ts_draft(&s, &c, "never sent");
     OK(profile_delete(s.db, &s.profile, s.now, &s.err));
     REFUSED(profile_find(s.db, &s.scope, str_of(id_format(ID_PROFILE, s.profile.id, id)), &s.arena, &p, &s.err), 404,
             "There is no profile 'prof_");
@@ -241,10 +241,10 @@ START_TEST(deleting_hides_at_once_and_queues_the_rest)
     ck_assert_uint_eq(n, 0);
     OK(profile_list_all(s.db, &s.arena, &list, &n, &s.err));
     ck_assert_uint_eq(n, 0);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM job"), 2);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM job WHERE kind IN (6, 7)"), 2); /* unsubscribe, erase */
-    ck_assert_int_eq(testing_events(&s, EVENT_PROFILE_DISCONNECTED), 1);
-    ck_assert_ptr_nonnull(strstr(testing_text(&s, "SELECT data FROM event WHERE type = 12").ptr,
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job"), 2);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job WHERE kind IN (6, 7)"), 2); /* unsubscribe, erase */
+    ck_assert_int_eq(ts_events(&s, EVENT_PROFILE_DISCONNECTED), 1);
+    ck_assert_ptr_nonnull(strstr(ts_text(&s, "SELECT data FROM event WHERE type = 12").ptr,
                                  "\"status\":\"inactive\""));
 }
 END_TEST
@@ -264,7 +264,7 @@ END_TEST
 static void
 much(void)
 {
-    struct chat big = testing_chat(&s, &s.profile, "big"), small = testing_chat(&s, &s.profile, "small");
+    struct chat big = ts_chat(&s, &s.profile, "big"), small = ts_chat(&s, &s.profile, "small");
     struct participant who = { .avatar_id = STR("a") };
     char text[32], object[32];
 
@@ -278,7 +278,7 @@ much(void)
         d.body = str_of(text);
         OK(message_accept(s.db, &big, &d, s.now, &s.arena, &m, &s.err));
     }
-    testing_received(&s, &small, "1", "Hi");
+    ts_received(&s, &small, "1", "Hi");
     OK(chat_set_participant(s.db, &big, &who, STR("avatar-big.jpg"), s.now, &s.arena, &s.err));
     OK(chat_set_participant(s.db, &small, &who, STR("avatar-small.jpg"), s.now, &s.arena, &s.err));
     OK(raw_payload_keep(s.db, s.profile.id, STR("what is this"), s.now, &s.err));
@@ -286,24 +286,24 @@ much(void)
 
 START_TEST(erasing_goes_in_pieces_and_names_every_file)
 {
-    struct profile other = testing_profile(&s, s.group.id, "5151", "5151:x");
-    struct chat kept = testing_chat(&s, &other, "77");
+    struct profile other = ts_profile(&s, s.group.id, "5151", "5151:x");
+    struct chat kept = ts_chat(&s, &other, "77");
     static bool seen[450];
     int pieces = 0, objects = 0, avatars = 0, index;
     bool more = true;
 
-    testing_received(&s, &kept, "1", "stays");
+    ts_received(&s, &kept, "1", "stays");
     OK(raw_payload_keep(s.db, other.id, STR("stays"), s.now, &s.err));
     much();
     OK(profile_delete(s.db, &s.profile, s.now, &s.err));
     for (; more; pieces++) {
-        int64_t before = testing_int(&s, "SELECT COUNT(*) FROM message");
+        int64_t before = ts_int(&s, "SELECT COUNT(*) FROM message");
         struct str *media;
         size_t n;
 
         ck_assert_int_lt(pieces, 20);
         OK(profile_erase_some(s.db, s.profile.id, &s.arena, &media, &n, &more, &s.err));
-        ck_assert_int_le(before - testing_int(&s, "SELECT COUNT(*) FROM message"), 200);
+        ck_assert_int_le(before - ts_int(&s, "SELECT COUNT(*) FROM message"), 200);
         for (size_t i = 0; i < n; i++) {
             avatars += str_eq(media[i], STR("avatar-big.jpg")) || str_eq(media[i], STR("avatar-small.jpg"));
             if (sscanf(media[i].ptr, "object-%d.jpg", &index) == 1 && !seen[index]) {
@@ -311,17 +311,17 @@ START_TEST(erasing_goes_in_pieces_and_names_every_file)
                 objects++;
             }
         }
-        testing_commit(&s);
+        ts_commit(&s);
     }
     ck_assert_int_ge(pieces, 4);
     ck_assert_int_eq(objects, 450);
     ck_assert_int_eq(avatars, 2);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM message"), 1);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM attachment"), 0);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM chat"), 1);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM profile"), 1);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM raw_payload"), 1);
-    ck_assert_int_eq(testing_int(&s, "SELECT profile_id FROM raw_payload"), other.id);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM message"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM attachment"), 0);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM chat"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM profile"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM raw_payload"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT profile_id FROM raw_payload"), other.id);
 }
 END_TEST
 
@@ -340,8 +340,8 @@ END_TEST
 
 START_TEST(profiles_are_found_in_their_scope)
 {
-    struct group sales = testing_group(&s, "Sales");
-    struct profile in_sales = testing_profile(&s, sales.id, "5151", "5151:x"), out, *list;
+    struct group sales = ts_group(&s, "Sales");
+    struct profile in_sales = ts_profile(&s, sales.id, "5151", "5151:x"), out, *list;
     const struct scope scope = { .workspace_id = s.scope.workspace_id, .group_id = sales.id };
     const struct scope elsewhere = { .workspace_id = s.scope.workspace_id + 1 };
     char id[ID_TEXT_MAX];
@@ -370,7 +370,7 @@ START_TEST(a_platform_of_a_newer_version_is_an_error_not_a_crash)
     bool found;
     size_t n;
 
-    testing_exec(&s, "UPDATE profile SET platform = 'pigeon'");
+    ts_exec(&s, "UPDATE profile SET platform = 'pigeon'");
     ck_assert(!profile_get(s.db, s.profile.id, &s.arena, &p, &found, &s.err));
     ck_assert_int_eq(s.err.status, 500);
     OK(profile_list(s.db, &s.scope, &s.arena, &list, &n, &s.err));
@@ -382,7 +382,7 @@ END_TEST
 
 START_TEST(groups_are_counted_listed_and_scoped)
 {
-    struct group sales = testing_group(&s, "Sales"), out, *list;
+    struct group sales = ts_group(&s, "Sales"), out, *list;
     const struct scope scope = { .workspace_id = s.scope.workspace_id, .group_id = sales.id };
     char id[ID_TEXT_MAX];
     size_t n;
@@ -407,7 +407,7 @@ START_TEST(a_group_in_use_stays)
     size_t n;
 
     REFUSED(group_delete(s.db, &s.scope, s.group.id, &s.err), 409, "still holds profiles (1)");
-    testing_rollback(&s);
+    ts_rollback(&s);
     OK(profile_delete(s.db, &s.profile, s.now, &s.err));
     OK(group_delete(s.db, &s.scope, s.group.id, &s.err));
     OK(group_list(s.db, &s.scope, &s.arena, &list, &n, &s.err));

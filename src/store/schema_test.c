@@ -20,20 +20,20 @@ START_TEST(a_fresh_database_is_at_the_last)
 {
     int version;
 
-    testing_pause(&s);
+    ts_pause(&s);
     OK(db_version(s.engine, &version, &s.err));
     ck_assert_int_eq(version, (int)store_migration_count);
     OK(db_migrate(s.engine, store_migrations, store_migration_count, &s.err));
     OK(db_check(s.engine, &s.err));
-    testing_resume(&s);
+    ts_resume(&s);
 }
 END_TEST
 
 START_TEST(an_older_program_refuses_a_newer_database)
 {
-    testing_pause(&s);
+    ts_pause(&s);
     ck_assert(!db_migrate(s.engine, store_migrations, store_migration_count - 1, &s.err));
-    testing_resume(&s);
+    ts_resume(&s);
 }
 END_TEST
 

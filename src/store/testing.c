@@ -33,7 +33,7 @@ open_database(struct testing_store *s)
 }
 
 void
-testing_store_open(struct testing_store *s)
+ts_open(struct testing_store *s)
 {
     static const uint8_t key[KEYRING_KEY_SIZE] = { 7 };
 
@@ -47,15 +47,15 @@ testing_store_open(struct testing_store *s)
     open_database(s);
     begin(s);
     ck_assert_msg(workspace_default(s->db, s->now, &s->scope.workspace_id, &s->err), "%s", s->err.message);
-    s->group = testing_group(s, "Support");
-    s->profile = testing_profile(s, s->group.id, "4242", "4242:first-token");
-    testing_commit(s);
+    s->group = ts_group(s, "Support");
+    s->profile = ts_profile(s, s->group.id, "4242", "4242:first-token");
+    ts_commit(s);
 }
 
 void
-testing_store_close(struct testing_store *s)
+ts_close(struct testing_store *s)
 {
-    testing_pause(s);
+    ts_pause(s);
     db_sqlite.disconnect(s->db);
     db_close(s->engine);
     arena_deinit(&s->arena);
@@ -63,19 +63,19 @@ testing_store_close(struct testing_store *s)
 }
 
 void
-testing_pause(struct testing_store *s)
+ts_pause(struct testing_store *s)
 {
     end(s, s->db->doom.status ? DB_ROLLBACK : DB_COMMIT);
 }
 
 void
-testing_resume(struct testing_store *s)
+ts_resume(struct testing_store *s)
 {
     begin(s);
 }
 
 void
-testing_commit(struct testing_store *s)
+ts_commit(struct testing_store *s)
 {
     ck_assert_msg(s->db->doom.status == 0, "%s", s->db->doom.message);
     end(s, DB_COMMIT);
@@ -83,21 +83,21 @@ testing_commit(struct testing_store *s)
 }
 
 void
-testing_rollback(struct testing_store *s)
+ts_rollback(struct testing_store *s)
 {
     end(s, DB_ROLLBACK);
     begin(s);
 }
 
 void
-testing_tick(struct testing_store *s, int64_t ms)
+ts_tick(struct testing_store *s, int64_t ms)
 {
     s->now += ms;
     clock_set(s->now);
 }
 
 int
-testing_signals(struct testing_store *s, int topic, int64_t key)
+ts_signals(struct testing_store *s, int topic, int64_t key)
 {
     int n = 0;
 
@@ -107,7 +107,7 @@ testing_signals(struct testing_store *s, int topic, int64_t key)
 }
 
 int64_t
-testing_int(struct testing_store *s, const char *sql)
+ts_int(struct testing_store *s, const char *sql)
 {
     int64_t n = -1;
 
@@ -116,7 +116,7 @@ testing_int(struct testing_store *s, const char *sql)
 }
 
 struct str
-testing_text(struct testing_store *s, const char *sql)
+ts_text(struct testing_store *s, const char *sql)
 {
     struct db_rows rows;
     struct str out = STR_NONE;
@@ -129,13 +129,13 @@ testing_text(struct testing_store *s, const char *sql)
 }
 
 void
-testing_exec(struct testing_store *s, const char *sql)
+ts_exec(struct testing_store *s, const char *sql)
 {
     ck_assert_msg(db_exec(s->db, sql, DB_NO_ARGS, NULL, &s->err), "%s", s->err.message);
 }
 
 struct group
-testing_group(struct testing_store *s, const char *name)
+ts_group(struct testing_store *s, const char *name)
 {
     struct group g;
 
@@ -144,7 +144,7 @@ testing_group(struct testing_store *s, const char *name)
 }
 
 struct profile
-testing_profile(struct testing_store *s, int64_t group_id, const char *external_id, const char *token)
+ts_profile(struct testing_store *s, int64_t group_id, const char *external_id, const char *token)
 {
     const struct account account = {
         .external_id = str_of(external_id), .name = STR("Acme"), .username = STR("acme_bot"), .token = str_of(token),
@@ -159,7 +159,7 @@ testing_profile(struct testing_store *s, int64_t group_id, const char *external_
 }
 
 struct chat
-testing_chat(struct testing_store *s, const struct profile *p, const char *participant)
+ts_chat(struct testing_store *s, const struct profile *p, const char *participant)
 {
     const struct participant who = { .external_id = str_of(participant) };
     struct chat c;
@@ -171,7 +171,7 @@ testing_chat(struct testing_store *s, const struct profile *p, const char *parti
 }
 
 struct chat
-testing_chat_again(struct testing_store *s, const struct chat *c)
+ts_chat_again(struct testing_store *s, const struct chat *c)
 {
     struct chat now;
     bool found;
@@ -181,7 +181,7 @@ testing_chat_again(struct testing_store *s, const struct chat *c)
 }
 
 struct message
-testing_draft(struct testing_store *s, const struct chat *c, const char *body)
+ts_draft(struct testing_store *s, const struct chat *c, const char *body)
 {
     const struct draft d = { .body = str_of(body) };
     struct message m;
@@ -191,7 +191,7 @@ testing_draft(struct testing_store *s, const struct chat *c, const char *body)
 }
 
 struct inbound_event
-testing_inbound(const char *participant, const char *external_id, const char *body, int64_t at_ms)
+ts_inbound(const char *participant, const char *external_id, const char *body, int64_t at_ms)
 {
     return (struct inbound_event){
         .kind = INBOUND_MESSAGE, .at_ms = at_ms, .from = { .external_id = str_of(participant) },
@@ -200,9 +200,9 @@ testing_inbound(const char *participant, const char *external_id, const char *bo
 }
 
 struct message
-testing_received(struct testing_store *s, const struct chat *c, const char *external_id, const char *body)
+ts_received(struct testing_store *s, const struct chat *c, const char *external_id, const char *body)
 {
-    const struct inbound_event e = testing_inbound(c->participant_external_id.ptr, external_id, body, s->now);
+    const struct inbound_event e = ts_inbound(c->participant_external_id.ptr, external_id, body, s->now);
     struct message m;
     bool stored;
 
@@ -212,7 +212,7 @@ testing_received(struct testing_store *s, const struct chat *c, const char *exte
 }
 
 struct message
-testing_message_again(struct testing_store *s, const struct message *m)
+ts_message_again(struct testing_store *s, const struct message *m)
 {
     struct message now;
     bool found;
@@ -222,7 +222,7 @@ testing_message_again(struct testing_store *s, const struct message *m)
 }
 
 int64_t
-testing_events(struct testing_store *s, enum event_type type)
+ts_events(struct testing_store *s, enum event_type type)
 {
     int64_t n = 0;
 

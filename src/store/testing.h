@@ -2,7 +2,7 @@
  * of what tests need often.
  *
  * A test works on a connection of its own, in a transaction that is open from the start, so it calls the store as a
- * transaction would: OK(message_get(s.db, ...)). The clock stands at `now` until testing_tick(). */
+ * transaction would: OK(message_get(s.db, ...)). The clock stands at `now` until ts_tick(). */
 #ifndef PARLEY_STORE_TESTING_H
 #define PARLEY_STORE_TESTING_H
 
@@ -36,48 +36,48 @@ struct testing_store {
         ck_assert_msg(strstr(s.err.message, (part)) != NULL, "\"%s\"", s.err.message);        \
     } while (0)
 
-void testing_store_open(struct testing_store *s); /* also config.keys and the ids */
-void testing_store_close(struct testing_store *s);
+void ts_open(struct testing_store *s); /* also config.keys and the ids */
+void ts_close(struct testing_store *s);
 
 /* Ends the test's transaction and begins the next. */
-void testing_commit(struct testing_store *s);
-void testing_rollback(struct testing_store *s);
+void ts_commit(struct testing_store *s);
+void ts_rollback(struct testing_store *s);
 /* Ends it and begins none, so that others may write; and goes on. */
-void testing_pause(struct testing_store *s);
-void testing_resume(struct testing_store *s);
+void ts_pause(struct testing_store *s);
+void ts_resume(struct testing_store *s);
 
-void testing_tick(struct testing_store *s, int64_t ms); /* lets time pass */
+void ts_tick(struct testing_store *s, int64_t ms); /* lets time pass */
 
 /* How many signals of this topic and key the open transaction holds. */
-int testing_signals(struct testing_store *s, int topic, int64_t key);
+int ts_signals(struct testing_store *s, int topic, int64_t key);
 
 /* The first column of the first row; -1 when there is none. The second as text. */
-int64_t    testing_int(struct testing_store *s, const char *sql);
-struct str testing_text(struct testing_store *s, const char *sql);
-void       testing_exec(struct testing_store *s, const char *sql);
+int64_t    ts_int(struct testing_store *s, const char *sql);
+struct str ts_text(struct testing_store *s, const char *sql);
+void       ts_exec(struct testing_store *s, const char *sql);
 
-struct group   testing_group(struct testing_store *s, const char *name);
-struct profile testing_profile(struct testing_store *s, int64_t group_id, const char *external_id, const char *token);
-struct chat    testing_chat(struct testing_store *s, const struct profile *p, const char *participant);
-struct chat    testing_chat_again(struct testing_store *s, const struct chat *c); /* as it is now */
-struct message testing_draft(struct testing_store *s, const struct chat *c, const char *body);
+struct group   ts_group(struct testing_store *s, const char *name);
+struct profile ts_profile(struct testing_store *s, int64_t group_id, const char *external_id, const char *token);
+struct chat    ts_chat(struct testing_store *s, const struct profile *p, const char *participant);
+struct chat    ts_chat_again(struct testing_store *s, const struct chat *c); /* as it is now */
+struct message ts_draft(struct testing_store *s, const struct chat *c, const char *body);
 /* A text that came in. */
-struct inbound_event testing_inbound(const char *participant, const char *external_id, const char *body, int64_t at_ms);
-struct message       testing_received(struct testing_store *s, const struct chat *c, const char *external_id,
+struct inbound_event ts_inbound(const char *participant, const char *external_id, const char *body, int64_t at_ms);
+struct message       ts_received(struct testing_store *s, const struct chat *c, const char *external_id,
                                       const char *body);
-struct message       testing_message_again(struct testing_store *s, const struct message *m);
+struct message       ts_message_again(struct testing_store *s, const struct message *m);
 
-int64_t testing_events(struct testing_store *s, enum event_type type);
+int64_t ts_events(struct testing_store *s, enum event_type type);
 
 /* The program of a test file whose tests each get a fresh `static struct testing_store s`. */
 #define STORE_TESTS(suite_name, ...)                                    \
     static void set_up(void)                                            \
     {                                                                   \
-        testing_store_open(&s);                                         \
+        ts_open(&s);                                         \
     }                                                                   \
     static void tear_down(void)                                         \
     {                                                                   \
-        testing_store_close(&s);                                        \
+        ts_close(&s);                                        \
     }                                                                   \
     static TCase *store_tests(void)                                     \
     {                                                                   \

@@ -72,7 +72,7 @@ END_TEST
 
 START_TEST(a_chat_with_nothing_in_it)
 {
-    struct chat c = testing_chat(&s, &s.profile, "77");
+    struct chat c = ts_chat(&s, &s.profile, "77");
 
     view_chat(fresh(), NULL, &c);
     ck_json(arena_printf(
@@ -120,8 +120,8 @@ END_TEST
 
 START_TEST(a_message_just_accepted)
 {
-    struct chat c = testing_chat(&s, &s.profile, "77");
-    struct message m = testing_draft(&s, &c, "Hi");
+    struct chat c = ts_chat(&s, &s.profile, "77");
+    struct message m = ts_draft(&s, &c, "Hi");
 
     view_message(fresh(), NULL, &m);
     ck_json(arena_printf(
@@ -177,8 +177,8 @@ END_TEST
 
 START_TEST(what_is_stored_looks_like_what_was_answered)
 {
-    struct chat c = testing_chat(&s, &s.profile, "77");
-    struct message m = testing_draft(&s, &c, "Hi"), again = testing_message_again(&s, &m);
+    struct chat c = ts_chat(&s, &s.profile, "77");
+    struct message m = ts_draft(&s, &c, "Hi"), again = ts_message_again(&s, &m);
     struct str first;
 
     view_message(fresh(), NULL, &m);

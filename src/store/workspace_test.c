@@ -21,7 +21,7 @@ START_TEST(the_default_workspace_is_made_once)
 
     OK(workspace_default(s.db, s.now, &id, &s.err));
     ck_assert_int_eq(id, s.scope.workspace_id);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM workspace"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM workspace"), 1);
 }
 END_TEST
 
@@ -66,9 +66,9 @@ START_TEST(a_revoked_key_opens_nothing)
     size_t n;
 
     OK(key_create(s.db, s.scope.workspace_id, 0, STR("laptop"), s.now, &key, &id, &s.err));
-    testing_tick(&s, 1000);
+    ts_tick(&s, 1000);
     OK(key_revoke(s.db, str_of(id_format(ID_KEY, id, text)), s.now, &s.err));
-    ck_assert_int_eq(testing_signals(&s, TOPIC_KEYS, 0), 1);
+    ck_assert_int_eq(ts_signals(&s, TOPIC_KEYS, 0), 1);
     ck_assert(!find(secret_str(&key), &scope, &found_id));
     OK(key_list(s.db, &s.arena, &keys, &n, &s.err));
     ck_assert_int_eq(keys[0].revoked_at, s.now);
@@ -109,7 +109,7 @@ START_TEST(the_configured_key_is_valid_however_often_it_is_named)
     OK(key_bootstrap(s.db, s.scope.workspace_id, key, s.now, &s.err));
     ck_assert(find(key, &scope, &id));
     ck_assert_int_eq(id, first);
-    ck_assert_int_eq(testing_int(&s, "SELECT COUNT(*) FROM api_key"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM api_key"), 1);
     OK(key_revoke(s.db, STR("PARLEY_API_KEY"), s.now, &s.err));
     OK(key_bootstrap(s.db, s.scope.workspace_id, key, s.now, &s.err)); /* whoever sets it means it */
     ck_assert(find(key, &scope, &id));
