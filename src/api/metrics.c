@@ -214,11 +214,14 @@ put_worker(struct buf *out, struct worker *worker)
     buf_printf(out, "parley_sends_total{outcome=\"published\"} %lld\n", (long long)s.sends_published);
     buf_printf(out, "parley_sends_total{outcome=\"retried\"} %lld\n", (long long)s.sends_retried);
     buf_printf(out, "parley_sends_total{outcome=\"failed\"} %lld\n", (long long)s.sends_failed);
-    put(out, "parley_calls_in_flight", "gauge", "Requests to platforms under way.", s.calls_in_flight);
+    put(out, "parley_calls_in_flight", "gauge", "Requests to platforms and webhooks under way.", s.calls_in_flight);
     put(out, "parley_jobs_running", "gauge", "Jobs being worked on.", s.jobs_running);
-    put(out, "parley_lanes", "gauge", "Profiles this process works for.", s.lanes);
+    put(out, "parley_lanes", "gauge", "Profiles and webhooks this process works for.", s.lanes);
     put(out, "parley_mirrored_total", "counter", "Files copied from platforms.", s.mirrored);
     put(out, "parley_mirror_failures_total", "counter", "Files that could not be copied.", s.mirror_failed);
+    head(out, "parley_deliveries_total", "counter", "Attempts to tell a webhook of an event, by their outcome.");
+    buf_printf(out, "parley_deliveries_total{outcome=\"delivered\"} %lld\n", (long long)s.delivered);
+    buf_printf(out, "parley_deliveries_total{outcome=\"failed\"} %lld\n", (long long)s.delivery_failures);
     put(out, "parley_polls_total", "counter", "Polls of platforms.", s.polls);
     put(out, "parley_poll_errors_total", "counter", "Polls that failed.", s.poll_errors);
     head(out, "parley_platform_errors_total", "counter", "Refusals and failures of platforms; code 0 is the network.");
@@ -258,6 +261,20 @@ put_inbound(struct buf *out, struct api *api)
         atomic_load(&api->events_ignored));
 }
 
+static void
+put_streams(struct buf *out, struct api *api)
+{
+    struct hub_stats s = { 0 };
+
+    for (int t = 0; t < api->options.threads; t++)
+        hub_add_stats(api->threads[t].hub, &s);
+    put(out, "parley_streams_open", "gauge", "Streams of events that are open.", s.open);
+    put(out, "parley_stream_events_total", "counter", "Events written to streams.", s.events);
+    put(out, "parley_streams_behind_total", "counter", "How often a client read more slowly than events came.",
+        s.fell_behind);
+    put(out, "parley_streams_lost_total", "counter", "Streams whose connection broke while it was written to.", s.lost);
+}
+
 bool
 show_metrics(struct db *db, struct call *call, struct error *err)
 {
@@ -276,5 +293,6 @@ show_metrics(struct db *db, struct call *call, struct error *err)
     put_jobs(out, db, call->now_ms);
     put_worker(out, api->options.worker);
     put_inbound(out, api);
+    put_streams(out, api);
     return true;
 }
