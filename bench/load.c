@@ -280,7 +280,11 @@ read_lines(const char *path, int *count)
         die(path);
     for (*count = 0; (n = getline(&line, &size, f)) > 0; (*count)++) {
         line[strcspn(line, "\n")] = '\0';
-        lines = realloc(lines, sizeof(*lines) * (size_t)(*count + 1));
+        char **more = realloc(lines, sizeof(*lines) * (size_t)(*count + 1));
+
+        if (!more)
+            die("realloc");
+        lines = more;
         lines[*count] = strdup(line);
     }
     free(line);

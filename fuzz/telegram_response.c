@@ -104,7 +104,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     telegram.step(&op, NULL, &step);
     check_step(&op, &step);
     while (step.verdict == OP_CALL) {
-        assert(++calls <= CALLS_MAX);
+        calls++;
+        assert(calls <= CALLS_MAX);
         take_answer(&in, &answer);
         telegram.step(&op, &answer, &step);
         check_step(&op, &step);

@@ -11,7 +11,7 @@
 #define TEXT_MAX_BYTES   (64 * KIB) /* of a field; what it really may have is said more kindly */
 #define SHOWN_MAX        80         /* bytes of a wrong value that are worth repeating */
 #define OVERLAP_S        86400
-#define OVERLAP_MAX_S    (30 * 86400)
+#define OVERLAP_MAX_S    (INT64_C(30) * 86400)
 #define REPLAY_IDS_MAX   1000
 
 static bool

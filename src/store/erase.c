@@ -39,22 +39,22 @@ bool
 profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **media, size_t *media_count, bool *more,
                    struct error *err)
 {
-    enum { CAP = ERASE_MESSAGES * 16 };
+    const size_t cap = (size_t)ERASE_MESSAGES * 16;
     int64_t chat = 0, messages = 0;
 
-    *media = arena_array(a, struct str, 2 * CAP);
+    *media = arena_array(a, struct str, 2 * cap);
     *media_count = 0;
     if (!db_get_int(db, erase_chat_sql, DB_ARGS(db_int(id)), &chat, more, err))
         return false;
     if (!*more)
         return db_exec(db, erase_raw_payloads_sql, DB_ARGS(db_int(id)), NULL, err)
             && db_exec(db, erase_profile_sql, DB_ARGS(db_int(id)), NULL, err);
-    return collect(db, erase_media_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), a, *media, media_count, CAP, err)
+    return collect(db, erase_media_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), a, *media, media_count, cap, err)
         && db_exec(db, erase_attachments_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), NULL, err)
         && db_exec(db, erase_messages_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), &messages, err)
         && (messages == ERASE_MESSAGES
-            || (collect(db, erase_avatar_sql, DB_ARGS(db_int(chat)), a, *media, media_count, CAP + 1, err)
-                && collect(db, erase_replaced_sql, DB_ARGS(db_int(chat)), a, *media, media_count, 2 * CAP, err)
+            || (collect(db, erase_avatar_sql, DB_ARGS(db_int(chat)), a, *media, media_count, cap + 1, err)
+                && collect(db, erase_replaced_sql, DB_ARGS(db_int(chat)), a, *media, media_count, 2 * cap, err)
                 && db_exec(db, erase_replaced_rows_sql, DB_ARGS(db_int(chat)), NULL, err)
                 && db_exec(db, erase_empty_chat_sql, DB_ARGS(db_int(chat)), NULL, err)));
 }

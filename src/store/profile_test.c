@@ -289,7 +289,7 @@ START_TEST(erasing_goes_in_pieces_and_names_every_file)
     struct profile other = ts_profile(&s, s.group.id, "5151", "5151:x");
     struct chat kept = ts_chat(&s, &other, "77");
     static bool seen[450];
-    int pieces = 0, objects = 0, avatars = 0, index;
+    int pieces = 0, objects = 0, avatars = 0;
     bool more = true;
 
     ts_received(&s, &kept, "1", "stays");
@@ -306,7 +306,10 @@ START_TEST(erasing_goes_in_pieces_and_names_every_file)
         ck_assert_int_le(before - ts_int(&s, "SELECT COUNT(*) FROM message"), 200);
         for (size_t i = 0; i < n; i++) {
             avatars += str_eq(media[i], STR("avatar-big.jpg")) || str_eq(media[i], STR("avatar-small.jpg"));
-            if (sscanf(media[i].ptr, "object-%d.jpg", &index) == 1 && !seen[index]) {
+            int64_t index;
+
+            if (str_starts(media[i], STR("object-"))
+                && str_to_i64(str_slice(media[i], 7, media[i].len - 11), &index) && !seen[index]) {
                 seen[index] = true;
                 objects++;
             }

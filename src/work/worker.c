@@ -60,7 +60,7 @@ seat_look_at(struct seat_lane *seat, int64_t at_ms)
 
     if (at_ms == 0 || (seat->timer_at != 0 && seat->timer_at <= at_ms))
         return;
-    if (wait_ms > 24 * 3600 * 1000LL) /* also what is held until a reconnect */
+    if (wait_ms > INT64_C(24) * 3600 * 1000) /* also what is held until a reconnect */
         return;
     seat->timer_at = at_ms;
     uv_timer_start(&seat->timer, seat_timer, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
