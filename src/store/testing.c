@@ -24,7 +24,7 @@ end(struct testing_store *s, enum db_control how)
 static void
 open_database(struct testing_store *s)
 {
-    const struct db_options options = { .path = s->place.file };
+    const struct db_options options = { .path = s->place.file, .busy_timeout_ms = 5000 };
 
     ck_assert_msg(db_open(&options, &s->engine, &s->err)
                       && db_migrate(s->engine, store_migrations, store_migration_count, &s->err)

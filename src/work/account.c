@@ -71,10 +71,14 @@ account_load(struct task *t, struct db *db, struct error *err)
     return true;
 }
 
+/* Erasing waits for the end of unsubscribing. */
 static bool
 account_drop(struct task *t, struct db *db, struct error *err)
 {
-    return job_finish(db, &t->job, clock_now_ms(), err);
+    int64_t now_ms = clock_now_ms();
+
+    return job_finish(db, &t->job, now_ms, err)
+        && (t->job.kind != JOB_UNSUBSCRIBE || job_hurry_lane(db, t->lane_id, now_ms, err));
 }
 
 /* ---- subscribing again, because the public URL changed ---- */

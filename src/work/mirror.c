@@ -24,9 +24,12 @@ mirror_load(struct task *t, struct db *db, struct error *err)
     return task_load_account(t, db, false, err);
 }
 
+/* Pointless, or in vain while the account has no valid token. */
 static bool
 mirror_drop(struct task *t, struct db *db, struct error *err)
 {
+    if (t->profile.status == PROFILE_EXPIRED)
+        return task_await_account(t, db, err);
     return job_finish(db, &t->job, clock_now_ms(), err);
 }
 

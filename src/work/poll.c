@@ -29,7 +29,7 @@ static bool
 poll_drop(struct task *t, struct db *db, struct error *err)
 {
     if (t->profile.id != 0 && t->profile.status == PROFILE_EXPIRED)
-        return job_retry(db, &t->job, TASK_HELD_UNTIL, 0, STR_NONE, err);
+        return task_await_account(t, db, err);
     return job_finish(db, &t->job, clock_now_ms(), err);
 }
 
@@ -39,7 +39,13 @@ poll_store(struct task *t, struct db *db, struct error *err)
     struct inbound_batch batch = { 0 };
     struct ingest_counts counts;
     int64_t now_ms = clock_now_ms();
+    bool found;
 
+    /* a long poll is long enough for its profile to be deleted, and even erased */
+    if (!profile_get(db, t->profile.id, &t->arena, &t->profile, &found, err))
+        return false;
+    if (!found)
+        return job_finish(db, &t->job, now_ms, err);
     t->platform->parse_poll(&t->arena, &t->run.op.account, t->run.op.poll_body, &batch);
     if (!ingest(db, &t->profile, &batch, t->run.op.poll_body, now_ms, &t->arena, &counts, err))
         return false;

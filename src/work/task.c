@@ -323,6 +323,20 @@ task_load_account(struct task *t, struct db *db, bool also_deleted, struct error
     return profile_account(db, &t->profile, &t->arena, &t->run.op.account, err);
 }
 
+bool
+task_await_account(struct task *t, struct db *db, struct error *err)
+{
+    struct profile p;
+    bool found;
+
+    if (!profile_get(db, t->lane_id, &t->arena, &p, &found, err))
+        return false;
+    if (!found)
+        return job_finish(db, &t->job, clock_now_ms(), err);
+    return job_retry(db, &t->job, p.status == PROFILE_EXPIRED ? TASK_HELD_UNTIL : clock_now_ms(), t->job.attempts,
+                     t->job.payload, err);
+}
+
 /* A queued message that was not tried yet waits as visibly as the one that was. */
 static bool
 hold_send(struct task *t, struct db *db, const struct job *job, struct str reason, struct error *err)
@@ -338,12 +352,39 @@ hold_send(struct task *t, struct db *db, const struct job *job, struct str reaso
     return message_settle(db, &m, &held, clock_now_ms(), &t->arena, err);
 }
 
+/* Connected again while this was under way: it was the old token that was refused, and the job may go at once. */
+static bool
+hold_is_late(struct task *t, struct db *db, bool *late, struct error *err)
+{
+    struct account now;
+    struct profile p;
+    bool found;
+
+    *late = false;
+    if (!profile_get(db, t->lane_id, &t->arena, &p, &found, err))
+        return false;
+    if (!found || p.status != PROFILE_ACTIVE)
+        return true;
+    if (!profile_account(db, &p, &t->arena, &now, err))
+        return false;
+    *late = !crypto_equal(now.token, t->run.op.account.token);
+    account_wipe(&now);
+    return true;
+}
+
 bool
 task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *err)
 {
     struct job job = { 0 };
-    bool found;
+    bool found, late;
 
+    if (!hold_is_late(t, db, &late, err))
+        return false;
+    if (late) {
+        t->message.status = STATUS_WAITING;
+        return (t->job.kind != JOB_SEND || hold_send(t, db, &t->job, reason, err))
+            && job_retry(db, &t->job, clock_now_ms(), t->job.attempts, t->job.payload, err);
+    }
     if (!profile_expire(db, t->lane_id, reason, clock_now_ms(), err))
         return false;
     for (enum job_kind kind = JOB_SEND; kind < JOB_KINDS; kind++) {

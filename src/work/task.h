@@ -100,6 +100,10 @@ int64_t task_backoff_ms(int attempts);
 /* In a transaction: fills t->profile and the operation's account. t->gone when the profile is deleted or not active. */
 bool task_load_account(struct task *t, struct db *db, bool also_deleted, struct error *err);
 
+/* In a transaction, when an earlier one found the account expired: the job waits for a reconnect, or no longer if that
+ * has come since. */
+bool task_await_account(struct task *t, struct db *db, struct error *err);
+
 /* In a transaction: the token no longer works. The profile expires, and everything of its lane
  * waits for a reconnect. */
 bool task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *err);

@@ -240,6 +240,7 @@ task_begin(struct seat_lane *seat, struct lane_job *place)
     t->lane_id = seat->lane.id;
     t->seat = place;
     t->job.id = place->id;
+    t->job.lane_id = seat->lane.id;
     t->job.queue_id = place->chat_id;
     t->job.kind = (enum job_kind)place->kind;
     arena_init(&t->arena);
