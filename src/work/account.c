@@ -36,6 +36,18 @@ account_new_secret(struct arena *a)
     return out;
 }
 
+/* Adds the job; a check that waits for its hour comes now, for whoever starts the server wants to know how things are. */
+static bool
+account_add_job(struct db *db, struct job *job, int64_t now_ms, struct arena *a, struct error *err)
+{
+    struct job waiting;
+    bool found = false;
+
+    if (job->kind == JOB_CHECK && !job_next_of_kind(db, job->lane_id, JOB_CHECK, 0, a, &waiting, &found, err))
+        return false;
+    return found ? job_retry(db, &waiting, now_ms, 0, STR_NONE, err) : job_add_once(db, job, now_ms, err);
+}
+
 bool
 account_tend(struct db *db, const struct profile *p, struct str public_url, int64_t now_ms, struct error *err)
 {
@@ -49,7 +61,7 @@ account_tend(struct db *db, const struct profile *p, struct str public_url, int6
     arena_init(&a);
     hook_url = account_hook_url(p->platform, public_url, p->id, &a);
     job.kind = !str_eq(hook_url, p->hook_url) ? JOB_SUBSCRIBE : hook_url.len > 0 ? JOB_CHECK : JOB_POLL;
-    ok = job_add_once(db, &job, now_ms, err);
+    ok = account_add_job(db, &job, now_ms, &a, err);
     arena_deinit(&a);
     return ok;
 }
@@ -71,14 +83,10 @@ account_load(struct task *t, struct db *db, struct error *err)
     return true;
 }
 
-/* Erasing waits for the end of unsubscribing. */
 static bool
 account_drop(struct task *t, struct db *db, struct error *err)
 {
-    int64_t now_ms = clock_now_ms();
-
-    return job_finish(db, &t->job, now_ms, err)
-        && (t->job.kind != JOB_UNSUBSCRIBE || job_hurry_lane(db, t->lane_id, now_ms, err));
+    return job_finish(db, &t->job, clock_now_ms(), err);
 }
 
 /* ---- subscribing again, because the public URL changed ---- */
