@@ -125,7 +125,8 @@ static const char first_sql[] =
     " height INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX attachment_of_message ON attachment(message_id, id);"
 
-    /* Objects that an edit or a new picture replaced. Their URLs were given out and go on working; they go with the chat. */
+    /* Objects that an edit or a new picture replaced. Their URLs were given out and go on working; they go with the
+     * chat. */
     "CREATE TABLE replaced_media ("
     " chat_id BIGINT NOT NULL,"
     " media TEXT NOT NULL);"

@@ -36,7 +36,8 @@ account_new_secret(struct arena *a)
     return out;
 }
 
-/* Adds the job; a check that waits for its hour comes now, for whoever starts the server wants to know how things are. */
+/* Adds the job; a check that waits for its hour comes now, for whoever starts the server wants to know how things
+ * are. */
 static bool
 account_add_job(struct db *db, struct job *job, int64_t now_ms, struct arena *a, struct error *err)
 {
@@ -83,10 +84,14 @@ account_load(struct task *t, struct db *db, struct error *err)
     return true;
 }
 
+/* Erasing waits for the end of unsubscribing. */
 static bool
 account_drop(struct task *t, struct db *db, struct error *err)
 {
-    return job_finish(db, &t->job, clock_now_ms(), err);
+    int64_t now_ms = clock_now_ms();
+
+    return job_finish(db, &t->job, now_ms, err)
+        && (t->job.kind != JOB_UNSUBSCRIBE || job_hurry_lane(db, t->lane_id, now_ms, err));
 }
 
 /* ---- subscribing again, because the public URL changed ---- */

@@ -597,7 +597,8 @@ worker(void)
         &a_dead_token_holds_the_lane_until_the_account_is_back,
         &what_was_under_way_when_the_token_died_is_counted_once, &the_old_tokens_end_does_not_touch_the_new_one,
         &files_are_brought_home, &a_file_that_is_not_to_be_had_says_why, &files_wait_for_a_valid_token,
-        &a_token_that_ends_at_a_file_loses_none, &polling_goes_on_from_where_it_stands, &a_poll_that_outlives_its_profile_stores_nothing,
+        &a_token_that_ends_at_a_file_loses_none, &polling_goes_on_from_where_it_stands,
+        &a_poll_that_outlives_its_profile_stores_nothing,
     };
     TCase *c = tcase_create("worker");
 
