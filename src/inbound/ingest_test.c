@@ -31,11 +31,11 @@ static struct str
 everything(void)
 {
     static const char *const dumps[] = {
-        "SELECT group_concat(id || '/' || participant_external_id || '/' || coalesce(participant_name, '-') || '/'"
-        " || last_inbound_at || '/' || last_outbound_at || '/' || last_message_at || '/' || blocked_at || '/'"
-        " || n_received || '/' || n_published) FROM chat",
-        "SELECT group_concat(id || '/' || external_id || '/' || coalesce(body, '-') || '/' || status || '/'"
-        " || edited_at || '/' || posted_at || '/' || attachments_count) FROM message",
+        ("SELECT group_concat(id || '/' || participant_external_id || '/' || coalesce(participant_name, '-') || '/'"
+         " || last_inbound_at || '/' || last_outbound_at || '/' || last_message_at || '/' || blocked_at || '/'"
+         " || n_received || '/' || n_published) FROM chat"),
+        ("SELECT group_concat(id || '/' || external_id || '/' || coalesce(body, '-') || '/' || status || '/'"
+         " || edited_at || '/' || posted_at || '/' || attachments_count) FROM message"),
         "SELECT group_concat(id || '/' || coalesce(ref, '-')) FROM attachment",
         "SELECT group_concat(id || '/' || kind || '/' || record_id) FROM job",
         "SELECT group_concat(id || '/' || type) FROM event",

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 
-enum { PATIENCE_S = 10, LOOK_AGAIN_MS = 50 };
+enum { PATIENCE_MS = 10000, LOOK_AGAIN_MS = 50 };
 
 /* ---- the platform ---- */
 
@@ -270,7 +270,7 @@ wait_for_change(struct testing_worker *t, int64_t deadline_ms)
 void
 tw_await(struct testing_worker *t, const char *sql, int64_t n)
 {
-    int64_t deadline_ms = clock_mono_ms() + PATIENCE_S * 1000, is;
+    int64_t deadline_ms = clock_mono_ms() + PATIENCE_MS, is;
     bool patient = true;
 
     while ((is = tw_look(t, sql)) != n) {
@@ -294,7 +294,7 @@ count_calls(const struct testing_worker *t, const char *prefix)
 void
 tw_await_calls(struct testing_worker *t, const char *prefix, int n)
 {
-    int64_t deadline_ms = clock_mono_ms() + PATIENCE_S * 1000;
+    int64_t deadline_ms = clock_mono_ms() + PATIENCE_MS;
     bool patient = true;
     int is;
 
