@@ -124,8 +124,10 @@ answer(struct test_peer *peer, const struct test_request *request, void *user)
     pthread_mutex_lock(&t->lock);
     for (int i = 0; i < t->calls_count; i++)
         nth += strcmp(t->calls[i], call) == 0;
-    if (t->calls_count < CALLS_MAX)
+    if (t->calls_count < CALLS_MAX) {
+        t->calls_at[t->calls_count] = clock_mono_ms();
         memcpy(t->calls[t->calls_count++], call, sizeof(call));
+    }
     pthread_cond_broadcast(&t->changed);
     while (t->gate[0] != '\0' && begins(call, t->gate))
         pthread_cond_wait(&t->changed, &t->lock);
@@ -316,16 +318,28 @@ tw_calls(struct testing_worker *t, const char *prefix)
     return n;
 }
 
+static int
+find_call(struct testing_worker *t, const char *prefix, int i)
+{
+    int at;
+
+    pthread_mutex_lock(&t->lock);
+    for (at = 0; at < t->calls_count; at++)
+        if (begins(t->calls[at], prefix) && i-- == 0)
+            break;
+    ck_assert_msg(at < t->calls_count, "there was no such call of %s", prefix);
+    pthread_mutex_unlock(&t->lock);
+    return at;
+}
+
 const char *
 tw_call(struct testing_worker *t, const char *prefix, int i)
 {
-    const char *call = NULL;
+    return t->calls[find_call(t, prefix, i)];
+}
 
-    pthread_mutex_lock(&t->lock);
-    for (int at = 0; at < t->calls_count && !call; at++)
-        if (begins(t->calls[at], prefix) && i-- == 0)
-            call = t->calls[at];
-    pthread_mutex_unlock(&t->lock);
-    ck_assert_ptr_nonnull(call);
-    return call;
+int64_t
+tw_call_ms(struct testing_worker *t, const char *prefix, int i)
+{
+    return t->calls_at[find_call(t, prefix, i)];
 }

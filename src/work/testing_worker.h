@@ -38,6 +38,7 @@ struct testing_worker {
     pthread_mutex_t lock;
     pthread_cond_t  changed; /* a call came, a gate opened, something was committed */
     char            calls[CALLS_MAX][64];
+    int64_t         calls_at[CALLS_MAX]; /* on the monotonic clock */
     int             calls_count;
     char            gate[64]; /* calls that begin like this wait; "" = none */
 };
@@ -61,6 +62,8 @@ void tw_await_calls(struct testing_worker *t, const char *prefix, int n);
 
 int         tw_calls(struct testing_worker *t, const char *prefix);
 const char *tw_call(struct testing_worker *t, const char *prefix, int i); /* from 0 */
+
+int64_t     tw_call_ms(struct testing_worker *t, const char *prefix, int i); /* when it came */
 
 int64_t tw_look(struct testing_worker *t, const char *sql);
 
