@@ -48,6 +48,12 @@ export function run(args, { env, input } = {}) {
   });
 }
 
+/** What a sanitizer said, or the end. */
+function explained(text) {
+  const report = text.search(sanitizers);
+  return report < 0 ? text.slice(-10000) : text.slice(report, report + 20000);
+}
+
 /** A server of ours. `secrets` are texts that its log must never hold. */
 export class Program {
   lines = [];
@@ -57,6 +63,8 @@ export class Program {
     this.args = args;
     this.child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], env: cleanEnv(env) });
     running.add(this.child);
+    // A test that failed before it could stop this one must not keep the file from ending.
+    for (const handle of [this.child, this.child.stdout, this.child.stderr]) handle.unref();
     this.ended = once(this.child, "exit").finally(() => {
       running.delete(this.child);
       if (!this.stopping) console.error(`parley ${args[0]} ended on its own:\n${this.lines.slice(-50).join("\n")}`);
@@ -81,6 +89,7 @@ export class Program {
 
   /** The exit code, or the signal. */
   async end() {
+    this.child.ref();
     const [code, signal] = await this.ended;
     return code ?? signal;
   }
@@ -92,8 +101,8 @@ export class Program {
     this.child.kill(signal);
     const code = early ? "nobody asking" : await this.end();
     const said = this.lines.join("\n");
-    if (code !== 0) throw new Error(`parley ${this.args[0]} ended with ${code}:\n${said.slice(-10000)}`);
-    if (sanitizers.test(said)) throw new Error(said);
+    if (code !== 0) throw new Error(`parley ${this.args[0]} ended with ${code}:\n${explained(said)}`);
+    if (sanitizers.test(said)) throw new Error(explained(said));
     for (const secret of this.secrets) if (said.includes(secret)) throw new Error(`a secret is in the log: ${this.lines.find((line) => line.includes(secret))}`);
   }
 
@@ -101,6 +110,6 @@ export class Program {
   async kill() {
     this.stopping = true;
     this.child.kill("SIGKILL");
-    await this.ended;
+    await this.end();
   }
 }

@@ -237,7 +237,7 @@ export async function startSite() {
     else if (!file) response.writeHead(404).end();
     else response.writeHead(file.status ?? 200, { "Content-Type": file.type ?? "application/octet-stream", ...file.headers }).end(file.bytes);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(0, "127.0.0.1").unref();
   await once(server, "listening");
   site.url = `http://127.0.0.1:${server.address().port}`;
   site.stop = async () => {
