@@ -325,6 +325,12 @@ describe("the command line", () => {
     assert.match(stderr, /in use/i);
   });
 
+  test("a data folder is served by one process at a time", async () => {
+    const { code, stderr } = await w.command(["serve", "--listen", "127.0.0.1:0"]);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /another parley serves/i);
+  });
+
   test("keys are made, listed without their secret, and revoked by name or id", async () => {
     const made = await w.command(["key", "create", "billing robot"]);
     const key = made.stdout.trim();

@@ -1,8 +1,12 @@
 #include "cli/app.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -135,6 +139,25 @@ app_choose_storage(struct app *app)
     config.storage_url = str_of(app->storage_url);
 }
 
+/* Two workers on one database would take each other's sends under way for those of a crash, and send them again. The
+ * lock goes with the process, however it ends. */
+static bool
+app_take_folder(struct app *app, struct error *err)
+{
+    if (mkdir(config.data_dir, 0700) != 0 && errno != EEXIST)
+        return error_set(err, 500, "The data folder %s cannot be made: %s", config.data_dir, strerror(errno));
+    app->folder = open(config.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (app->folder < 0)
+        return error_set(err, 500, "The data folder %s cannot be opened: %s", config.data_dir, strerror(errno));
+    app->has_folder = true;
+    if (flock(app->folder, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno == EWOULDBLOCK)
+        return error_set(err, 409, "Another parley serves the data folder %s; two at once would send messages twice",
+                         config.data_dir);
+    return error_set(err, 500, "The data folder %s cannot be locked: %s", config.data_dir, strerror(errno));
+}
+
 bool
 app_start(struct app *app, struct error *err)
 {
@@ -150,7 +173,7 @@ app_start(struct app *app, struct error *err)
     app_fill_env(&app->env);
     if (!net_guard_parse(&app->guard, config.allow_private, err))
         return error_prefix(err, "allow-private-addresses");
-    if (!app_open_data(app, true, err) || !media_open_disk(folder, &app->media, err))
+    if (!app_take_folder(app, err) || !app_open_data(app, true, err) || !media_open_disk(folder, &app->media, err))
         return false;
     work = (struct worker_options){ .engine = app->engine, .media = app->media, .env = &app->env,
                                      .guard = &app->guard };
@@ -179,6 +202,9 @@ app_stop(struct app *app)
     worker_stop(worker, config.drain_ms);
     db_close(app->engine);
     media_close(app->media);
+    if (app->has_folder)
+        close(app->folder);
     app->engine = NULL;
     app->media = NULL;
+    app->has_folder = false;
 }

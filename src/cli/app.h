@@ -16,13 +16,16 @@ struct app {
     struct api          *api;
     struct net_guard     guard;
     struct platform_env  env;
+    int                  folder; /* the data folder, open and locked, if `has_folder` */
+    bool                 has_folder;
     char                 listen[160], storage_url[200];
 };
 
 /* Opens the database in config.data_dir, brings it up to date, and makes the first workspace, group and key. */
 bool app_open_data(struct app *app, bool migrate, struct error *err);
 
-/* All of it, from the configuration. On failure app_stop() clears up. */
+/* All of it, from the configuration; refused while another process serves the same data folder. On failure
+ * app_stop() clears up. */
 bool app_start(struct app *app, struct error *err);
 void app_stop(struct app *app); /* drains; safe on a half-started one */
 
