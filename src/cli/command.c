@@ -7,7 +7,14 @@
 int
 command_failed(const struct error *err)
 {
-    fprintf(stderr, "parley: %s\n", err->message);
+    char line[sizeof(err->message)];
+
+    /* What somebody typed may be in it, and is not for the terminal to act on. */
+    memcpy(line, err->message, sizeof(line));
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    fprintf(stderr, "parley: %s\n", line);
     return err->status == 400 ? EXIT_USAGE : EXIT_WRONG;
 }
 
