@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "work/worker_internal.h"
+#include "work/seat.h"
 
 #define DATABASE_AGAIN_MS 500 /* what a platform answered is written again after this, until it is written */
 #define FETCH_TOTAL_MS    60000
@@ -41,7 +41,7 @@ task_is_draining(struct task *t)
 void
 task_end(struct task *t)
 {
-    worker_task_ended(t, false);
+    seat_task_ended(t, false);
 }
 
 bool
@@ -108,7 +108,7 @@ task_txn_done(struct db_txn *txn)
     if (t->must && !t->worker->closing)
         task_txn_later(t);
     else
-        worker_task_ended(t, true);
+        seat_task_ended(t, true);
 }
 
 static void
@@ -158,7 +158,7 @@ task_op(struct task *t, task_next *then)
     t->run.op.arena = &t->arena;
     t->run.op.env = t->worker->options.env;
     if (t->worker->closing) {
-        worker_task_ended(t, true);
+        seat_task_ended(t, true);
         return;
     }
     t->at = TASK_CALLING;
@@ -199,7 +199,7 @@ task_send(struct task *t, void (*done)(struct net_call *call), task_next *then)
     t->call.done = done;
     t->call.user = t;
     if (t->worker->closing) {
-        worker_task_ended(t, true);
+        seat_task_ended(t, true);
         return;
     }
     t->at = TASK_FETCHING;

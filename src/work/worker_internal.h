@@ -1,10 +1,9 @@
-/* worker_internal.h -- the worker's own state, shared by worker.c (thread, lanes) and task.c (steps of a job). */
+/* worker_internal.h -- the worker's own state, shared by worker.c (the thread's life), seat.c (lanes), task.c (steps of a
+ * job), ask.c and upkeep.c. */
 #ifndef PARLEY_WORK_WORKER_INTERNAL_H
 #define PARLEY_WORK_WORKER_INTERNAL_H
 
 #include "work/task.h"
-
-struct seat_lane; /* a lane with its timer */
 
 /* upkeep.c */
 struct upkeep {
@@ -51,29 +50,10 @@ struct worker {
     size_t        start_lanes_count;
 };
 
-struct seat_lane {
-    struct lane    lane;
-    struct worker *worker;
-    uv_timer_t     timer;
-    const struct platform *platform;    /* NULL until the first look, and for a webhook endpoint */
-    int            concurrency;         /* of an endpoint */
-    int64_t        changed_at, heeded_at; /* when the endpoint was changed last, and which change is heeded already */
-    bool           fetching, dirty, full, pumping;
-    struct db_txn  txn;         /* the look for due jobs */
-    struct arena   arena;
-    struct job    *due;
-    size_t         due_count;
-    int            due_limit, added;
-    int64_t        next_due_at, timer_at;
-};
-
-/* worker.c, for task.c: takes `t`. `failed`: its job is looked at again in a moment. */
-void worker_task_ended(struct task *t, bool failed);
-
 /* worker.c, for whoever just gave back something that closing waits for. */
 void worker_maybe_close(struct worker *w);
 
-/* task.c, for worker.c: stops the call or the wait it is in. False when it is in another thread's
+/* task.c: stops the call or the wait it is in. False when it is in another thread's
  * hands, from where it comes back. */
 bool task_interrupt(struct task *t);
 

@@ -1,0 +1,283 @@
+/* seat.c -- a lane in its place on the worker's loop: looking for due jobs, starting them, and going on when they end. */
+#include "work/seat.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+#define KNOWN_MAX        4096
+#define TROUBLE_AGAIN_MS 1000 /* after the database failed */
+
+/* ---- looking for due jobs ---- */
+
+static void
+seat_freed(uv_handle_t *handle)
+{
+    struct seat_lane *seat = handle->data;
+
+    lane_deinit(&seat->lane);
+    arena_deinit(&seat->arena);
+    free(seat);
+}
+
+struct seat_lane *
+seat_of(struct worker *w, int64_t lane_id)
+{
+    struct seat_lane *seat = map_get(&w->lanes, lane_id);
+
+    if (seat)
+        return seat;
+    seat = calloc(1, sizeof(*seat));
+    if (!seat)
+        abort();
+    lane_init(&seat->lane, lane_id, config.sends_per_profile);
+    arena_init(&seat->arena);
+    seat->worker = w;
+    uv_timer_init(&w->loop, &seat->timer);
+    seat->timer.data = seat;
+    map_put(&w->lanes, lane_id, seat);
+    w->lanes_shown = (int64_t)w->lanes.count;
+    return seat;
+}
+
+static void
+seat_timer(uv_timer_t *timer)
+{
+    struct seat_lane *seat = timer->data;
+
+    seat->timer_at = 0;
+    seat->dirty = true;
+    seat_pump(seat);
+}
+
+/* Looks again at `at_ms` at the latest. */
+static void
+seat_look_at(struct seat_lane *seat, int64_t at_ms)
+{
+    int64_t wait_ms = at_ms - clock_now_ms();
+
+    if (at_ms == 0 || (seat->timer_at != 0 && seat->timer_at <= at_ms))
+        return;
+    if (wait_ms > INT64_C(24) * 3600 * 1000) /* also what is held until a reconnect */
+        return;
+    seat->timer_at = at_ms;
+    uv_timer_start(&seat->timer, seat_timer, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+}
+
+/* How fast a lane may go is its platform's rule, or its endpoint's setting; a look finds out whose lane it is. */
+static bool
+seat_find_owner(struct seat_lane *seat, struct db *db, struct error *err)
+{
+    struct profile profile;
+    struct webhook webhook;
+    bool found;
+
+    if (seat->platform)
+        return true;
+    if (!profile_get_deleted(db, seat->lane.id, &seat->arena, &profile, &found, err))
+        return false;
+    if (found) {
+        seat->platform = profile.platform;
+        return true;
+    }
+    if (!webhook_get(db, seat->lane.id, &seat->arena, &webhook, &found, err))
+        return false;
+    seat->concurrency = found ? webhook.concurrency : 1;
+    seat->changed_at = found ? webhook.updated_at : 0;
+    return true;
+}
+
+/* Who mended an endpoint need not wait until the pause it asked for before is over. */
+static void
+seat_heed_endpoint(struct seat_lane *seat)
+{
+    lane_limit(&seat->lane, seat->concurrency);
+    if (seat->changed_at != seat->heeded_at)
+        seat->lane.held_until_ms = 0;
+    seat->heeded_at = seat->changed_at;
+}
+
+static void
+seat_set_pace(struct seat_lane *seat)
+{
+    const struct platform *p = seat->platform;
+
+    if (!p)
+        seat_heed_endpoint(seat);
+    else if (config.pace)
+        seat->lane.pace = (struct pace){
+            .chat_per_minute = p->pace.chat_per_minute,       .chat_burst = p->pace.chat_burst,
+            .account_per_second = p->pace.account_per_second, .account_burst = p->pace.account_burst,
+        };
+}
+
+static bool
+seat_fetch_run(struct db_txn *txn, struct db *db, struct error *err)
+{
+    struct seat_lane *seat = container_of(txn, struct seat_lane, txn);
+
+    arena_reset(&seat->arena);
+    return seat_find_owner(seat, db, err)
+        && job_due(db, seat->lane.id, clock_now_ms(), seat->due_limit, &seat->arena, &seat->due,
+                   &seat->due_count, &seat->next_due_at, err);
+}
+
+/* What pace and holds go by. Deliveries have no pace, but an endpoint may ask for a pause. */
+static int64_t
+seat_chat_of(const struct job *job)
+{
+    if (job->kind == JOB_DELIVER)
+        return job->queue_id ? job->queue_id : -1;
+    return job->kind == JOB_SEND ? job->queue_id : 0;
+}
+
+static void
+seat_fetched(struct db_txn *txn)
+{
+    struct seat_lane *seat = container_of(txn, struct seat_lane, txn);
+
+    seat->fetching = false;
+    if (txn->err.status != 0) {
+        log_error("looking for due jobs failed", LOG_CSTR("error", txn->err.message));
+        seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
+    } else {
+        seat_set_pace(seat);
+        seat->added = 0;
+        for (size_t i = 0; i < seat->due_count; i++)
+            seat->added += lane_add(&seat->lane, seat->due[i].id, seat->due[i].kind, seat_chat_of(&seat->due[i]));
+        seat->full = seat->due_count == (size_t)seat->due_limit;
+        seat_look_at(seat, seat->next_due_at);
+    }
+    if (seat->worker->draining)
+        worker_maybe_close(seat->worker);
+    else
+        seat_pump(seat);
+}
+
+static void
+seat_fetch(struct seat_lane *seat)
+{
+    seat->dirty = false;
+    seat->fetching = true;
+    seat->due_limit = lane_look(&seat->lane);
+    if (seat->due_limit > KNOWN_MAX)
+        seat->due_limit = KNOWN_MAX;
+    seat->txn = (struct db_txn){ .run = seat_fetch_run, .done = seat_fetched, .reply_to = &seat->worker->mailbox };
+    db_submit(seat->worker->options.engine, DB_READ, &seat->txn);
+}
+
+/* ---- tasks ---- */
+
+static const struct {
+    task_next *start;
+} kinds[JOB_KINDS] = {
+    [JOB_SEND] = { send_start },
+    [JOB_MIRROR] = { mirror_start },
+    [JOB_PARTICIPANT] = { participant_start },
+    [JOB_ANSWER_TAP] = { tap_start },
+    [JOB_SUBSCRIBE] = { subscribe_start },
+    [JOB_UNSUBSCRIBE] = { unsubscribe_start },
+    [JOB_ERASE] = { erase_start },
+    [JOB_POLL] = { poll_start },
+    [JOB_CHECK] = { check_start },
+    [JOB_DELIVER] = { deliver_start },
+    [JOB_REPLAY] = { replay_start },
+    [JOB_SWEEP] = { sweep_start },
+};
+
+static void
+task_free(struct task *t)
+{
+    account_wipe(&t->run.op.account);
+    arena_deinit(&t->arena);
+    free(t);
+}
+
+static void
+task_timer_closed(uv_handle_t *handle)
+{
+    task_free(handle->data);
+}
+
+void
+seat_task_ended(struct task *t, bool failed)
+{
+    struct worker *w = t->worker;
+    struct seat_lane *seat = map_get(&w->lanes, t->lane_id);
+
+    if (lane_end(&seat->lane, t->seat))
+        seat->dirty = true;
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        w->tasks = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    w->tasks_shown = --w->tasks_count;
+    w->calls_shown = courier_in_flight(w->courier);
+    if (t->timer_used)
+        uv_close((uv_handle_t *)&t->timer, task_timer_closed);
+    else
+        task_free(t);
+    if (failed)
+        seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
+    seat_pump(seat);
+    if (w->draining)
+        worker_maybe_close(w);
+}
+
+static void
+task_begin(struct seat_lane *seat, struct lane_job *place)
+{
+    struct worker *w = seat->worker;
+    struct task *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        abort();
+    t->worker = w;
+    t->lane_id = seat->lane.id;
+    t->seat = place;
+    t->job.id = place->id;
+    t->job.lane_id = seat->lane.id;
+    t->job.queue_id = place->chat_id;
+    t->job.kind = (enum job_kind)place->kind;
+    arena_init(&t->arena);
+    t->next = w->tasks;
+    if (w->tasks)
+        w->tasks->prev = t;
+    w->tasks = t;
+    w->tasks_shown = ++w->tasks_count;
+    if (t->job.kind == JOB_POLL)
+        lane_uncount(&seat->lane, place);
+    kinds[t->job.kind].start(t);
+}
+
+void
+seat_pump(struct seat_lane *seat)
+{
+    struct worker *w = seat->worker;
+    struct lane_job *place;
+    int64_t again_ms = 0;
+
+    if (w->draining || seat->pumping)
+        return;
+    seat->pumping = true; /* a task may end before its start returns */
+    for (;;) {
+        while ((place = lane_next(&seat->lane, clock_now_ms(), &again_ms)) != NULL)
+            task_begin(seat, place);
+        if (seat->full && seat->added > 0)
+            seat->dirty = true; /* there is more than the last look brought */
+        if (!seat->dirty || seat->fetching || lane_free(&seat->lane) == 0)
+            break; /* what nothing can be done about now is looked for when a place is free */
+        seat_fetch(seat);
+    }
+    seat->pumping = false;
+    if (again_ms != 0)
+        seat_look_at(seat, again_ms);
+}
+
+void
+seat_close(struct seat_lane *seat)
+{
+    uv_close((uv_handle_t *)&seat->timer, seat_freed);
+}

@@ -1,0 +1,35 @@
+/* seat.h -- a lane in its place on the worker's loop.
+ *
+ * lane.h decides which job may start; here is what it takes to know the jobs: looks at the table when something changed
+ * (a wake-up, a job that ended, a time that came) and a place is free, and tasks for those that start. */
+#ifndef PARLEY_WORK_SEAT_H
+#define PARLEY_WORK_SEAT_H
+
+#include "work/worker_internal.h"
+
+struct seat_lane {
+    struct lane    lane;
+    struct worker *worker;
+    uv_timer_t     timer;
+    const struct platform *platform;    /* NULL until the first look, and for a webhook endpoint */
+    int            concurrency;         /* of an endpoint */
+    int64_t        changed_at, heeded_at; /* when the endpoint was changed last, and which change is heeded already */
+    bool           fetching, dirty, full, pumping;
+    struct db_txn  txn;         /* the look for due jobs */
+    struct arena   arena;
+    struct job    *due;
+    size_t         due_count;
+    int            due_limit, added;
+    int64_t        next_due_at, timer_at;
+};
+
+struct seat_lane *seat_of(struct worker *w, int64_t lane_id); /* made when it is missing */
+void seat_close(struct seat_lane *seat);                      /* frees it once its timer is closed */
+
+/* Starts what may start; looks for more when there may be more. */
+void seat_pump(struct seat_lane *seat);
+
+/* Takes `t`. `failed`: its job is looked at again in a moment. */
+void seat_task_ended(struct task *t, bool failed);
+
+#endif
