@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "store/instance.h"
 #include "store/job.h"
 #include "store/schema.h"
 #include "store/profile.h"

@@ -10,6 +10,7 @@
 #include "cli/app.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "store/instance.h"
 #include "store/job.h"
 #include "store/schema.h"
 #include "work/account.h"
@@ -84,7 +85,8 @@ doctor_read(void *arg, struct db *db, struct error *err)
 {
     struct doctor *d = arg;
 
-    if (!profile_list_all(db, &d->arena, &d->profiles, &d->count, err)
+    if (!instance_check_key(db, false, err)
+        || !profile_list_all(db, &d->arena, &d->profiles, &d->count, err)
         || !job_stats(db, d->counts, &d->oldest_due_at, err))
         return false;
     d->accounts = arena_array(&d->arena, struct account, d->count + 1);

@@ -12,6 +12,10 @@ static const char first_sql[] =
     " name TEXT NOT NULL,"
     " created_at BIGINT NOT NULL);"
 
+    "CREATE TABLE instance ("
+    " name TEXT NOT NULL PRIMARY KEY,"
+    " value $BLOB NOT NULL);"
+
     "CREATE TABLE profile_group ("
     " id $KEY,"
     " workspace_id BIGINT NOT NULL REFERENCES workspace(id),"
