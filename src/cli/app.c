@@ -59,7 +59,8 @@ app_first_rows(void *arg, struct db *db, struct error *err)
 
     (void)arg;
     arena_init(&a);
-    ok = store_settle_ids(db, err)
+    ok = instance_check_key(db, true, err)
+        && store_settle_ids(db, err)
         && workspace_default(db, clock_now_ms(), &scope.workspace_id, err)
         && group_list(db, &scope, &a, &groups, &n, err)
         && (n > 0 || group_create(db, &scope, STR("Default"), clock_now_ms(), &a, &group, err))
