@@ -72,11 +72,8 @@ account_tend(struct db *db, const struct profile *p, struct str public_url, int6
 static bool
 account_load(struct task *t, struct db *db, struct error *err)
 {
-    bool found;
-
-    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
+    if (!task_load_job(t, db, err))
         return false;
-    t->gone = !found;
     if (t->gone || !task_load_account(t, db, t->job.kind == JOB_UNSUBSCRIBE, err))
         return t->gone;
     t->run.op.hook_url = account_hook_url(t->profile.platform, task_options(t)->env->public_url, t->profile.id,

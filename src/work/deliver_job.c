@@ -29,12 +29,6 @@ deliver_load(struct task *t, struct db *db, struct error *err)
 }
 
 static bool
-deliver_drop(struct task *t, struct db *db, struct error *err)
-{
-    return job_finish(db, &t->job, clock_now_ms(), err);
-}
-
-static bool
 deliver_again(struct task *t, struct db *db, const struct delivery *d, int64_t now_ms, struct error *err)
 {
     int64_t wait_ms = deliver_wait_ms(d, t->call.response.retry_after_ms);
@@ -115,7 +109,7 @@ deliver_loaded(struct task *t)
 
     if (t->gone) {
         if (t->flag) /* the job is there, only pointless */
-            task_txn_must(t, deliver_drop, task_end);
+            task_txn_must(t, task_finish, task_end);
         else
             task_end(t);
         return;

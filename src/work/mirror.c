@@ -9,12 +9,10 @@ mirror_load(struct task *t, struct db *db, struct error *err)
 {
     bool found;
 
-    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
+    if (!task_load_job(t, db, err))
         return false;
-    if (!found) {
-        t->gone = true;
+    if (t->gone)
         return true;
-    }
     if (!attachment_get(db, t->job.record_id, &t->arena, &t->attachment, &found, err))
         return false;
     if (!found || t->attachment.status != ATTACHMENT_PENDING) {
@@ -30,7 +28,7 @@ mirror_drop(struct task *t, struct db *db, struct error *err)
 {
     if (t->profile.status == PROFILE_EXPIRED)
         return task_await_account(t, db, err);
-    return job_finish(db, &t->job, clock_now_ms(), err);
+    return task_finish(t, db, err);
 }
 
 static bool

@@ -9,22 +9,14 @@ participant_load(struct task *t, struct db *db, struct error *err)
 {
     bool found;
 
-    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
+    if (!task_load_job(t, db, err))
         return false;
-    if (!found) {
-        t->gone = true;
+    if (t->gone)
         return true;
-    }
     if (!chat_get(db, t->job.record_id, &t->arena, &t->chat, &found, err))
         return false;
     t->gone = !found;
     return t->gone || task_load_account(t, db, false, err);
-}
-
-static bool
-participant_drop(struct task *t, struct db *db, struct error *err)
-{
-    return job_finish(db, &t->job, clock_now_ms(), err);
 }
 
 /* flag: t->info is the new picture */
@@ -98,7 +90,7 @@ static void
 participant_loaded(struct task *t)
 {
     if (t->gone) {
-        task_txn_must(t, participant_drop, task_end);
+        task_txn_must(t, task_finish, task_end);
         return;
     }
     t->run.op.kind = OP_PARTICIPANT;

@@ -10,14 +10,10 @@
 static bool
 poll_load(struct task *t, struct db *db, struct error *err)
 {
-    bool found;
-
-    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
+    if (!task_load_job(t, db, err))
         return false;
-    if (!found) {
-        t->gone = true;
+    if (t->gone)
         return true;
-    }
     if (!task_load_account(t, db, false, err))
         return false;
     if (!t->gone && t->profile.hook_url.len > 0) /* its updates are pushed by now */
@@ -30,7 +26,7 @@ poll_drop(struct task *t, struct db *db, struct error *err)
 {
     if (t->profile.id != 0 && t->profile.status == PROFILE_EXPIRED)
         return task_await_account(t, db, err);
-    return job_finish(db, &t->job, clock_now_ms(), err);
+    return task_finish(t, db, err);
 }
 
 static bool

@@ -7,11 +7,8 @@
 static bool
 tap_load(struct task *t, struct db *db, struct error *err)
 {
-    bool found;
-
-    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
+    if (!task_load_job(t, db, err))
         return false;
-    t->gone = !found;
     return t->gone || task_load_account(t, db, false, err);
 }
 

@@ -287,6 +287,23 @@ task_keep(struct task *t, struct str path, struct str claimed_type, task_next *t
 
 /* ---- what several kinds do in their transactions ---- */
 
+bool
+task_load_job(struct task *t, struct db *db, struct error *err)
+{
+    bool found;
+
+    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
+        return false;
+    t->gone = !found;
+    return true;
+}
+
+bool
+task_finish(struct task *t, struct db *db, struct error *err)
+{
+    return job_finish(db, &t->job, clock_now_ms(), err);
+}
+
 int64_t
 task_backoff_ms(int attempts)
 {

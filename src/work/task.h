@@ -88,6 +88,12 @@ void task_disk(struct task *t, void (*work)(struct task *t), task_next *then);
 
 void task_end(struct task *t);
 
+/* In a transaction: reads the job afresh. t->gone when it went while it was waiting here. */
+bool task_load_job(struct task *t, struct db *db, struct error *err);
+
+/* In a transaction: there is nothing left to do about this job. */
+bool task_finish(struct task *t, struct db *db, struct error *err);
+
 /* In a transaction: this job again after our own backoff, or the time the platform named. False in
  * *again when its tries are used up (then nothing was written). `limit` 0 = for ever. */
 bool task_retry(struct task *t, struct db *db, int64_t retry_after_ms, bool counts, int limit, bool *again,
