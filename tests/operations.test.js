@@ -1,5 +1,7 @@
 // Running it: health, metrics, logs, signals, crashes, the command line, and where secrets must not be.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -8,7 +10,7 @@ import sqlite from "node-sqlite3-wasm";
 
 import { Api } from "./lib/api.js";
 import { openapiText } from "./lib/contract.js";
-import { Program, run, temporaryFolder } from "./lib/process.js";
+import { Program, binary, run, temporaryFolder } from "./lib/process.js";
 import { until } from "./lib/until.js";
 import { KEY, freePort, world } from "./lib/world.js";
 
@@ -323,6 +325,16 @@ describe("the command line", () => {
     const { code, stderr } = await run(["serve", "--listen", `127.0.0.1:${w.port}`, "--data-dir", temporaryFolder()]);
     assert.notEqual(code, 0);
     assert.match(stderr, /in use/i);
+  });
+
+  test("files that may not grow are an error, not the end", async () => {
+    const words = ["serve", "--listen", "127.0.0.1:0", "--data-dir", temporaryFolder()];
+    const child = spawn("sh", ["-c", 'ulimit -f 0; exec "$0" "$@"', binary, ...words], { stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.on("data", (piece) => (said += piece));
+    const [code] = await once(child, "close");
+    assert.equal(code, 1, said);
+    assert.match(said, /too large/i);
   });
 
   test("a data folder is served by one process at a time", async () => {

@@ -1,6 +1,7 @@
 // `parley sandbox` against the Bot API as it is documented, with raw requests and with two public clients.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { request } from "node:http";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { Bot as GrammyBot, GrammyError, InputFile as GrammyFile, webhookCallback } from "grammy";
@@ -916,6 +917,17 @@ describe("the control API", () => {
     const from = (Origin) => fetch(`${sandbox.url}/sandbox/reset`, { method: "POST", headers: { Origin } });
     assert.equal((await from("https://evil.example")).status, 403);
     assert.equal((await from(sandbox.url)).status, 200);
+  });
+
+  test("refuses pages of domains that lead here", async () => {
+    const { port } = new URL(sandbox.url);
+    const from = (host) =>
+      new Promise((resolve, reject) => {
+        const headers = { Host: `${host}:${port}`, Origin: `http://${host}:${port}` };
+        request(`${sandbox.url}/sandbox/reset`, { method: "POST", headers }, (answer) => resolve(answer.resume().statusCode)).on("error", reject).end();
+      });
+    for (const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example"]) assert.equal(await from(host), 403, host);
+    for (const host of ["localhost", "127.0.0.1", "[::1]", "demo.localhost", "sandbox"]) assert.equal(await from(host), 200, host);
   });
 
   test("serves a page that takes nothing from elsewhere", async () => {

@@ -3,7 +3,7 @@
 #define PARLEY_CLI_WAIT_H
 
 /* Returns after SIGTERM or SIGINT; SIGHUP opens the log file again. Call wait_block_signals()
- * before any thread is made. */
+ * before any thread is made; it also turns signals about pipes and sizes of files into errors. */
 void wait_block_signals(void);
 void wait_for_stop(void);
 
