@@ -142,8 +142,10 @@ store_profile(struct db *db, struct call *call, struct error *err)
     if (!profile_by_account(db, call->scope.workspace_id, c->platform->name, c->account.external_id, call->arena,
                             &profile, &found, err))
         return false;
-    if (found ? profile.id != c->profile_id : c->is_known)
-        return choose_profile(db, call, err);
+    if (found ? profile.id != c->profile_id : c->is_known) {
+        call_then(call, choose_profile, WRITES);
+        return true;
+    }
     /* The group may have been deleted while the platform was thinking. */
     id_format(ID_GROUP, c->group_id, group_text);
     if (!found && !group_find(db, &call->scope, str_of(group_text), call->arena, &group, err))

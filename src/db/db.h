@@ -3,8 +3,7 @@
  * A transaction is a plain synchronous function that gets a `struct db` and does all its reading and writing
  * with it. Who wants one fills a `struct db_txn` and submits it; when it is over (and, for a write, durable)
  * the txn comes back to the submitter's own event loop. Write transactions that are waiting together share
- * one commit: each runs under its own savepoint, and none is answered before the commit they share is on
- * disk.
+ * one commit: each can fail for itself, and none is answered before the commit they share is on disk.
  *
  * SQL is written once, in the dialect both engines share: `$1` parameters, RETURNING, ON CONFLICT. Statements
  * are named constants and are prepared once per connection; the constant's address is the key, so never build
@@ -100,9 +99,9 @@ void db_signal(struct db *db, int topic, int64_t key);
 enum db_mode { DB_READ, DB_WRITE };
 
 struct db_txn {
-    /* Set by the submitter. run() may be called again after a rollback that was nobody's fault, so it changes
-     * nothing but the database and memory it starts afresh. Returning false rolls this transaction back, not
-     * its neighbours. */
+    /* Set by the submitter. Returning false rolls this transaction back, not its neighbours; but for that they may
+     * be rolled back with it and run again. So run() changes nothing but the database and memory it starts
+     * afresh, also when it returns true. */
     bool (*run)(struct db_txn *t, struct db *db, struct error *err);
     void (*done)(struct db_txn *t); /* on `reply_to`'s loop; `t->err.status` is 0 when it was committed */
     struct mailbox *reply_to;       /* NULL: done() is called on whichever thread finished it, and must be quick */

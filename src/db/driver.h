@@ -73,6 +73,7 @@ struct db_writer {
     bool            started;
     struct db      *db;   /* the thread's own; NULL when it has to connect again */
 
+    int             careful;      /* so many batches still use savepoints from the start */
     int             batch_ms;     /* a batch of slow transactions is committed early, so that its first need not wait */
     int64_t         gather_us;    /* how long company is waited for after a commit */
     int64_t         gather_until; /* and until when that is now, in clock_mono_us() */

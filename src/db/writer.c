@@ -1,9 +1,9 @@
 /* writer.c -- group commit: the transactions that wait together share one disk sync.
  *
- * One thread takes whatever is queued, runs each transaction under a savepoint of its own, commits once and
- * only then answers. Nobody waits for company that may not come: what arrives while the disk is busy is the
- * next batch, so batches grow with the load by themselves. Only when some have waited already, those just
- * answered get a moment to return. */
+ * One thread takes whatever is queued, runs it, commits once and only then answers. When one of a batch fails, the
+ * batch is begun again, now with a savepoint for each, so that only that one is undone. Nobody waits for company
+ * that may not come: what arrives while the disk is busy is the next batch, so batches grow with the load by
+ * themselves. Only when some have waited already, those just answered get a moment to return. */
 #include "db/driver.h"
 
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "base/clock.h"
 
 enum { GATHER_PART = 8, GATHER_MAX_US = 2000, RETRY_AFTER_MS = 1000 };
+enum { CAREFUL_BATCHES = 32 }; /* so many have savepoints from the start once one needed them */
 
 /* Clients that ask again as soon as they are answered would otherwise fall into two halves that take turns,
  * each paying for a sync (measured: 64 of them made batches of 32). So for a fraction of what a sync costs
@@ -86,9 +87,33 @@ give_back_after(struct db_engine *e, struct db_txn *t)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* One transaction of several. When its own savepoint cannot be undone, nobody's can. */
+/* Puts off the rest of a batch that has taken its time. */
 static void
-run_among_others(struct db_engine *e, struct db *db, struct db_txn *t)
+bound_batch(struct db_engine *e, struct db_txn *t, int64_t begun_ms)
+{
+    if (t->next && clock_mono_ms() - begun_ms >= e->writer.batch_ms)
+        give_back_after(e, t);
+}
+
+/* Without savepoints: SQLite copies every page that is changed under one, which is a tenth of all the work. Returns the
+ * first that failed, with which all of them are to be undone. */
+static struct db_txn *
+run_together(struct db_engine *e, struct db *db, struct db_txn *batch)
+{
+    int64_t begun_ms = clock_mono_ms();
+
+    for (struct db_txn *t = batch; t; t = t->next) {
+        db_start(db);
+        if (!db_ended(db, t->run(t, db, &t->err), &t->err))
+            return t;
+        bound_batch(e, t, begun_ms);
+    }
+    return NULL;
+}
+
+/* One transaction under its savepoint. When that cannot be undone, nobody's can. */
+static void
+run_apart(struct db_engine *e, struct db *db, struct db_txn *t)
 {
     size_t told_before = db->told_count;
     struct error undo;
@@ -105,36 +130,54 @@ run_among_others(struct db_engine *e, struct db *db, struct db_txn *t)
     }
 }
 
-/* A batch of one needs no savepoint; its rollback is the whole one's. */
-static bool
-run_alone(struct db *db, struct db_txn *t)
-{
-    db_start(db);
-    return db_ended(db, t->run(t, db, &t->err), &t->err);
-}
-
-/* Runs all; false (with `err`) when the batch as a whole cannot be committed. */
-static bool
-run_all(struct db_engine *e, struct db *db, struct db_txn *batch, struct error *err)
+/* Returns the one that lost the whole batch. */
+static struct db_txn *
+run_each_apart(struct db_engine *e, struct db *db, struct db_txn *batch)
 {
     int64_t begun_ms = clock_mono_ms();
 
-    if (!batch->next) {
-        if (run_alone(db, batch))
-            return true;
-        *err = batch->err;
-        return false;
-    }
     for (struct db_txn *t = batch; t; t = t->next) {
-        run_among_others(e, db, t);
-        if (db->lost) {
-            *err = db->doom.status ? db->doom : t->err; /* run() may have made a story of its own of it */
-            return false;
-        }
-        if (t->next && clock_mono_ms() - begun_ms >= e->writer.batch_ms)
-            give_back_after(e, t);
+        run_apart(e, db, t);
+        if (db->lost)
+            return t;
+        bound_batch(e, t, begun_ms);
     }
-    return true;
+    return NULL;
+}
+
+static bool
+begin_again(struct db_engine *e, struct db *db, struct error *err)
+{
+    db->told_count = 0;
+    return e->driver->control(db, DB_ROLLBACK, err) && e->driver->control(db, DB_BEGIN, err);
+}
+
+/* Runs all; false (with `err`) when the batch as a whole cannot be committed. Who is alone needs no savepoint: its
+ * rollback is the whole one's. */
+static bool
+run_all(struct db_engine *e, struct db *db, struct db_txn *batch, struct error *err)
+{
+    struct db_writer *w = &e->writer;
+    struct db_txn *failed;
+
+    if (!batch->next || w->careful == 0) {
+        failed = run_together(e, db, batch);
+        if (!failed)
+            return true;
+        if (batch->next && !db->lost) {
+            if (!begin_again(e, db, err))
+                return false;
+            w->careful = CAREFUL_BATCHES;
+            failed = run_each_apart(e, db, batch);
+        }
+    } else {
+        w->careful--;
+        failed = run_each_apart(e, db, batch);
+    }
+    if (!failed)
+        return true;
+    *err = batch->next && db->doom.status ? db->doom : failed->err; /* run() may have made a story of its own of it */
+    return false;
 }
 
 static bool

@@ -103,6 +103,7 @@ struct job {
     int64_t id, number;
     int     status_to_fail_with; /* 0 = succeed */
     int     signals;
+    int     runs;
     int     place_in_line;       /* when it was answered, from 1 */
 };
 
@@ -488,7 +489,7 @@ END_TEST
 static struct {
     unsigned fails; /* each of these once, from the end of the gate on */
     bool     loses; /* and takes the transaction with it */
-    int      connects, disconnects;
+    int      connects, disconnects, savepoints;
 } fake;
 
 static bool
@@ -523,6 +524,7 @@ fake_disconnect(struct db *db)
 static bool
 fake_control(struct db *db, enum db_control what, struct error *e)
 {
+    fake.savepoints += what == DB_SAVEPOINT;
     if (fake_works(FAIL(what), e))
         return true;
     db->lost = fake.loses;
@@ -540,6 +542,7 @@ static const struct {
     bool     loses;
     int      statuses[3]; /* of a batch of three, of which the second also fails itself, with 404 */
     int      connects;    /* in all, when everything works again */
+    bool     together;    /* savepoints only come when the second has failed */
 } outages[] = {
     { 0, false, { 0, 404, 0 }, 1 },
     { FAIL(DB_BEGIN), false, { 503, 503, 503 }, 1 },
@@ -552,6 +555,9 @@ static const struct {
     { FAIL(DB_RELEASE), true, { 503, 503, 503 }, 1 },
     { FAIL(DB_ROLLBACK_TO), false, { 503, 503, 503 }, 1 },
     { FAIL(DB_ROLLBACK), false, { 0, 404, 0 }, 1 }, /* which is not needed */
+    { FAIL(DB_ROLLBACK), false, { 503, 503, 503 }, 1, true },
+    { FAIL(DB_COMMIT), true, { 503, 503, 503 }, 1, true },
+    { FAIL(DB_SAVEPOINT), false, { 503, 404, 0 }, 1, true },
 };
 
 static bool
@@ -560,6 +566,7 @@ fake_run(struct db_txn *t, struct db *db, struct error *e)
     struct job *j = container_of(t, struct job, txn);
 
     (void)db;
+    j->runs++;
     return j->status_to_fail_with == 0 || error_set(e, j->status_to_fail_with, "as asked for");
 }
 
@@ -574,15 +581,16 @@ begin_outage(struct db_txn *t)
     gate_done(t);
 }
 
+/* `second_fails_with`: see status_to_fail_with. */
 static void
-run_three(void (*before)(struct db_txn *t))
+run_three(void (*before)(struct db_txn *t), int second_fails_with)
 {
     atomic_store(&answered, 0);
     close_gate();
     gate.txn.done = before;
     for (int i = 0; i < 3; i++) {
         jobs[i] = (struct job){ .txn = { .run = fake_run, .done = note_answer } };
-        jobs[i].status_to_fail_with = i == 1 ? 404 : 0;
+        jobs[i].status_to_fail_with = i == 1 ? second_fails_with : 0;
         db_submit(engine, DB_WRITE, &jobs[i].txn);
     }
     sem_post(&gate.go);
@@ -607,17 +615,52 @@ START_TEST(an_outage_ends_its_batch_and_nothing_else)
 {
     outage = _i;
     open_fake();
-    run_three(begin_outage);
+    engine->writer.careful = outages[_i].together ? 0 : 2;
+    run_three(begin_outage, 404);
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(jobs[i].txn.err.status, outages[_i].statuses[i]);
     if (fake.fails & FAIL_CONNECT)
         ck_assert(!db_run(engine, DB_WRITE, nothing, NULL, &err));
-    run_three(gate_done);
+    run_three(gate_done, 404);
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(jobs[i].txn.err.status, i == 1 ? 404 : 0);
     db_close(engine);
     ck_assert_int_eq(fake.connects, outages[_i].connects);
     ck_assert_int_eq(fake.disconnects, outages[_i].connects);
+}
+END_TEST
+
+static void
+ck_three(int savepoints, int runs, int second)
+{
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(jobs[i].runs, runs);
+        ck_assert_int_eq(jobs[i].txn.err.status, i == 1 ? second : 0);
+    }
+    ck_assert_int_eq(fake.savepoints, savepoints);
+    fake.savepoints = 0;
+}
+
+/* Not before one failed, and then for a while, so that frequent failures do not mean doing all of it twice. */
+START_TEST(savepoints_are_only_used_where_somebody_fails)
+{
+    fake.savepoints = 0;
+    open_fake();
+    run_three(gate_done, 0);
+    ck_three(0, 1, 0);
+    run_three(gate_done, 404);
+    ck_assert_int_eq(jobs[2].runs, 1); /* the first time it was not its turn */
+    jobs[2].runs++;
+    ck_three(3, 2, 404);
+    run_three(gate_done, 404);
+    ck_three(3, 1, 404);
+    for (int i = 0; i < 31; i++) {
+        run_three(gate_done, 0);
+        ck_three(3, 1, 0);
+    }
+    run_three(gate_done, 0);
+    ck_three(0, 1, 0);
+    db_close(engine);
 }
 END_TEST
 
@@ -645,6 +688,7 @@ outages_case(void)
 {
     TCase *c = tcase_create("outages");
 
+    tcase_add_test(c, savepoints_are_only_used_where_somebody_fails);
     tcase_add_loop_test(c, an_outage_ends_its_batch_and_nothing_else, 0, COUNT(outages));
     return c;
 }

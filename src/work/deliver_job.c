@@ -64,8 +64,7 @@ deliver_store(struct task *t, struct db *db, struct error *err)
         ok = deliver_again(t, db, &d, now_ms, err);
     else if (ok)
         ok = job_finish(db, &t->job, now_ms, err);
-    if (!ok)
-        t->job = before; /* rolled back, and run again */
+    t->job = before; /* this may be rolled back yet, and run again */
     return ok;
 }
 
