@@ -12,10 +12,11 @@ static const char delivery_insert_sql[] =
 static const char delivery_update_sql[] =
     "UPDATE delivery SET response_status = $2, attempt_number = $3, success = $4, attempted_at = $5,"
     " duration_ms = $6, error = $7, response_body = $8 WHERE id = $1";
-static const char delivery_state_sql[] =
+static const char delivery_count_sql[] =
     "UPDATE webhook SET deliveries_count = deliveries_count + $2,"
     " failing_since = CASE WHEN $3 = 0 THEN 0 WHEN failing_since = 0 THEN $3 ELSE failing_since END"
-    " WHERE id = $1 RETURNING enabled, url, failing_since";
+    " WHERE id = $1";
+static const char delivery_state_sql[] = "SELECT enabled, url, failing_since FROM webhook WHERE id = $1";
 static const char delivery_list_sql[] =
     "SELECT " DELIVERY_COLUMNS ", (SELECT due_at FROM job WHERE job.id = delivery.id) FROM delivery"
     " WHERE webhook_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3";
@@ -50,8 +51,9 @@ delivery_judge(struct db *db, const struct delivery *d, bool counts, int64_t now
     struct db_rows rows;
 
     *out = (struct delivery_state){ .found = false };
-    if (!db_query(db, delivery_state_sql,
-                  DB_ARGS(db_int(d->webhook_id), db_int(counts), db_int(d->success ? 0 : now_ms)), &rows, err))
+    if (!db_exec(db, delivery_count_sql,
+                 DB_ARGS(db_int(d->webhook_id), db_int(counts), db_int(d->success ? 0 : now_ms)), NULL, err)
+        || !db_query(db, delivery_state_sql, DB_ARGS(db_int(d->webhook_id)), &rows, err))
         return false;
     if (db_next(&rows))
         *out = (struct delivery_state){ .found = true, .enabled = db_col_int(&rows, 0) != 0,

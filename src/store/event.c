@@ -27,12 +27,13 @@ const char *const event_type_names[EVENT_TYPES] = {
     [EVENT_PING] = "ping",
 };
 
-/* The id: see event.h; the SELECT finds nothing but when the clock stands behind the newest event.
+/* The id: see event.h; the inner SELECT finds nothing but when the clock stands behind the newest event.
  * The group is kept because its profile may be erased before the event is read. */
+static const char event_place_sql[] =
+    "SELECT COALESCE((SELECT id + 1 FROM event WHERE id >= $1 ORDER BY id DESC LIMIT 1), $1),"
+    " COALESCE((SELECT group_id FROM profile WHERE id = $2), 0)";
 static const char event_insert_sql[] =
-    "INSERT INTO event (" EVENT_COLUMNS ") VALUES"
-    " (COALESCE((SELECT id + 1 FROM event WHERE id >= $1 ORDER BY id DESC LIMIT 1), $1), $2,"
-    " COALESCE((SELECT group_id FROM profile WHERE id = $3), 0), $3, $4, $5, $6, $7) RETURNING id, group_id";
+    "INSERT INTO event (" EVENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 static const char event_get_sql[] = "SELECT " EVENT_COLUMNS " FROM event WHERE id = $1";
 static const char event_list_sql[] =
     "SELECT " EVENT_COLUMNS " FROM event WHERE workspace_id = $1 AND id > $2 ORDER BY id LIMIT $3";
@@ -72,21 +73,28 @@ event_data_of_row(struct db_rows *rows, struct arena *a)
     return db_col_text(rows, 7, a);
 }
 
+/* Where the event belongs: its id, and the group of its profile. */
 static bool
-event_insert(struct db *db, struct event *e, struct error *err)
+event_place(struct db *db, struct event *e, struct error *err)
 {
     struct db_rows rows;
 
-    if (!db_query(db, event_insert_sql,
-                  DB_ARGS(db_int(id_generate(e->created_at)), db_int(e->workspace_id), db_int(e->profile_id),
-                          db_int(e->chat_id), db_int(e->type), db_int(e->created_at), db_text(e->data)),
-                  &rows, err))
+    if (!db_query(db, event_place_sql, DB_ARGS(db_int(id_generate(e->created_at)), db_int(e->profile_id)), &rows, err))
         return false;
     if (db_next(&rows)) {
         e->id = db_col_int(&rows, 0);
         e->group_id = db_col_int(&rows, 1);
     }
     return db_finish(&rows, err);
+}
+
+static bool
+event_insert(struct db *db, const struct event *e, struct error *err)
+{
+    return db_exec(db, event_insert_sql,
+                   DB_ARGS(db_int(e->id), db_int(e->workspace_id), db_int(e->group_id), db_int(e->profile_id),
+                           db_int(e->chat_id), db_int(e->type), db_int(e->created_at), db_text(e->data)),
+                   NULL, err);
 }
 
 static bool
@@ -97,7 +105,7 @@ event_add(struct db *db, struct event *e, struct buf *data, int64_t now_ms, stru
                          EVENT_MAX);
     e->data = buf_str(data);
     e->created_at = now_ms;
-    if (!event_insert(db, e, err) || !webhook_fan_out(db, e, now_ms, err))
+    if (!event_place(db, e, err) || !event_insert(db, e, err) || !webhook_fan_out(db, e, now_ms, err))
         return false;
     db_signal(db, TOPIC_EVENTS, e->workspace_id);
     return true;

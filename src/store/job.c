@@ -22,11 +22,9 @@ const char *const job_kind_names[JOB_KINDS] = {
 
 /* `queue_id <> 0` is what lets SQLite use the index on queues, which leaves out the 0; without it
  * all jobs are looked at. */
+static const char job_queue_busy_sql[] = "SELECT 1 FROM job WHERE queue_id = $1 AND queue_id <> 0 LIMIT 1";
 static const char job_insert_sql[] =
-    "INSERT INTO job (id, kind, lane_id, queue_id, state, due_at, attempts, record_id, payload, created_at)"
-    " VALUES ($1, $2, $3, $4,"
-    " CASE WHEN EXISTS (SELECT 1 FROM job WHERE queue_id = $4 AND queue_id <> 0) THEN 1 ELSE 0 END,"
-    " $5, $6, $7, $8, $9) RETURNING state";
+    "INSERT INTO job (" JOB_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 static const char job_exists_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND record_id = $3 LIMIT 1";
 static const char job_due_sql[] =
     "SELECT id, kind, queue_id FROM job WHERE lane_id = $1 AND state = 0 AND due_at <= $2"
@@ -89,20 +87,25 @@ job_read_all(struct db *db, const char *sql, const struct db_value *args, size_t
     return db_finish(&rows, err);
 }
 
+/* Asking first and inserting then takes half the time of INSERT ... RETURNING, for which SQLite fills a table. */
 bool
 job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err)
 {
-    int64_t state = JOB_READY;
+    int64_t one;
+    bool busy = false;
 
+    if (job->queue_id != 0
+        && !db_get_int(db, job_queue_busy_sql, DB_ARGS(db_int(job->queue_id)), &one, &busy, err))
+        return false;
     job->id = id_generate(now_ms);
     job->created_at = now_ms;
-    if (!db_get_int(db, job_insert_sql,
-                    DB_ARGS(db_int(job->id), db_int(job->kind), db_int(job->lane_id), db_int(job->queue_id),
-                            db_int(job->due_at), db_int(job->attempts), db_int(job->record_id),
-                            db_text(job->payload), db_int(now_ms)),
-                    &state, NULL, err))
+    job->state = busy ? JOB_QUEUED : JOB_READY;
+    if (!db_exec(db, job_insert_sql,
+                 DB_ARGS(db_int(job->id), db_int(job->kind), db_int(job->lane_id), db_int(job->queue_id),
+                         db_int(job->state), db_int(job->due_at), db_int(job->attempts), db_int(job->record_id),
+                         db_text(job->payload), db_int(now_ms)),
+                 NULL, err))
         return false;
-    job->state = (enum job_state)state;
     if (job->state == JOB_READY)
         db_signal(db, TOPIC_LANE, job->lane_id);
     return true;
