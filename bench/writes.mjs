@@ -68,7 +68,7 @@ export async function writes({ size, row }) {
   writeFileSync(folder('updates'), Array.from({ length: CHATS }, (_, i) => body(7100000 + i)).join('\n') + '\n');
   const hook = ['--method', 'POST', '--header', 'Content-Type: application/json',
     '--header', `X-Telegram-Bot-Api-Secret-Token: ${secret}`, '--bodies', folder('updates'), `/webhooks/telegram/${profile.id}`];
-  load(server.address, '--connections', 8, '--seconds', 1, '--number', 90000000000, ...hook); /* makes the chats */
+  load(server.address, '--connections', 8, '--seconds', 1, '--number', 900000000000, ...hook); /* makes the chats */
   const memory = memoryMb(server.pid);
   await compare(server, 'Telegram updates taken in, durable', 'inbound', hook, size, row);
 
