@@ -8,6 +8,8 @@ static const char find_sql[] =
 static const char remember_sql[] =
     "UPDATE idempotency SET status = $3, body = $4 WHERE workspace_id = $1 AND key = $2";
 static const char release_sql[] = "DELETE FROM idempotency WHERE workspace_id = $1 AND key = $2";
+/* By age, because that has an index; what is older has gone stale without help. */
+static const char abandon_sql[] = "DELETE FROM idempotency WHERE created_at >= $1 AND status = 0";
 static const char prune_sql[] =
     "DELETE FROM idempotency WHERE created_at < $1 AND (workspace_id, key) IN"
     " (SELECT workspace_id, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
@@ -65,6 +67,12 @@ bool
 idempotency_release(struct db *db, int64_t workspace_id, struct str key, struct error *err)
 {
     return db_exec(db, release_sql, DB_ARGS(db_int(workspace_id), db_text(key)), NULL, err);
+}
+
+bool
+idempotency_abandon(struct db *db, int64_t now_ms, struct error *err)
+{
+    return db_exec(db, abandon_sql, DB_ARGS(db_int(now_ms - IDEMPOTENCY_STALE_MS)), NULL, err);
 }
 
 bool

@@ -18,6 +18,8 @@ bool idempotency_claim(struct db *db, int64_t workspace_id, struct str key, cons
 bool idempotency_remember(struct db *db, int64_t workspace_id, struct str key, int status, struct str body,
                           struct error *err);
 bool idempotency_release(struct db *db, int64_t workspace_id, struct str key, struct error *err);
+/* When the server starts: what an earlier process left "running" died with it, and did nothing; those keys are free. */
+bool idempotency_abandon(struct db *db, int64_t now_ms, struct error *err);
 bool idempotency_prune(struct db *db, int64_t now_ms, int limit, int64_t *removed, struct error *err);
 
 #endif

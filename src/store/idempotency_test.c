@@ -95,6 +95,26 @@ START_TEST(what_was_released_is_free)
 }
 END_TEST
 
+START_TEST(a_start_frees_what_was_running_and_nothing_else)
+{
+    struct str body;
+    bool replay;
+    int status;
+
+    OK(claim(request, &replay, &status, &body));
+    OK(idempotency_remember(s.db, s.scope.workspace_id, STR("key-1"), 202, STR("{}"), &s.err));
+    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), request, s.now, &s.arena, &replay, &status, &body,
+                         &s.err));
+    OK(idempotency_abandon(s.db, s.now, &s.err));
+    OK(claim(request, &replay, &status, &body));
+    ck_assert(replay);
+    ck_assert_int_eq(status, 202);
+    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), another, s.now, &s.arena, &replay, &status, &body,
+                         &s.err));
+    ck_assert(!replay);
+}
+END_TEST
+
 START_TEST(after_a_day_the_key_is_free)
 {
     struct str body;
@@ -168,5 +188,5 @@ END_TEST
 
 STORE_TESTS("idempotency", a_repeat_gets_the_first_answer, another_request_may_not_use_the_key,
             two_workspaces_do_not_share_keys, while_the_first_runs_others_wait_but_not_for_ever,
-            what_was_released_is_free, after_a_day_the_key_is_free, pruning_takes_the_old_ones_a_few_at_a_time,
-            payloads_are_kept_in_order_until_removed)
+            what_was_released_is_free, a_start_frees_what_was_running_and_nothing_else, after_a_day_the_key_is_free,
+            pruning_takes_the_old_ones_a_few_at_a_time, payloads_are_kept_in_order_until_removed)

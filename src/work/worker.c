@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "store/idempotency.h"
 #include "work/account.h"
 #include "work/seat.h"
 #include "work/upkeep.h"
@@ -70,7 +71,7 @@ worker_start_run(void *arg, struct db *db, struct error *err)
     size_t n;
 
     arena_reset(&w->start_arena);
-    if (!profile_list_all(db, &w->start_arena, &profiles, &n, err))
+    if (!idempotency_abandon(db, clock_now_ms(), err) || !profile_list_all(db, &w->start_arena, &profiles, &n, err))
         return false;
     for (size_t i = 0; i < n; i++)
         if (!account_tend(db, &profiles[i], w->options.env->public_url, clock_now_ms(), err))
