@@ -32,6 +32,7 @@ db_query(struct db *db, const char *sql, const struct db_value *args, size_t n, 
 {
     rows->statement = NULL;
     rows->db = db;
+    rows->columns = 0;
     rows->failed = false;
     rows->err.status = 0;
     if (is_doomed(db, err))
@@ -45,9 +46,10 @@ db_query(struct db *db, const char *sql, const struct db_value *args, size_t n, 
 bool
 db_next(struct db_rows *rows)
 {
-    if (!rows->statement || rows->failed)
-        return false;
-    return rows->db->driver->next(rows);
+    bool row = rows->statement && !rows->failed && rows->db->driver->next(rows);
+
+    rows->columns = row ? rows->db->driver->columns(rows) : 0;
+    return row;
 }
 
 bool
@@ -56,6 +58,7 @@ db_finish(struct db_rows *rows, struct error *err)
     if (rows->statement) {
         rows->db->driver->finish(rows);
         rows->statement = NULL;
+        rows->columns = 0;
         rows->db->open_rows--;
     }
     if (!rows->failed)
@@ -68,12 +71,10 @@ db_finish(struct db_rows *rows, struct error *err)
 static bool
 has_column(struct db_rows *rows, int col)
 {
-    int columns = rows->statement ? rows->db->driver->columns(rows) : 0;
-
-    if (col >= 0 && col < columns)
+    if (col >= 0 && col < rows->columns)
         return true;
     if (!rows->failed)
-        error_set(&rows->err, 500, "Column %d was read from a row that has %d", col, columns);
+        error_set(&rows->err, 500, "Column %d was read from a row that has %d", col, rows->columns);
     rows->failed = true;
     return false;
 }

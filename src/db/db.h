@@ -60,6 +60,7 @@ db_blob(struct str v)
 struct db_rows {
     void *statement; /* the driver's */
     struct db *db;
+    int   columns;   /* of the current row; 0 = there is none */
     bool  failed;
     struct error err;
 };

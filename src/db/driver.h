@@ -56,7 +56,7 @@ struct db_driver {
     void (*finish)(struct db_rows *rows);
     void (*abandon)(struct db *db);     /* finishes the rows that a transaction left open */
 
-    int        (*columns)(struct db_rows *rows); /* of the current row; 0 = there is none */
+    int        (*columns)(struct db_rows *rows); /* of the row that next() has just given */
     int64_t    (*col_int)(struct db_rows *rows, int col);
     struct str (*col_peek)(struct db_rows *rows, int col);
     bool       (*col_is_null)(struct db_rows *rows, int col);
