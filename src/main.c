@@ -15,6 +15,8 @@ static const struct {
     { "demo", demo_command, "run both, with a connected bot and a short conversation, to look around" },
     { "key", key_command, "create, list and revoke API keys" },
     { "profile", profile_command, "list and connect accounts" },
+    { "events", events_command, "show what happens, as it happens" },
+    { "listen", listen_command, "forward events to an address on this machine, for development" },
     { "doctor", doctor_command, "check configuration, data and connections, and say what to do" },
     { "backup", backup_command, "copy the database while the server runs" },
     { "migrate", migrate_command, "bring the database up to this version" },

@@ -1,5 +1,8 @@
 #include "cli/client.h"
 
+#include <stdio.h>
+
+#include "base/config.h"
 #include "work/run.h"
 
 #define RESPONSE_MAX (8 * MIB)
@@ -14,6 +17,15 @@ client_open(struct client *c, struct str base, struct str key, struct error *err
     if (uv_loop_init(&c->loop) != 0)
         return error_set(err, 500, "No event loop can be made");
     return courier_new(&options, &c->courier, err);
+}
+
+bool
+client_open_configured(struct client *c, char base[CLIENT_BASE_MAX], struct error *err)
+{
+    snprintf(base, CLIENT_BASE_MAX, "http://%s%s", config.listen[0] == ':' ? "127.0.0.1" : "", config.listen);
+    if (config.api_key.len == 0)
+        return error_set(err, 400, "put an API key into PARLEY_API_KEY; `parley key create NAME` makes one");
+    return client_open(c, str_of(base), secret_str(&config.api_key), err);
 }
 
 void
@@ -31,41 +43,50 @@ client_answered(struct net_call *call)
     *(bool *)call->user = true;
 }
 
+void
+client_send(struct client *c, const struct net_request *request, struct net_response *out)
+{
+    bool answered = false;
+    struct net_call call = { .request = *request, .arena = &c->arena, .done = client_answered, .user = &answered };
+
+    courier_send(c->courier, &call);
+    while (!answered)
+        uv_run(&c->loop, UV_RUN_ONCE);
+    *out = call.response;
+}
+
 bool
 client_call(struct client *c, const char *method, struct str path, struct str body, yyjson_val **out,
             struct error *err)
 {
-    bool answered = false;
     struct net_header headers[2];
-    struct net_call call = { .arena = &c->arena, .done = client_answered, .user = &answered };
+    struct net_request request = {
+        .method = str_of(method), .url = arena_printf(&c->arena, "%.*s%.*s", STR_ARG(c->base), STR_ARG(path)),
+        .headers = headers, .body = body, .response_max = RESPONSE_MAX,
+    };
+    struct net_response response;
     yyjson_val *answer = NULL;
     struct error parse;
     struct str message;
 
-    call.request = (struct net_request){
-        .method = str_of(method), .url = arena_printf(&c->arena, "%.*s%.*s", STR_ARG(c->base), STR_ARG(path)),
-        .headers = headers, .body = body, .response_max = RESPONSE_MAX,
-    };
     if (c->key.len > 0)
-        headers[call.request.header_count++] = (struct net_header){
+        headers[request.header_count++] = (struct net_header){
             STR("Authorization"), arena_printf(&c->arena, "Bearer %.*s", STR_ARG(c->key)) };
     if (body.len > 0)
-        headers[call.request.header_count++] = (struct net_header){ STR("Content-Type"), STR("application/json") };
-    courier_send(c->courier, &call);
-    while (!answered)
-        uv_run(&c->loop, UV_RUN_ONCE);
-    if (call.response.result != NET_ANSWERED)
-        return error_set(err, 503, "%.*s does not answer: %s", STR_ARG(c->base), call.response.error);
-    if (call.response.body.len > 0)
-        (void)json_parse(&c->arena, call.response.body, JSON_DEPTH_MAX, &answer, &parse);
+        headers[request.header_count++] = (struct net_header){ STR("Content-Type"), STR("application/json") };
+    client_send(c, &request, &response);
+    if (response.result != NET_ANSWERED)
+        return error_set(err, 503, "%.*s does not answer: %s", STR_ARG(c->base), response.error);
+    if (response.body.len > 0)
+        (void)json_parse(&c->arena, response.body, JSON_DEPTH_MAX, &answer, &parse);
     if (out)
         *out = answer;
-    if (call.response.status / 100 == 2)
+    if (response.status / 100 == 2)
         return true;
     message = json_str(answer, "error");
     if (message.len > 0)
-        return error_set(err, call.response.status, "%.*s", STR_ARG(message));
-    return error_set(err, call.response.status, "%.*s answered %d", STR_ARG(c->base), call.response.status);
+        return error_set(err, response.status, "%.*s", STR_ARG(message));
+    return error_set(err, response.status, "%.*s answered %d", STR_ARG(c->base), response.status);
 }
 
 static void

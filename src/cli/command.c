@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -40,4 +41,46 @@ command_begin(int argc, char **argv, unsigned use, const char *usage, char **res
         return false;
     }
     return true;
+}
+
+/* `n` words from place `i` on, and what follows moves up. */
+static void
+drop_words(int *argc, char **argv, int i, int n)
+{
+    for (; i + n < *argc; i++)
+        argv[i] = argv[i + n];
+    *argc -= n;
+    argv[*argc] = NULL;
+}
+
+const char *
+command_take_flag(int *argc, char **argv, const char *flag)
+{
+    size_t len = strlen(flag);
+    const char *value;
+
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], flag) == 0 && i + 1 < *argc && strncmp(argv[i + 1], "--", 2) != 0) {
+            value = argv[i + 1];
+            drop_words(argc, argv, i, 2);
+            return value;
+        }
+        if (strncmp(argv[i], flag, len) == 0 && argv[i][len] == '=') {
+            value = argv[i] + len + 1;
+            drop_words(argc, argv, i, 1);
+            return value;
+        }
+    }
+    return NULL;
+}
+
+bool
+command_take_switch(int *argc, char **argv, const char *flag)
+{
+    for (int i = 1; i < *argc; i++)
+        if (strcmp(argv[i], flag) == 0) {
+            drop_words(argc, argv, i, 1);
+            return true;
+        }
+    return false;
 }

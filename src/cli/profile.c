@@ -80,7 +80,7 @@ int
 profile_command(int argc, char **argv)
 {
     char *words[3];
-    char base[300];
+    char base[CLIENT_BASE_MAX];
     struct client client = { 0 };
     struct error err = { 0 };
     int status, n;
@@ -88,10 +88,7 @@ profile_command(int argc, char **argv)
 
     if (!command_begin(argc, argv, USE_CLIENT, usage, words, 3, &n, &status))
         return status;
-    snprintf(base, sizeof(base), "http://%s%s", config.listen[0] == ':' ? "127.0.0.1" : "", config.listen);
-    if (config.api_key.len == 0)
-        error_set(&err, 400, "put an API key into PARLEY_API_KEY; `parley key create NAME` makes one");
-    else if (client_open(&client, str_of(base), secret_str(&config.api_key), &err)) {
+    if (client_open_configured(&client, base, &err)) {
         if (n == 1 && strcmp(words[0], "list") == 0)
             ok = profile_list_print(&client, &err);
         else if (n >= 2 && strcmp(words[0], "connect") == 0 && strcmp(words[1], "telegram") == 0)

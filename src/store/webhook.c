@@ -91,7 +91,7 @@ webhook_read(struct db *db, const char *sql, const struct db_value *args, size_t
     return db_finish(&rows, ok ? err : &(struct error){ 0 }) && ok;
 }
 
-static struct str
+struct str
 webhook_new_secret(struct arena *a)
 {
     unsigned char bytes[SECRET_BYTES];

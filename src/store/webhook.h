@@ -41,6 +41,7 @@ struct webhook {
 
 /* ---- endpoints ---- */
 
+struct str webhook_new_secret(struct arena *a); /* "whsec_..." */
 bool webhook_create(struct db *db, const struct scope *s, struct webhook *w, int64_t now_ms, struct arena *a,
                     struct error *err); /* fills id, secret and times */
 bool webhook_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct webhook *out,

@@ -64,23 +64,16 @@ standard_signature(const struct webhook *w, struct str signed_text, bool both, s
 }
 
 void
-deliver_request(const struct webhook *w, const struct event *e, struct str delivery_id, int64_t now_ms,
-                struct arena *a, struct net_request *out)
+deliver_sign(const struct webhook *w, struct str type, struct str event_id, struct str body, struct str delivery_id,
+             int64_t now_ms, struct arena *a, struct net_request *out)
 {
-    struct net_header *h = arena_array(a, struct net_header, 8);
-    struct str seconds = arena_printf(a, "%lld", (long long)(now_ms / 1000)), event_id, body, signed_text;
+    struct net_header *h = arena_array(a, struct net_header, 7);
+    struct str seconds = arena_printf(a, "%lld", (long long)(now_ms / 1000)), signed_text;
     bool both = w->old_secret.len > 0 && now_ms < w->old_secret_until;
-    char id[ID_TEXT_MAX];
-    struct buf text;
 
-    buf_init(&text, BODY_MAX);
-    event_write(&text, e);
-    body = arena_copy(a, buf_str(&text));
-    buf_deinit(&text);
-    event_id = arena_copy(a, str_of(id_format(ID_EVENT, e->id, id)));
     signed_text = arena_printf(a, "%.*s.%.*s", STR_ARG(seconds), STR_ARG(body));
     h[0] = (struct net_header){ STR("Content-Type"), STR("application/json") };
-    h[1] = (struct net_header){ STR("X-Postproxy-Event"), str_of(event_type_names[e->type]) };
+    h[1] = (struct net_header){ STR("X-Postproxy-Event"), type };
     h[2] = (struct net_header){ STR("X-Postproxy-Delivery"), delivery_id };
     h[3] = (struct net_header){ STR("X-Postproxy-Signature"),
                                 signature_with_time(w, seconds, signed_text, both, a) };
@@ -88,11 +81,27 @@ deliver_request(const struct webhook *w, const struct event *e, struct str deliv
     h[5] = (struct net_header){ STR("webhook-timestamp"), seconds };
     signed_text = arena_printf(a, "%.*s.%.*s", STR_ARG(event_id), STR_ARG(signed_text));
     h[6] = (struct net_header){ STR("webhook-signature"), standard_signature(w, signed_text, both, a) };
-    *out = (struct net_request){
-        .url = w->url, .headers = h, .header_count = 7, .body = body, .connect_ms = CONNECT_MS,
-        .total_ms = config.webhook_timeout_ms, .response_max = DELIVER_RESPONSE_MAX, .guarded = true,
-        .line = arena_copy(a, str_of(id_format(ID_WEBHOOK, w->id, id))),
-    };
+    *out = (struct net_request){ .url = w->url, .headers = h, .header_count = 7, .body = body, .connect_ms = CONNECT_MS,
+                                 .response_max = DELIVER_RESPONSE_MAX };
+}
+
+void
+deliver_request(const struct webhook *w, const struct event *e, struct str delivery_id, int64_t now_ms,
+                struct arena *a, struct net_request *out)
+{
+    char id[ID_TEXT_MAX];
+    struct str event_id, body;
+    struct buf text;
+
+    buf_init(&text, BODY_MAX);
+    event_write(&text, e);
+    body = arena_copy(a, buf_str(&text));
+    buf_deinit(&text);
+    event_id = arena_copy(a, str_of(id_format(ID_EVENT, e->id, id)));
+    deliver_sign(w, str_of(event_type_names[e->type]), event_id, body, delivery_id, now_ms, a, out);
+    out->total_ms = config.webhook_timeout_ms;
+    out->guarded = true;
+    out->line = arena_copy(a, str_of(id_format(ID_WEBHOOK, w->id, id)));
 }
 
 void

@@ -10,9 +10,9 @@ export class Receiver {
   /** By path: a status, or a function (request, response) that answers. Everything else is answered 204. */
   answers = {};
 
-  async start() {
+  async start(port = 0) {
     this.server = http.createServer((request, response) => this.#receive(request, response));
-    this.server.listen(0, "127.0.0.1");
+    this.server.listen(port, "127.0.0.1");
     await once(this.server, "listening");
     this.url = `http://127.0.0.1:${this.server.address().port}`;
     return this;
