@@ -178,6 +178,18 @@ describe("bodies", () => {
     assert.equal((await w.api.ask("POST", "/api/profile_groups", { json: { name: "n", padding: "x".repeat(900000) } })).status, 201);
   });
 
+  test("without a key, a body of some size is refused before it comes", async () => {
+    const head = (path, length, key) => `POST ${path} HTTP/1.1\r\n${host}Authorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+    for (const path of ["/api/profile_groups", "/api/chats/chat_11111111111/messages"]) {
+      const { responses } = await talkRaw(head(path, 100000, "of-nobody"), { enough: (r) => r.length === 1 });
+      assert.equal(responses[0].status, 401, path);
+      const chunked = head(path, 0, "of-nobody").replace(/Content-Length.*/, "Transfer-Encoding: chunked");
+      assert.equal((await talkRaw(chunked, { enough: (r) => r.length === 1 })).responses[0].status, 401, path);
+    }
+    const open = `GET /healthz HTTP/1.1\r\n${host}Content-Length: 100000\r\n\r\n`;
+    assert.equal((await talkRaw(open, { enough: (r) => r.length === 1 })).responses[0].status, 413);
+  });
+
   test("a head that is too large is a 431, a long target a 414 or 431", async () => {
     for (const [bytes, statuses] of [
       [`GET /healthz HTTP/1.1\r\n${host}X-Big: ${"a".repeat(100000)}\r\n\r\n`, [431]],

@@ -12,6 +12,7 @@
 #include "store/job.h"
 
 #define SMALL_BODY_MAX   MIB        /* of requests that carry no file */
+#define KEYLESS_BODY_MAX (64 * KIB) /* of requests whose key is only looked at when they are complete */
 #define INLINE_MEDIA_MAX (16 * MIB) /* of a file as base64; it is held in memory, so larger ones must come as uploads */
 
 /* A loop may have its first request before http_start() has told us which server that is. */
@@ -90,6 +91,8 @@ set_limits(struct http_exchange *x, const struct route *route)
     x->body_max = smaller(config.body_max, SMALL_BODY_MAX);
     x->takes_multipart = route->flags & BODY;
     x->upload_max = smaller(config.upload_max, SMALL_BODY_MAX);
+    if ((route->flags & OPEN) && x->request.method != METHOD_POST)
+        x->body_max = smaller(x->body_max, KEYLESS_BODY_MAX);
     if (uploads) {
         x->body_max = config.body_max + smaller(config.upload_max / 3 * 4, INLINE_MEDIA_MAX);
         x->upload_max = config.upload_max;
@@ -97,12 +100,12 @@ set_limits(struct http_exchange *x, const struct route *route)
 }
 
 static bool
-may_be_large(const struct http_request *r)
+may_exceed(const struct http_request *r, size_t max)
 {
     int64_t length = 0;
 
     return !str_is_none(http_header_get(r, STR("Transfer-Encoding")))
-        || (str_to_i64(http_header_get(r, STR("Content-Length")), &length) && length > (int64_t)SMALL_BODY_MAX);
+        || (str_to_i64(http_header_get(r, STR("Content-Length")), &length) && length > (int64_t)max);
 }
 
 struct knocking {
@@ -120,15 +123,15 @@ look_for_key(void *arg, struct db *db, struct error *err)
     return key_find(db, k->hash, &k->scope, &key_id, &k->found, err);
 }
 
-/* Nobody fills our memory or disk without a key. So here, before a large body and nowhere else, a loop waits for the
- * database, and only when the key is not in its cache. */
+/* Thousands of connections could fill our memory and disk without a key. So here, before a body of some size and
+ * nowhere else, a loop waits for the database, and only when the key is not in its cache. */
 static bool
-may_upload(struct call *call, struct error *err)
+may_go_on(struct call *call, struct error *err)
 {
     struct api     *api = call->api;
     struct knocking k = { .found = false };
 
-    if (!(call->route->flags & UPLOAD) || !may_be_large(&call->x->request))
+    if ((call->route->flags & OPEN) || !may_exceed(&call->x->request, KEYLESS_BODY_MAX))
         return true;
     sha256(key_of_request(&call->x->request), k.hash);
     if (key_cache_get(&api->threads[call->x->thread].keys, k.hash, atomic_load(&api->keys_changed), clock_mono_ms(),
@@ -152,7 +155,7 @@ on_head(void *ctx, struct http_exchange *x)
     call->route = http_route_find(routes, route_count, sizeof(routes[0]), &x->request, &x->arena, &allowed, &bad_path);
     if (!call->route && cors_preflight(x, config.cors_origins, allowed))
         return false;
-    if (!route_fits(call, allowed, bad_path, &err) || !may_upload(call, &err)) {
+    if (!route_fits(call, allowed, bad_path, &err) || !may_go_on(call, &err)) {
         reply_error(x, &err);
         if (err.status == 405)
             http_reply_header(x, STR("Allow"), http_allow_text(allowed, &x->arena));
