@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import readline from "node:readline";
 
-import { until } from "./until.js";
+import { slowness, until } from "./until.js";
 
 export const binary = process.env.PARLEY_BIN ?? new URL("../../build/parley", import.meta.url).pathname;
 
@@ -34,12 +34,14 @@ export function cleanEnv(env = {}) {
   return { ...Object.fromEntries(kept), PARLEY_LOG_FORMAT: "json", PARLEY_LOG_LEVEL: "debug", ...env };
 }
 
-/** Runs a command to its end: { code, stdout, stderr }. */
+/** Runs a command to its end: { code, stdout, stderr }; one that does not end is killed, and that is an error. */
 export function run(args, { env, input } = {}) {
   return new Promise((resolve, reject) => {
-    const child = execFile(binary, args, { env: cleanEnv(env) }, (error, stdout, stderr) => {
+    const options = { env: cleanEnv(env), timeout: 20000 * slowness, killSignal: "SIGKILL" };
+    const child = execFile(binary, args, options, (error, stdout, stderr) => {
       running.delete(child);
-      if (sanitizers.test(stderr)) reject(new Error(stderr));
+      if (error?.killed) reject(new Error(`parley ${args.join(" ")} does not end:\n${stderr.slice(-5000)}`));
+      else if (sanitizers.test(stderr)) reject(new Error(stderr));
       else resolve({ code: child.exitCode, stdout, stderr });
     });
     running.add(child);
