@@ -87,6 +87,13 @@ call_work(struct call *call, bool (*work)(struct call *call, struct error *err))
     call->work = work;
 }
 
+/* Whose Idempotency-Keys they are: two keys limited to different groups never meet. */
+static int64_t
+key_owner(const struct call *call)
+{
+    return call->key_scope.group_id ? call->key_scope.group_id : call->key_scope.workspace_id;
+}
+
 /* ---- the end ---- */
 
 static void
@@ -113,7 +120,7 @@ clean_up(struct db_txn *t, struct db *db, struct error *err)
     struct call *call = container_of(t, struct call, txn);
 
     return (!call->is_claimed
-            || idempotency_release(db, call->key_scope.workspace_id, call->idempotency_key, err))
+            || idempotency_release(db, key_owner(call), call->idempotency_key, err))
         && (!call->expires_profile
             || profile_expire(db, call->asked_profile_id, call->expiry_reason, call->now_ms, err));
 }
@@ -378,7 +385,7 @@ claim_key(struct db *db, struct call *call, bool *replay, struct error *err)
     *replay = false;
     if (str_is_none(call->idempotency_key) || call->is_claimed)
         return true;
-    if (!idempotency_claim(db, call->key_scope.workspace_id, call->idempotency_key, call->request_hash, call->now_ms,
+    if (!idempotency_claim(db, key_owner(call), call->idempotency_key, call->request_hash, call->now_ms,
                            call->arena, replay, &status, &body, err))
         return false;
     if (*replay) {
@@ -394,7 +401,7 @@ remember_reply(struct db *db, struct call *call, struct error *err)
 {
     if (str_is_none(call->idempotency_key) || call->next.run)
         return true;
-    return idempotency_remember(db, call->key_scope.workspace_id, call->idempotency_key, call->x->reply.status,
+    return idempotency_remember(db, key_owner(call), call->idempotency_key, call->x->reply.status,
                                 buf_str(&call->x->reply.body), err);
 }
 

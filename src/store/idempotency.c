@@ -1,21 +1,21 @@
 #include "store/idempotency.h"
 
 static const char claim_sql[] =
-    "INSERT INTO idempotency (workspace_id, key, request_hash, status, created_at) VALUES ($1, $2, $3, 0, $4)"
-    " ON CONFLICT (workspace_id, key) DO NOTHING";
+    "INSERT INTO idempotency (owner_id, key, request_hash, status, created_at) VALUES ($1, $2, $3, 0, $4)"
+    " ON CONFLICT (owner_id, key) DO NOTHING";
 static const char find_sql[] =
-    "SELECT request_hash, status, body, created_at FROM idempotency WHERE workspace_id = $1 AND key = $2";
+    "SELECT request_hash, status, body, created_at FROM idempotency WHERE owner_id = $1 AND key = $2";
 static const char remember_sql[] =
-    "UPDATE idempotency SET status = $3, body = $4 WHERE workspace_id = $1 AND key = $2";
-static const char release_sql[] = "DELETE FROM idempotency WHERE workspace_id = $1 AND key = $2";
+    "UPDATE idempotency SET status = $3, body = $4 WHERE owner_id = $1 AND key = $2";
+static const char release_sql[] = "DELETE FROM idempotency WHERE owner_id = $1 AND key = $2";
 /* By age, because that has an index; what is older has gone stale without help. */
 static const char abandon_sql[] = "DELETE FROM idempotency WHERE created_at >= $1 AND status = 0";
 static const char prune_sql[] =
-    "DELETE FROM idempotency WHERE created_at < $1 AND (workspace_id, key) IN"
-    " (SELECT workspace_id, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+    "DELETE FROM idempotency WHERE created_at < $1 AND (owner_id, key) IN"
+    " (SELECT owner_id, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 
 bool
-idempotency_claim(struct db *db, int64_t workspace_id, struct str key, const uint8_t request_hash[SHA256_SIZE],
+idempotency_claim(struct db *db, int64_t owner_id, struct str key, const uint8_t request_hash[SHA256_SIZE],
                   int64_t now_ms, struct arena *a, bool *replay, int *status, struct str *body, struct error *err)
 {
     struct str hash = { (const char *)request_hash, SHA256_SIZE };
@@ -25,12 +25,12 @@ idempotency_claim(struct db *db, int64_t workspace_id, struct str key, const uin
 
     *replay = false;
     for (int round = 0; round < 2; round++) {
-        if (!db_exec(db, claim_sql, DB_ARGS(db_int(workspace_id), db_text(key), db_blob(hash), db_int(now_ms)),
+        if (!db_exec(db, claim_sql, DB_ARGS(db_int(owner_id), db_text(key), db_blob(hash), db_int(now_ms)),
                      &changed, err))
             return false;
         if (changed > 0)
             return true;
-        if (!db_query(db, find_sql, DB_ARGS(db_int(workspace_id), db_text(key)), &rows, err))
+        if (!db_query(db, find_sql, DB_ARGS(db_int(owner_id), db_text(key)), &rows, err))
             return false;
         if (db_next(&rows)) {
             same = str_eq(db_col_peek(&rows, 0), hash);
@@ -42,7 +42,7 @@ idempotency_claim(struct db *db, int64_t workspace_id, struct str key, const uin
             return false;
         if (now_ms - created_at <= (*status == 0 ? IDEMPOTENCY_STALE_MS : IDEMPOTENCY_KEEP_MS))
             break;
-        if (!idempotency_release(db, workspace_id, key, err)) /* too old to count */
+        if (!idempotency_release(db, owner_id, key, err)) /* too old to count */
             return false;
     }
     if (!same)
@@ -56,17 +56,17 @@ idempotency_claim(struct db *db, int64_t workspace_id, struct str key, const uin
 }
 
 bool
-idempotency_remember(struct db *db, int64_t workspace_id, struct str key, int status, struct str body,
+idempotency_remember(struct db *db, int64_t owner_id, struct str key, int status, struct str body,
                      struct error *err)
 {
-    return db_exec(db, remember_sql, DB_ARGS(db_int(workspace_id), db_text(key), db_int(status), db_text(body)), NULL,
+    return db_exec(db, remember_sql, DB_ARGS(db_int(owner_id), db_text(key), db_int(status), db_text(body)), NULL,
                    err);
 }
 
 bool
-idempotency_release(struct db *db, int64_t workspace_id, struct str key, struct error *err)
+idempotency_release(struct db *db, int64_t owner_id, struct str key, struct error *err)
 {
-    return db_exec(db, release_sql, DB_ARGS(db_int(workspace_id), db_text(key)), NULL, err);
+    return db_exec(db, release_sql, DB_ARGS(db_int(owner_id), db_text(key)), NULL, err);
 }
 
 bool

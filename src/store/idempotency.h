@@ -1,6 +1,7 @@
 /* idempotency.h -- the answer to a write, remembered under the caller's key for a day.
  *
- * Remembered in the transaction that did the work, so a repeat either finds the answer or finds nothing done. */
+ * `owner_id` is the workspace, or the group that the caller's API key is limited to. Remembered in
+ * the transaction that did the work, so a repeat either finds the answer or finds nothing done. */
 #ifndef PARLEY_STORE_IDEMPOTENCY_H
 #define PARLEY_STORE_IDEMPOTENCY_H
 
@@ -13,11 +14,11 @@
 /* Claims the key. *replay true: the answer is in *status and *body (in `a`). 422 when the key was
  * used for another request, 409 while the first is still running. A call that fails afterwards
  * frees it: by rolling back, or by idempotency_release(). */
-bool idempotency_claim(struct db *db, int64_t workspace_id, struct str key, const uint8_t request_hash[SHA256_SIZE],
+bool idempotency_claim(struct db *db, int64_t owner_id, struct str key, const uint8_t request_hash[SHA256_SIZE],
                        int64_t now_ms, struct arena *a, bool *replay, int *status, struct str *body, struct error *err);
-bool idempotency_remember(struct db *db, int64_t workspace_id, struct str key, int status, struct str body,
+bool idempotency_remember(struct db *db, int64_t owner_id, struct str key, int status, struct str body,
                           struct error *err);
-bool idempotency_release(struct db *db, int64_t workspace_id, struct str key, struct error *err);
+bool idempotency_release(struct db *db, int64_t owner_id, struct str key, struct error *err);
 /* When the server starts: what an earlier process left "running" died with it, and did nothing; those keys are free. */
 bool idempotency_abandon(struct db *db, int64_t now_ms, struct error *err);
 bool idempotency_prune(struct db *db, int64_t now_ms, int limit, int64_t *removed, struct error *err);

@@ -163,13 +163,13 @@ static const char first_sql[] =
     "CREATE INDEX event_of_workspace ON event(workspace_id, id);"
 
     "CREATE TABLE idempotency ("
-    " workspace_id BIGINT NOT NULL,"
+    " owner_id BIGINT NOT NULL,"
     " key TEXT NOT NULL,"
     " request_hash $BLOB NOT NULL,"
     " status INTEGER NOT NULL,"            /* 0 = still running */
     " body TEXT,"
     " created_at BIGINT NOT NULL,"
-    " PRIMARY KEY (workspace_id, key));"
+    " PRIMARY KEY (owner_id, key));"
     "CREATE INDEX idempotency_age ON idempotency(created_at);"
 
     /* Payloads that could not be understood, kept so that a newer version can replay them. */
