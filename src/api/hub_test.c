@@ -497,8 +497,8 @@ START_TEST(a_revoked_key_ends_its_streams)
 }
 END_TEST
 
-/* Listeners of every kind come, go, dawdle and wake up while events are committed in bursts; whoever stays to the end has
- * everything once. */
+/* Listeners of every kind come, go, dawdle and wake up while events are committed in bursts;
+ * whoever stays to the end has everything once. */
 START_TEST(whatever_happens_nothing_is_missed_or_told_twice)
 {
     int64_t      begun[FAKES] = { 0 }, id;

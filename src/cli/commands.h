@@ -24,8 +24,8 @@ enum { EXIT_OK = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 bool command_begin(int argc, char **argv, unsigned use, const char *usage, char **rest, int rest_max, int *rest_count,
                    int *status);
 
-/* Takes "--name VALUE" or "--name=VALUE" out of the words, for a flag that is one command's own. NULL when it is not there; a
- * flag without a value stays, and command_begin() will complain of it. */
+/* Takes "--name VALUE" or "--name=VALUE" out of the words, for a flag that is one command's own.
+ * NULL when it is not there; a flag without a value stays, and command_begin() will complain of it. */
 const char *command_take_flag(int *argc, char **argv, const char *flag);
 bool        command_take_switch(int *argc, char **argv, const char *flag); /* the same for one without a value */
 

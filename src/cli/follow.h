@@ -7,9 +7,10 @@
 
 #include "cli/client.h"
 
-/* Hands every event to `each`, one after another, for ever: those after the id `from`, or, when that is NULL, those that
- * happen from now on. What `each` returns false for is handed over again later. `types` is comma-separated, NULL = all. A
- * server that does not answer is waited for; false when it refuses. */
+/* Hands every event to `each`, one after another, for ever: those after the id `from`, or, when
+ * that is NULL, those that happen from now on. What `each` returns false for is handed over again
+ * later. `types` is comma-separated, NULL = all. A server that does not answer is waited for; false
+ * when it refuses. */
 bool follow_events(struct client *client, const char *types, const char *from,
                    bool (*each)(void *ctx, yyjson_val *event), void *ctx, struct error *err);
 

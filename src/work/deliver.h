@@ -15,7 +15,8 @@
 void deliver_request(const struct webhook *w, const struct event *e, struct str delivery_id, int64_t now_ms,
                      struct arena *a, struct net_request *out);
 
-/* The same from the envelope's text, not guarded and with the usual time limit; `body` and the ids must outlive `out`. */
+/* The same from the envelope's text, not guarded and with the usual time limit; `body` and the ids
+ * must outlive `out`. */
 void deliver_sign(const struct webhook *w, struct str type, struct str event_id, struct str body, struct str delivery_id,
                   int64_t now_ms, struct arena *a, struct net_request *out);
 

@@ -1,4 +1,5 @@
-/* seat.c -- a lane in its place on the worker's loop: looking for due jobs, starting them, and going on when they end. */
+/* seat.c -- a lane in its place on the worker's loop: looking for due jobs, starting them, and
+ * going on when they end. */
 #include "work/seat.h"
 
 #include <stdlib.h>

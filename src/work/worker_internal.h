@@ -1,5 +1,5 @@
-/* worker_internal.h -- the worker's own state, shared by worker.c (the thread's life), seat.c (lanes), task.c (steps of a
- * job), ask.c and upkeep.c. */
+/* worker_internal.h -- the worker's own state, shared by worker.c (the thread's life), seat.c
+ * (lanes), task.c (steps of a job), ask.c and upkeep.c. */
 #ifndef PARLEY_WORK_WORKER_INTERNAL_H
 #define PARLEY_WORK_WORKER_INTERNAL_H
 
