@@ -53,6 +53,20 @@ START_TEST(a_clock_that_steps_back_is_not_followed)
 }
 END_TEST
 
+START_TEST(ids_can_be_kept_above_one_from_elsewhere)
+{
+    int64_t before = id_generate(NOON), ahead = id_first_at(NOON + 5000) + 12345;
+
+    id_stay_above(ahead);
+    ck_assert_int_gt(id_generate(NOON), ahead);
+    ck_assert_int_gt(id_generate(NOON + 5000), ahead);
+    ck_assert_int_eq(id_time_ms(id_generate(NOON + 9000)), NOON + 9000);
+    id_stay_above(before); /* and never lowered */
+    id_stay_above(0);
+    ck_assert_int_eq(id_time_ms(id_generate(NOON)), NOON + 9000);
+}
+END_TEST
+
 START_TEST(a_used_up_millisecond_borrows_from_the_next)
 {
     int64_t last = 0;
@@ -203,6 +217,7 @@ ids(void)
     tcase_add_test(c, ids_grow_and_know_their_time);
     tcase_add_test(c, a_time_has_a_first_id);
     tcase_add_test(c, a_clock_that_steps_back_is_not_followed);
+    tcase_add_test(c, ids_can_be_kept_above_one_from_elsewhere);
     tcase_add_test(c, a_used_up_millisecond_borrows_from_the_next);
     tcase_add_test(c, a_clock_gone_mad_still_gives_ids);
     tcase_add_test(c, no_two_threads_get_the_same);
