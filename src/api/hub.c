@@ -14,7 +14,7 @@
 
 #define TICK_MS    1000
 #define KEYS_TICKS 5           /* so often, other processes may have revoked keys */
-#define TURN_READS 8           /* then the sockets of the loop have a turn */
+#define TURN_READS 2           /* then the sockets of the loop have a turn */
 #define READ_MAX   200         /* events a read */
 #define READ_BYTES (64 * KIB)  /* of data a read; as text it is a little more than twice that */
 #define FEED_LOOK  READ_MAX    /* every new event is some listener's */
