@@ -45,7 +45,8 @@ static const struct {
     { "{\"url\":\"https://a:b@app.example/\",\"events\":[\"*\"]}", 422, "url must not hold a user name or password" },
     { "{\"url\":\"http://127.0.0.1:80/\",\"events\":[\"*\"]}", 422,
       "url leads to a private or reserved address (127.0.0.1)" },
-    { "{\"url\":\"http://localhost/\",\"events\":[\"*\"]}", 422, "url leads to a private or reserved address (127.0.0.1)" },
+    { "{\"url\":\"http://localhost/\",\"events\":[\"*\"]}", 422,
+      "url leads to a private or reserved address (127.0.0.1)" },
     { "{" URL ",\"events\":\"*\"}", 400, "events must be a list of event names" },
     { "{" URL ",\"events\":{}}", 400, "events must be a list of event names" },
     { "{" URL ",\"events\":[null]}", 400, "events must be a list of event names" },
@@ -62,7 +63,8 @@ static const struct {
     { "{" URL ",\"events\":[\"*\"],\"concurrency\":0}", 422, "concurrency must lie between 1 and 256" },
     { "{" URL ",\"events\":[\"*\"],\"concurrency\":257}", 422, "concurrency must lie between 1 and 256" },
     { "{" URL ",\"events\":[\"*\"],\"concurrency\":-5}", 422, "concurrency must lie between 1 and 256" },
-    { "{" URL ",\"events\":[\"*\"],\"concurrency\":18446744073709551615}", 422, "concurrency must lie between 1 and 256" },
+    { "{" URL ",\"events\":[\"*\"],\"concurrency\":18446744073709551615}", 422,
+      "concurrency must lie between 1 and 256" },
     { "{" URL ",\"events\":[\"*\"],\"concurrency\":2.5}", 400, "concurrency must be a whole number" },
 };
 
@@ -78,7 +80,8 @@ END_TEST
 
 START_TEST(what_is_not_given_stays)
 {
-    const char          *path = make("{" URL ",\"events\":[\"message.sent\",\"message.read\"],\"description\":\" d \"}");
+    const char          *path = make("{" URL ",\"events\":[\"message.sent\",\"message.read\"],"
+                                     "\"description\":\" d \"}");
     struct testing_reply r = api_ask(&t, "PATCH", path, "{\"concurrency\":\"9\",\"enabled\":null,\"url\":null}", 200);
 
     ck_assert_slice(api_text(&t, r, "url"), "https://app.example/hook");
@@ -113,7 +116,8 @@ START_TEST(a_ping_is_sent_and_its_answer_told)
     ck_assert_slice(c->call.request.url, "https://app.example/hook");
     ck_assert_slice(header(&c->call.request, "X-Postproxy-Event"), "ping");
     ck_assert(c->call.request.guarded);
-    testing_respond(c, (struct net_response){ .result = NET_ANSWERED, .status = 500, .body = STR("oh"), .took_us = 7000 });
+    testing_respond(c, (struct net_response){ .result = NET_ANSWERED, .status = 500, .body = STR("oh"),
+                                              .took_us = 7000 });
     r = api_read(&t.client, 200);
     ck_assert_slice(api_text(&t, r, "error"), "The endpoint answered 500");
     ck_assert_slice(api_text(&t, r, "response_body"), "oh");

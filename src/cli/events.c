@@ -10,7 +10,8 @@
 
 static const char usage[] =
     "Usage: parley events tail [--types NAME,NAME...] [--after EVENT_ID] [--json]\n\n"
-    "Prints what happens on the server at --listen, one line an event, until it is stopped; the key is in PARLEY_API_KEY.\n"
+    "Prints what happens on the server at --listen, one line an event, until it is stopped; the key is in\n"
+    "PARLEY_API_KEY.\n"
     "It begins with now, or behind the event named with --after. With --json a line is the whole event.\n";
 
 /* Strangers write messages; a terminal must not obey them. */
@@ -31,7 +32,8 @@ static void
 print_line(yyjson_val *event)
 {
     yyjson_val *object = json_obj(json_obj(event, "data"), "object");
-    struct str chat = json_str(object, "chat_id"), body = json_str(object, "body"), error = json_str(object, "error_message");
+    struct str chat = json_str(object, "chat_id"), body = json_str(object, "body");
+    struct str error = json_str(object, "error_message");
 
     printf("%.*s  %-16.*s  %.*s  %.*s", STR_ARG(json_str(event, "created_at")), STR_ARG(json_str(event, "type")),
            STR_ARG(json_str(event, "id")), STR_ARG(json_str(object, "id")));

@@ -10,13 +10,14 @@
 #include "work/deliver.h"
 
 #define TIMEOUT_MS 15000
-#define TRIES_MAX  3 /* of an event that the local side answers but does not take; one it cannot hear waits as long as it must */
+/* Of an event that the local side answers but does not take; one it cannot hear waits as long as it must. */
+#define TRIES_MAX  3
 
 static const char usage[] =
     "Usage: parley listen --forward URL [--types NAME,NAME...] [--after EVENT_ID]\n\n"
     "Posts what happens on the server at --listen to URL, as a webhook would be told of it, for development behind a\n"
-    "firewall. The key is in PARLEY_API_KEY. Deliveries are signed with the secret that is printed at the start, or with\n"
-    "the one in PARLEY_LISTEN_SECRET (whsec_...). While nothing answers at URL the events wait.\n";
+    "firewall. The key is in PARLEY_API_KEY. Deliveries are signed with the secret that is printed at the start,\n"
+    "or with the one in PARLEY_LISTEN_SECRET (whsec_...). While nothing answers at URL the events wait.\n";
 
 struct listen {
     struct client *client;
@@ -47,7 +48,8 @@ forward(void *ctx, yyjson_val *event)
     struct net_response response;
 
     deliver_sign(&l->local, type, id, json_text(a, event),
-                 arena_printf(a, "dlv_%.*s", STR_ARG(str_from(id, id.len > 4 ? 4 : id.len))), clock_now_ms(), a, &request);
+                 arena_printf(a, "dlv_%.*s", STR_ARG(str_from(id, id.len > 4 ? 4 : id.len))), clock_now_ms(), a,
+                 &request);
     request.total_ms = TIMEOUT_MS;
     client_send(l->client, &request, &response);
     if (response.status || l->tries == 0)

@@ -99,7 +99,8 @@ disable(struct webhook *w)
 static struct delivery_state
 tried(const struct webhook *w, const struct job *job, int attempt, bool success)
 {
-    struct delivery d = { .id = job->id, .webhook_id = w->id, .event_id = job->record_id, .event_type = EVENT_MESSAGE_SENT,
+    struct delivery d = { .id = job->id, .webhook_id = w->id, .event_id = job->record_id,
+                          .event_type = EVENT_MESSAGE_SENT,
                           .attempt_number = attempt, .success = success, .attempted_at = s.now, .created_at = s.now,
                           .response_status = success ? 200 : 500 };
     struct delivery_state state;
@@ -175,7 +176,8 @@ END_TEST
 
 START_TEST(an_event_is_queued_for_those_who_listen)
 {
-    struct scope limited = { s.scope.workspace_id, s.group.id }, elsewhere = { s.scope.workspace_id, ts_group(&s, "B").id };
+    struct scope limited = { s.scope.workspace_id, s.group.id };
+    struct scope elsewhere = { s.scope.workspace_id, ts_group(&s, "B").id };
     struct webhook all = hook(), sent = made(&s.scope, "https://b.example/", INT64_C(1) << EVENT_MESSAGE_SENT),
                    read = made(&s.scope, "https://c.example/", INT64_C(1) << EVENT_MESSAGE_READ),
                    own = made(&limited, "https://d.example/", EVENTS_BY_STAR),

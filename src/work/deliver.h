@@ -17,8 +17,8 @@ void deliver_request(const struct webhook *w, const struct event *e, struct str 
 
 /* The same from the envelope's text, not guarded and with the usual time limit; `body` and the ids
  * must outlive `out`. */
-void deliver_sign(const struct webhook *w, struct str type, struct str event_id, struct str body, struct str delivery_id,
-                  int64_t now_ms, struct arena *a, struct net_request *out);
+void deliver_sign(const struct webhook *w, struct str type, struct str event_id, struct str body,
+                  struct str delivery_id, int64_t now_ms, struct arena *a, struct net_request *out);
 
 /* Fills what a try's answer says: success, status, error, response_body (in `a` or in the response), duration. */
 void deliver_outcome(const struct net_response *r, struct arena *a, struct delivery *out);

@@ -4,7 +4,7 @@
 #include "work/deliver.h"
 #include "work/task.h"
 
-#define LANE_PAUSE_MAX_MS (INT64_C(3600) * 1000) /* so long at most an endpoint's Retry-After holds back its other events */
+#define LANE_PAUSE_MAX_MS (INT64_C(3600) * 1000) /* an endpoint's Retry-After holds back its other events no longer */
 
 static bool
 deliver_load(struct task *t, struct db *db, struct error *err)

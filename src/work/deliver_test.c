@@ -13,7 +13,8 @@
 /* What HMAC-SHA256 gives for these was computed with Python's hmac module. */
 #define SECRET   "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define OLD      "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
-#define BODY     "{\"id\":\"evt_1JmaxSRwX8K\",\"object\":\"event\",\"type\":\"ping\",\"created_at\":\"2026-05-31T14:02:00.500Z\"," \
+#define BODY     "{\"id\":\"evt_1JmaxSRwX8K\",\"object\":\"event\",\"type\":\"ping\"," \
+                 "\"created_at\":\"2026-05-31T14:02:00.500Z\"," \
                  "\"data\":{\"n\":1,\"object\":{\"n\":1}}}"
 #define HEX      "aad2b9aca6124f5c8e40416a13fcb4d11202d440bda44b49e76980d55998e543"
 #define OLD_HEX  "80240dc12e0717374a12753f27d4b3df408731ff0636bb3cd39fb097a289ccbc"
@@ -230,10 +231,13 @@ static const struct {
     struct delivery_state now;
     bool                  disables;
 } verdicts[] = {
-    { { .response_status = 410, .attempt_number = 1 }, { .enabled = true, .url = HERE, .failing_since = NOW_MS }, true },
-    { { .response_status = 404, .attempt_number = 1 }, { .enabled = true, .url = HERE, .failing_since = NOW_MS }, false },
+    { { .response_status = 410, .attempt_number = 1 },
+      { .enabled = true, .url = HERE, .failing_since = NOW_MS }, true },
+    { { .response_status = 404, .attempt_number = 1 },
+      { .enabled = true, .url = HERE, .failing_since = NOW_MS }, false },
     /* it was disabled or moved while it was called */
-    { { .response_status = 410, .attempt_number = 1 }, { .enabled = false, .url = HERE, .failing_since = NOW_MS }, false },
+    { { .response_status = 410, .attempt_number = 1 },
+      { .enabled = false, .url = HERE, .failing_since = NOW_MS }, false },
     { { .response_status = 410, .attempt_number = 1 },
       { .enabled = true, .url = { "https://b.example/", 18 }, .failing_since = NOW_MS }, false },
     /* five days */
