@@ -6,7 +6,7 @@
  *     call.c        one request from step to step (call.h): key, body, transactions, platform, reply
  *     keys.c  body.c  query.c  limits.c  media.c  idempotent.c  reply.c  cors.c  metrics.c    what handlers share
  *     groups.c  profiles.c  connect.c  chats.c  messages.c  edit.c  comments.c  webhooks.c    a file a resource
- *     events.c  hub.c                                                    what happened, as a list and as a stream
+ *     events.c  hub.c  hub_read.c                                        what happened, as a list and as a stream
  *     hooks.c  storage.c  operations.c                                                        what needs no key
  *
  * A handler is a plain function with a database handle. It knows nothing of threads and sockets: where it must
