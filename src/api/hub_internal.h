@@ -1,5 +1,5 @@
-/* hub_internal.h -- the hub's own state, shared by hub.c (who listens, and when something is to be done) and hub_read.c (reading
- * events and handing them out). */
+/* hub_internal.h -- the hub's own state, shared by hub.c (who listens, and when something is to be done) and
+ * hub_read.c (reading events and handing them out). */
 #ifndef PARLEY_API_HUB_INTERNAL_H
 #define PARLEY_API_HUB_INTERNAL_H
 

@@ -145,8 +145,9 @@ listener_has_read(struct hub *h, struct listener *l)
     size_t skip = l->offset;
     struct str bytes;
 
+    /* The event has been forgotten while half of it was out; half an event is none to the client. */
     if (skip > 0 && (h->page.count == 0 || h->page.events[0].id != l->cut_id)) {
-        listener_end(l); /* the event has been forgotten while half of it was out; half an event is none to the client */
+        listener_end(l);
         return;
     }
     format_page(h);
