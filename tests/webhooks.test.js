@@ -361,6 +361,20 @@ describe("an endpoint that fails", () => {
     for (const response of silent) response.destroy();
   });
 
+  test("leaves a living one alone, also in company of fifty", async (t) => {
+    const dead = await Promise.all(Array.from({ length: 50 }, () => hook(t, { events: ["message.received"] })));
+    const living = await hook(t, { events: ["message.received"] });
+    const silent = [];
+    for (const { path } of dead) receiver.answers[path] = (request, response) => silent.push(response);
+    const talk = await w.talk();
+    const texts = Array.from({ length: 20 }, (_, n) => `word ${n}`);
+    await until(() => silent.length >= 50, "all of the dead hold a delivery");
+    for (const text of texts) await talk.hear({ text });
+    await receiver.await(living.path, 21);
+    assert.deepEqual(bodies(received(living.path)).slice(-20), texts);
+    for (const response of silent) response.destroy();
+  });
+
   test("is told of what happened while the server was down or killed", async (t) => {
     const made = await hook(t, { events: ["message.received"] });
     receiver.answers[made.path] = 503;

@@ -110,7 +110,7 @@ START_TEST(chats_go_side_by_side)
     tw_gate(&w, "");
     tw_await(&w, PUBLISHED, 8);
     for (int i = 0; i < 4; i++) {
-        char prefix[16];
+        char prefix[32];
 
         snprintf(prefix, sizeof(prefix), "/send/%d/", i + 1);
         ck_assert_int_eq(tw_calls(&w, prefix), 2);
