@@ -191,7 +191,8 @@ describe("the disk is full", { skip: disk.missing }, () => {
     const accepted = await fillUp(talk, "full again");
     await w.server.kill();
     w.line.release();
-    const early = new Program(w.server.args, w.settings); // it may start or say why not
+    const early = new Program(w.server.args, w.settings);
+    early.stopping = true; // it may start or say why not
     const started = await Promise.race([early.end(), early.listening().catch(() => early.end())]);
     if (typeof started === "string") await early.stop();
     else {
@@ -484,6 +485,21 @@ describe("told to stop", () => {
     assert.equal(now.status, "published");
     assert.ok(!isFlagged(now));
     assert.deepEqual(await outTexts(talk), ["edited", "under way"]);
+  });
+
+  test("a send that nobody waits for is finished, too", async () => {
+    const talk = await w.talk();
+    w.line.hold();
+    const messages = await sendAll(talk, ["under way", "behind it"]);
+    await until(async () => (await outTexts(talk)).includes("under way"), "it is with the platform");
+    const stopped = w.server.stop();
+    await assert.rejects(until(() => fetch(`${w.api.url}/healthz`).then(() => false), "the server closes", 10), { name: "TypeError" });
+    w.line.release();
+    await stopped;
+    await w.serve();
+    const published = await accountFor(talk, messages);
+    assert.ok(published.every((message) => !isFlagged(message)));
+    assert.deepEqual(await outTexts(talk), ["under way", "behind it"]);
   });
 
   test("what does not finish in time is left to the next start", async () => {
