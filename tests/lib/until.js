@@ -1,4 +1,5 @@
 // Waiting for what can be observed, never for time to pass.
+import "./node18.js";
 import { setTimeout as pause } from "node:timers/promises";
 
 /** How much slower everything is under sanitizers. */
