@@ -38,7 +38,11 @@ Ratios are against the limit named, measured in the same run.\n\n`
     text += `| ${r.what} | ${show(r.value, r.unit)} ${r.unit} | ${r.noise} % | `
       + (r.limit ? `${r.limit.name}: ${show(lib.median(r.limit.values), r.unit)}` : '') + ` | ${r.ratio ? r.ratio.toFixed(2) : ''} | ${r.aim} |\n`;
   }
-  return text;
+  return text + `
+Sends and deliveries stay below their aims because each is durable by itself: a send costs two write transactions (marked in
+flight before its first byte leaves, settled with its event after the answer), a delivery one and its log entry. That is about 100 us
+of processor time a send, on two cores that also run the other side, against 20 us for a client that remembers nothing.
+`;
 }
 
 const parts = { reads, writes, outbound, webhooks };
