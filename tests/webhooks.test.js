@@ -368,9 +368,9 @@ describe("an endpoint that fails", () => {
     for (const { path } of dead) receiver.answers[path] = (request, response) => silent.push(response);
     const talk = await w.talk();
     const texts = Array.from({ length: 20 }, (_, n) => `word ${n}`);
-    await until(() => silent.length >= 50, "all of the dead hold a delivery");
+    await until(() => silent.length >= 50, "all of the dead hold a delivery", 60);
     for (const text of texts) await talk.hear({ text });
-    await receiver.await(living.path, 21);
+    await receiver.await(living.path, 21, undefined, 60);
     assert.deepEqual(bodies(received(living.path)).slice(-20), texts);
     for (const response of silent) response.destroy();
   });
