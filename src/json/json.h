@@ -49,4 +49,7 @@ void json_put_time(struct json *w, const char *name, int64_t ms); /* 0 is writte
 void json_put_raw(struct json *w, const char *name, struct str text); /* JSON text as it is; none or empty: null */
 void json_put_val(struct json *w, const char *name, yyjson_val *val);
 
+/* All members of `obj` (NULL: none) but `except`, for an object that is written again with that one set anew. */
+void json_put_others(struct json *w, yyjson_val *obj, const char *except);
+
 #endif

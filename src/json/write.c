@@ -137,3 +137,14 @@ json_put_val(struct json *w, const char *name, yyjson_val *val)
     json_put_raw(w, name, (struct str){ text, len });
     free(text);
 }
+
+void
+json_put_others(struct json *w, yyjson_val *obj, const char *except)
+{
+    yyjson_obj_iter iter = yyjson_obj_iter_with(obj);
+    yyjson_val     *name;
+
+    while ((name = yyjson_obj_iter_next(&iter)) != NULL)
+        if (strcmp(yyjson_get_str(name), except) != 0)
+            json_put_val(w, yyjson_get_str(name), yyjson_obj_iter_get_val(name));
+}

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "json/json.h"
+#include "store/candidates.h"
 #include "store/job.h"
 #include "store/message.h"
 
@@ -117,25 +118,17 @@ chat_read(struct db *db, const char *sql, const struct db_value *args, size_t ar
 static bool
 chat_ambiguous(struct str id, const struct chat *chats, size_t n, struct error *err)
 {
-    struct buf list;
-    char text[ID_TEXT_MAX];
+    int64_t ids[CANDIDATES_MAX];
 
-    error_set(err, 409, "'%.*s' names %s%zu chats; use one of their ids", STR_ARG(str_slice(id, 0, 80)),
-              n == 10 ? "at least " : "", n);
-    buf_init(&list, sizeof(err->detail) - 1);
-    buf_append(&list, STR("\"candidates\":["));
-    for (size_t i = 0; i < n && list.len + ID_TEXT_MAX + 4 < sizeof(err->detail); i++)
-        buf_printf(&list, "%s\"%s\"", i ? "," : "", id_format(ID_CHAT, chats[i].id, text));
-    buf_append(&list, STR("]"));
-    memcpy(err->detail, list.ptr, list.len);
-    buf_deinit(&list);
-    return false;
+    for (size_t i = 0; i < n; i++)
+        ids[i] = chats[i].id;
+    return candidates_refuse(id, "chats", ID_CHAT, ids, n, err);
 }
 
 bool
 chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct chat *out, struct error *err)
 {
-    struct chat found[10];
+    struct chat found[CANDIDATES_MAX];
     int64_t key;
     size_t n;
 
@@ -147,7 +140,7 @@ chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, 
             return true;
     }
     if (!chat_read(db, chat_by_conversation_sql, DB_ARGS(db_text(id), db_int(s->workspace_id), db_int(s->group_id)), a,
-                   found, 10, &n, err))
+                   found, CANDIDATES_MAX, &n, err))
         return false;
     if (n == 0)
         return error_set(err, 404, "There is no chat '%.*s'", STR_ARG(str_slice(id, 0, 80)));
@@ -175,8 +168,7 @@ metadata_with(struct arena *a, struct str metadata, const char *key, struct str 
     struct error ignored;
     struct buf text;
     struct json w;
-    yyjson_val *old = NULL, *name;
-    yyjson_obj_iter iter;
+    yyjson_val *old = NULL;
     struct str out;
 
     if (value.len == 0)
@@ -187,12 +179,7 @@ metadata_with(struct arena *a, struct str metadata, const char *key, struct str 
     buf_init(&text, 64 * KIB);
     w = (struct json){ .buf = &text };
     json_begin(&w, NULL);
-    if (old) {
-        yyjson_obj_iter_init(old, &iter);
-        while ((name = yyjson_obj_iter_next(&iter)) != NULL)
-            if (strcmp(yyjson_get_str(name), key) != 0)
-                json_put_val(&w, yyjson_get_str(name), yyjson_obj_iter_get_val(name));
-    }
+    json_put_others(&w, old, key);
     json_put_str(&w, key, value);
     json_end(&w);
     out = buf_ok(&text) ? arena_copy(a, buf_str(&text)) : metadata;

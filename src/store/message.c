@@ -1,6 +1,7 @@
 #include "store/message.h"
 
 #include "base/id.h"
+#include "store/candidates.h"
 
 #define MESSAGE_COLUMNS                                                                                      \
     "m.id, m.workspace_id, m.chat_id, m.direction, m.status, m.external_id, m.external_comment_id, m.body,"  \
@@ -12,7 +13,6 @@
 #define MESSAGE_TABLES "message m JOIN chat c ON c.id = m.chat_id JOIN profile p ON p.id = c.profile_id"
 #define IN_SCOPE       "m.workspace_id = $2 AND p.deleted_at = 0 AND ($3 = 0 OR p.group_id = $3)"
 #define PAGE           " ORDER BY m.sort_at DESC, m.id DESC LIMIT $2 OFFSET $3"
-#define CANDIDATES_MAX 10
 
 const char *const message_direction_names[DIRECTIONS] = { [INBOUND] = "inbound", [OUTBOUND] = "outbound" };
 const char *const message_status_names[STATUSES] = {
@@ -112,19 +112,11 @@ message_read(struct db *db, const char *sql, const struct db_value *args, size_t
 static bool
 message_ambiguous(struct str id, const struct message *m, size_t n, struct error *err)
 {
-    struct buf list;
-    char text[ID_TEXT_MAX];
+    int64_t ids[CANDIDATES_MAX];
 
-    error_set(err, 409, "'%.*s' names %s%zu messages in different chats; use one of their ids",
-              STR_ARG(str_slice(id, 0, 80)), n == CANDIDATES_MAX ? "at least " : "", n);
-    buf_init(&list, sizeof(err->detail) - 1);
-    buf_append(&list, STR("\"candidates\":["));
-    for (size_t i = 0; i < n && list.len + ID_TEXT_MAX + 4 < sizeof(err->detail); i++)
-        buf_printf(&list, "%s\"%s\"", i ? "," : "", id_format(ID_MESSAGE, m[i].id, text));
-    buf_append(&list, STR("]"));
-    memcpy(err->detail, list.ptr, list.len);
-    buf_deinit(&list);
-    return false;
+    for (size_t i = 0; i < n; i++)
+        ids[i] = m[i].id;
+    return candidates_refuse(id, "messages in different chats", ID_MESSAGE, ids, n, err);
 }
 
 bool

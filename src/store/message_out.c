@@ -116,20 +116,14 @@ message_note(struct db *db, struct message *m, const char *key, yyjson_val *valu
     struct error ignored;
     struct buf text;
     struct json w;
-    yyjson_val *old = NULL, *name;
-    yyjson_obj_iter iter;
+    yyjson_val *old = NULL;
 
     if (m->platform_data.len > 0)
         (void)json_parse(a, m->platform_data, JSON_DEPTH_MAX, &old, &ignored);
     buf_init(&text, 2 * MIB);
     w = (struct json){ .buf = &text };
     json_begin(&w, NULL);
-    if (old) {
-        yyjson_obj_iter_init(old, &iter);
-        while ((name = yyjson_obj_iter_next(&iter)) != NULL)
-            if (strcmp(yyjson_get_str(name), key) != 0)
-                json_put_val(&w, yyjson_get_str(name), yyjson_obj_iter_get_val(name));
-    }
+    json_put_others(&w, old, key);
     json_put_val(&w, key, value);
     json_end(&w);
     if (!buf_ok(&text)) {
