@@ -40,6 +40,9 @@ check_event(struct arena *a, const struct inbound_event *e)
     case INBOUND_READ:
     case INBOUND_REFERRAL:
     case INBOUND_COMMENT:
+    case INBOUND_MUTE:
+    case INBOUND_UNMUTE:
+    case INBOUND_HINT:
     case INBOUND_KINDS:
         assert(false); /* Telegram has no such events */
     }

@@ -24,6 +24,16 @@ struct config {
     struct str telegram_api_url;
     int64_t    telegram_poll_seconds;
 
+    struct str    meta_graph_url, instagram_graph_url, meta_login_url, instagram_login_url, instagram_token_url;
+    struct str    meta_version, meta_app_id, instagram_app_id;
+    struct secret meta_app_secret, instagram_app_secret, meta_verify_token;
+    bool          meta_keep_stories;
+
+    struct str bluesky_service_url;   /* none = the usual one, and accounts' own servers are looked up */
+    struct str bluesky_appview_url, bluesky_plc_url, bluesky_chat_proxy;
+    int64_t    bluesky_poll_ms, bluesky_active_ms;
+    int        bluesky_history;
+
     /* limits */
     size_t  header_max, body_max, upload_max;
     int     json_depth_max;

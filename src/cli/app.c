@@ -96,6 +96,27 @@ app_fill_env(struct platform_env *env)
         .telegram_url = config.telegram_api_url,
         .public_url = config.public_url,
         .poll_seconds = config.telegram_poll_seconds,
+        .meta_graph_url = config.meta_graph_url,
+        .instagram_graph_url = config.instagram_graph_url,
+        .meta_version = config.meta_version,
+        .meta_login_url = config.meta_login_url,
+        .instagram_login_url = config.instagram_login_url,
+        .instagram_token_url = config.instagram_token_url,
+        .meta_app_id = config.meta_app_id,
+        .meta_app_secret = secret_str(&config.meta_app_secret),
+        .instagram_app_id = config.instagram_app_id,
+        .instagram_app_secret = secret_str(&config.instagram_app_secret),
+        .meta_verify_token = secret_str(&config.meta_verify_token),
+        .meta_keep_stories = config.meta_keep_stories,
+        .bluesky_service_url = config.bluesky_service_url.len > 0 ? config.bluesky_service_url
+                                                                  : STR("https://bsky.social"),
+        .bluesky_service_only = config.bluesky_service_url.len > 0,
+        .bluesky_appview_url = config.bluesky_appview_url,
+        .bluesky_plc_url = config.bluesky_plc_url,
+        .bluesky_chat_proxy = config.bluesky_chat_proxy,
+        .bluesky_poll_ms = config.bluesky_poll_ms,
+        .bluesky_active_ms = config.bluesky_active_ms,
+        .bluesky_history = config.bluesky_history,
     };
 }
 

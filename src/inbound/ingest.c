@@ -77,6 +77,9 @@ ingest_event(struct db *db, const struct profile *p, const struct inbound_event 
     case INBOUND_READ:
     case INBOUND_REFERRAL:
     case INBOUND_COMMENT:
+    case INBOUND_MUTE:
+    case INBOUND_UNMUTE:
+    case INBOUND_HINT:
         counts->ignored++; /* Telegram tells bots none of these */
         return true;
     case INBOUND_KINDS:

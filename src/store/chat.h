@@ -29,6 +29,8 @@ bool chat_open(struct db *db, const struct profile *p, const struct participant 
                int64_t now_ms, struct arena *a, struct chat *out, bool *created, struct error *err);
 
 /* Only looks. */
+bool chat_of_conversation(struct db *db, int64_t profile_id, struct str conversation_id, struct arena *a,
+                          struct chat *out, bool *found, struct error *err);
 bool chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id, struct arena *a,
                          struct chat *out, bool *found, struct error *err);
 
@@ -49,6 +51,11 @@ bool chat_touch(struct db *db, int64_t chat_id, int from_status, int to_status, 
                 struct error *err);
 
 bool chat_set_conversation(struct db *db, int64_t chat_id, struct str conversation_id, struct error *err);
+/* Archived or not, also in metadata.muted. */
+bool chat_set_archived(struct db *db, struct chat *c, bool archived, struct arena *a, struct error *err);
+/* One member of the metadata set anew; nothing when it is the same. */
+bool chat_set_metadata(struct db *db, struct chat *c, const char *key, struct str json, struct arena *a,
+                       struct error *err);
 bool chat_set_blocked(struct db *db, int64_t chat_id, int64_t at_ms, struct error *err); /* 0 = no longer */
 
 /* What the platform said of the participant: fields that are none stay as they are. `avatar` is the media object of the

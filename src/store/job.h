@@ -11,7 +11,9 @@
 
 enum job_kind {
     JOB_NONE, JOB_SEND, JOB_MIRROR, JOB_PARTICIPANT, JOB_ANSWER_TAP, JOB_SUBSCRIBE, JOB_UNSUBSCRIBE, JOB_ERASE,
-    JOB_POLL, JOB_CHECK, JOB_DELIVER, JOB_REPLAY, JOB_SWEEP,
+    JOB_POLL, JOB_CHECK, JOB_DELIVER, JOB_REPLAY, JOB_SWEEP, JOB_REFRESH,
+    JOB_HINT,         /* ask for a message that was only hinted at; its external id is the payload */
+    JOB_FORGET_MEDIA, /* the payload names a media object that nothing shows any more */
     JOB_KINDS
 };
 extern const char *const job_kind_names[JOB_KINDS];

@@ -64,7 +64,8 @@ struct send_result {
     int64_t             posted_at;
 };
 /* Moves an outbound message to the state the platform's answer puts it in, with event and counters;
- * from whatever state its row has now. Nothing when it is gone. The job is the caller's. */
+ * from whatever state its row has now. Nothing when it is gone, or when its echo came first and settled it. The job is
+ * the caller's. */
 bool message_settle(struct db *db, struct message *m, const struct send_result *r, int64_t now_ms, struct arena *a,
                     struct error *err);
 /* The send was taken up again after an answer nobody saw; from now on it carries possible_duplicate. */
@@ -79,12 +80,31 @@ bool message_note_media_error(struct db *db, struct message *m, struct str reaso
 bool message_apply_edit(struct db *db, struct message *m, bool has_body, struct str body, bool has_markup,
                         struct str reply_markup, int64_t edited_at, int64_t now_ms, struct arena *a, struct error *err);
 
-/* ---- inbound ---- */
+/* A reaction of our account that the platform took, and its end; each fires reaction.received. Without a reaction of
+ * ours the second does nothing. */
+bool message_react(struct db *db, struct message *m, struct str sender, struct str reaction, struct str emoji,
+                   int64_t now_ms, struct arena *a, struct error *err);
+bool message_unreact(struct db *db, struct message *m, struct str sender, int64_t now_ms, struct arena *a,
+                     struct error *err);
+
+/* ---- inbound ----
+ *
+ * Whatever order events of one chat come in, and however often, the same is stored in the end. What comes before its
+ * message is parked (parked.c) and applied when that is there. */
 
 /* Stores what the platform told (also an echo of our account writing elsewhere). *stored is false when it was there
  * already. Emits message.received or message.sent; queues fetching its media. */
 bool message_receive(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
                      struct arena *a, struct message *out, bool *stored, struct error *err);
+/* Unsent: what it held is forgotten, its files too. Emits message.deleted. */
+bool message_receive_deletion(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
+                              struct arena *a, struct error *err);
+/* The latest of each sender counts. Emits reaction.received. */
+bool message_receive_reaction(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
+                              struct arena *a, struct error *err);
+/* Delivered or read, one message or all up to a moment. Emits message.delivered or message.read for each. */
+bool message_receive_receipt(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
+                             struct arena *a, struct error *err);
 /* An edit by the other side. Older than what is stored: nothing. Unknown message: stored as if it had just come. */
 bool message_receive_edit(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
                           struct arena *a, struct error *err);

@@ -18,9 +18,11 @@ struct group {
 struct profile {
     int64_t                id, workspace_id, group_id;
     const struct platform *platform;
-    struct str             external_id, username, name, status_detail, hook_url, poll_cursor;
+    struct str             external_id, alt_external_id, username, name, status_detail, hook_url, poll_cursor;
+    struct str             details; /* as in struct account */
     enum profile_status    status;
-    int64_t                chats_count, created_at;
+    int64_t                expires_at, refresh_at; /* of its credentials; 0 = not known, never */
+    int64_t                chats_count, posts_count, created_at;
 };
 
 /* Groups. Look-ups answer 404 for what the scope does not hold; deleting one that holds profiles is a 409. */
@@ -41,15 +43,19 @@ bool profile_get_deleted(struct db *db, int64_t id, struct arena *a, struct prof
                          struct error *err);
 bool profile_by_account(struct db *db, int64_t workspace_id, const char *platform, struct str external_id,
                         struct arena *a, struct profile *out, bool *found, struct error *err);
+/* All of any workspace that an app's webhook may mean by this id; at most PROFILES_OF_ACCOUNT_MAX. */
+#define PROFILES_OF_ACCOUNT_MAX 100
+bool profile_list_of_account(struct db *db, const char *platform, struct str external_id, struct arena *a,
+                             struct profile **out, size_t *n, struct error *err);
 bool profile_list(struct db *db, const struct scope *s, struct arena *a, struct profile **out, size_t *n,
                   struct error *err);
 /* Every profile that is to be polled or checked, of all workspaces. */
 bool profile_list_all(struct db *db, struct arena *a, struct profile **out, size_t *n, struct error *err);
 
 /* Connects an account for the first time or again: a new row with id `id`, or new credentials and
- * status active for the one there is (whose id and group stay). Emits profile.connected, and lets
- * what waited for the reconnect go. `account` carries external_id, name, username, token,
- * webhook_secret, hook_url. */
+ * status active for the one there is (whose id and group stay). Emits profile.connected, lets what
+ * waited for the reconnect go, and queues the refresh of its credentials. `account` carries
+ * everything but `id`; a cursor only begins a poll that had none. */
 bool profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t id, const struct platform *platform,
                      const struct account *account, int64_t now_ms, struct arena *a, struct profile *out,
                      struct error *err);
@@ -58,6 +64,11 @@ bool profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int6
 bool profile_account(struct db *db, const struct profile *p, struct arena *a, struct account *out, struct error *err);
 void account_wipe(struct account *account);
 
+/* Fresh credentials from OP_REFRESH: token, details, expires_at, refresh_at of `account`; the next refresh is queued,
+ * and what waited for this one becomes due. Nothing when the credentials were replaced by a reconnect since `used`, the
+ * token that was refreshed. */
+bool profile_refreshed(struct db *db, int64_t id, struct str used, const struct account *account, int64_t now_ms,
+                       struct error *err);
 /* The platform says the token is no longer valid: status expired, profile.disconnected, queued
  * sends wait. Nothing when it already is. */
 bool profile_expire(struct db *db, int64_t id, struct str reason, int64_t now_ms, struct error *err);

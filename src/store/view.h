@@ -6,12 +6,15 @@
 
 #include "json/json.h"
 #include "store/message.h"
+#include "store/post.h"
 #include "store/webhook.h"
 
 void view_group(struct json *w, const char *name, const struct group *g);
 void view_profile(struct json *w, const char *name, const struct profile *p);
 void view_chat(struct json *w, const char *name, const struct chat *c);
 void view_message(struct json *w, const char *name, const struct message *m);
+void view_post(struct json *w, const char *name, const struct post *p);
+void view_comment(struct json *w, const char *name, const struct comment *c); /* with its replies */
 void view_webhook(struct json *w, const char *name, const struct webhook *wh); /* with its secret */
 void view_delivery(struct json *w, const char *name, const struct delivery *d);
 

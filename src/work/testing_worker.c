@@ -29,6 +29,10 @@ path_of(const struct op *op)
     case OP_UNSUBSCRIBE:
     case OP_CHECK:
     case OP_EDIT:
+    case OP_EXCHANGE:
+    case OP_REFRESH:
+    case OP_MESSAGE:
+    case OP_FIND_SENT:
     case OP_REACT:
     case OP_UNREACT:
     case OP_ARCHIVE:

@@ -437,6 +437,10 @@ telegram_step(struct op *op, const struct net_response *last, struct op_step *ou
     case OP_ANSWER_TAP:  answer_tap(op, last, out); return;
     case OP_PARTICIPANT: fetch_participant(op, last, out); return;
     case OP_MEDIA:       fetch_media(op, last, out); return;
+    case OP_EXCHANGE:
+    case OP_REFRESH:
+    case OP_MESSAGE:
+    case OP_FIND_SENT:
     case OP_REACT:
     case OP_UNREACT:
     case OP_ARCHIVE:
