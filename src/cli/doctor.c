@@ -145,7 +145,7 @@ static void
 check_account(struct doctor *d, size_t i)
 {
     const struct profile *p = &d->profiles[i];
-    struct op op = { .kind = OP_CONNECT, .env = &d->app.env, .account = d->accounts[i] };
+    struct op op = { .kind = OP_CHECK, .env = &d->app.env, .account = d->accounts[i], .hook_url = p->hook_url };
     struct op_step end;
     char id[ID_TEXT_MAX];
 
@@ -160,12 +160,10 @@ check_account(struct doctor *d, size_t i)
         return;
     }
     client_op(&d->client, p->platform, &op, &end);
-    if (end.verdict == OP_DONE) {
-        op.kind = OP_CHECK;
-        op.hook_url = p->hook_url;
-        client_op(&d->client, p->platform, &op, &end);
-    }
-    if (end.verdict != OP_DONE)
+    if (end.token_stale) /* which only a server may renew: two who do it at once would lose the session */
+        say(d, FINE, "%s (%s @%.*s): its session is renewed by the server", id, p->platform->title,
+            STR_ARG(p->username));
+    else if (end.verdict != OP_DONE)
         say(d, BROKEN, "%s (%s @%.*s): %.*s", id, p->platform->title, STR_ARG(p->username), STR_ARG(end.reason));
     else if (op.check_lost || op.check_detail.len > 0)
         say(d, op.check_lost ? BROKEN : WARN, "%s (%s @%.*s): %.*s%s", id, p->platform->title, STR_ARG(p->username),
@@ -183,7 +181,8 @@ check_public_url(struct doctor *d)
 
     if (config.public_url.len == 0) {
         say(d, WARN,
-            "PARLEY_PUBLIC_URL is not set: Telegram is polled, and media URLs begin with the address we listen on");
+            "PARLEY_PUBLIC_URL is not set: Telegram is polled, Facebook and Instagram cannot reach us, and media URLs "
+            "begin with the address we listen on");
         return;
     }
     if (!str_starts(config.public_url, STR("https://")))

@@ -8,7 +8,8 @@
 
 static const char usage[] =
     "Usage: parley profile list\n"
-    "       parley profile connect telegram [GROUP_ID]   reads the bot token from standard input\n\n"
+    "       parley profile connect PLATFORM [GROUP_ID]   asks for what it needs, on standard input\n\n"
+    "PLATFORM is telegram, facebook, instagram or bluesky.\n"
     "Asks the server at --listen with the key in PARLEY_API_KEY.\n";
 
 static bool
@@ -29,51 +30,96 @@ profile_list_print(struct client *c, struct error *err)
     return true;
 }
 
-/* From standard input, so that it is in no shell history and no process list. */
-static bool
-read_token(char *out, size_t size, struct error *err)
+/* What each platform wants to know, in the order it is asked for: one line of standard input each, so that no secret is
+ * in a shell history or a process list. An empty line leaves out what is optional. */
+#define FIELDS_MAX 3
+
+struct connection {
+    const char *platform;
+    struct {
+        const char *name, *prompt;
+    } fields[FIELDS_MAX];
+};
+
+static const struct connection connections[] = {
+    { "telegram", { { "bot_token", "Bot token" } } },
+    { "facebook", { { "page_id", "Page id" }, { "access_token", "Page access token" } } },
+    { "instagram",
+      { { "account_id", "Account id" }, { "access_token", "Access token" },
+        { "page_id", "Id of its Page, if the token is a Page's (or empty)" } } },
+    { "bluesky",
+      { { "identifier", "Handle" }, { "app_password", "App password (with access to direct messages)" },
+        { "service", "Account server, if not looked up (or empty)" } } },
+};
+enum { CONNECTIONS = sizeof(connections) / sizeof(connections[0]) };
+
+static const struct connection *
+connection_of(const char *platform)
 {
-    fprintf(stderr, "Bot token: ");
-    if (!fgets(out, (int)size, stdin))
-        return error_set(err, 400, "there is no token on standard input");
-    out[strcspn(out, "\r\n")] = '\0';
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        if (strcmp(platform, connections[i].platform) == 0)
+            return &connections[i];
+    return NULL;
+}
+
+static void
+read_fields(const struct connection *c, struct json *w)
+{
+    char line[8 * KIB];
+
+    for (int i = 0; i < FIELDS_MAX && c->fields[i].name; i++) {
+        struct str value;
+
+        fprintf(stderr, "%s: ", c->fields[i].prompt);
+        if (!fgets(line, sizeof(line), stdin))
+            break; /* the server says which are missing */
+        value = str_trim(str_of(line));
+        if (value.len > 0)
+            json_put_str(w, c->fields[i].name, value);
+    }
+    explicit_bzero(line, sizeof(line));
+}
+
+static bool
+first_group(struct client *c, struct str *out, struct error *err)
+{
+    yyjson_val *answer;
+
+    if (!client_call(c, "GET", STR("/api/profile_groups"), STR_NONE, &answer, err))
+        return false;
+    *out = json_str(yyjson_arr_get_first(json_arr(answer, "data")), "id");
     return true;
 }
 
 static bool
-profile_connect_telegram(struct client *c, struct str group, struct error *err)
+profile_connect_account(struct client *c, const struct connection *how, struct str group, struct error *err)
 {
-    char token[256];
     struct buf body;
     struct json w = { .buf = &body };
-    yyjson_val *answer;
+    yyjson_val *answer, *p;
     struct str path;
     bool ok;
 
-    if (group.len == 0) {
-        if (!client_call(c, "GET", STR("/api/profile_groups"), STR_NONE, &answer, err))
-            return false;
-        group = json_str(yyjson_arr_get_first(json_arr(answer, "data")), "id");
-    }
-    if (!read_token(token, sizeof(token), err))
+    if (group.len == 0 && !first_group(c, &group, err))
         return false;
-    buf_init(&body, 4 * KIB);
+    buf_init(&body, 64 * KIB);
     json_begin(&w, NULL);
-    json_put_str(&w, "platform", STR("telegram"));
-    json_put_str(&w, "bot_token", str_of(token));
+    json_put_str(&w, "platform", str_of(how->platform));
+    read_fields(how, &w);
     json_end(&w);
     path = arena_printf(&c->arena, "/api/profile_groups/%.*s/initialize_connection", STR_ARG(group));
     ok = client_call(c, "POST", path, buf_str(&body), &answer, err);
-    explicit_bzero(token, sizeof(token));
     explicit_bzero(body.ptr, body.cap);
     buf_deinit(&body);
-    if (ok) {
-        yyjson_val *p = json_obj(answer, "profile");
-
+    if (!ok)
+        return false;
+    p = json_obj(answer, "profile");
+    if (p)
         printf("Connected %.*s (@%.*s) as %.*s.\n", STR_ARG(json_str(p, "name")),
                STR_ARG(json_str(p, "external_username")), STR_ARG(json_str(p, "id")));
-    }
-    return ok;
+    else
+        printf("Open this address to grant access: %.*s\n", STR_ARG(json_str(answer, "url")));
+    return true;
 }
 
 int
@@ -82,6 +128,7 @@ profile_command(int argc, char **argv)
     char *words[3];
     char base[CLIENT_BASE_MAX];
     struct client client = { 0 };
+    const struct connection *how;
     struct error err = { 0 };
     int status, n;
     bool ok = false;
@@ -91,10 +138,11 @@ profile_command(int argc, char **argv)
     if (client_open_configured(&client, base, &err)) {
         if (n == 1 && strcmp(words[0], "list") == 0)
             ok = profile_list_print(&client, &err);
-        else if (n >= 2 && strcmp(words[0], "connect") == 0 && strcmp(words[1], "telegram") == 0)
-            ok = profile_connect_telegram(&client, n > 2 ? str_of(words[2]) : STR_NONE, &err);
+        else if (n >= 2 && strcmp(words[0], "connect") == 0 && (how = connection_of(words[1])) != NULL)
+            ok = profile_connect_account(&client, how, n > 2 ? str_of(words[2]) : STR_NONE, &err);
         else
-            error_set(&err, 400, "say `parley profile list` or `parley profile connect telegram`");
+            error_set(&err, 400, "say `parley profile list` or `parley profile connect telegram` (or facebook, "
+                                 "instagram, bluesky)");
         client_close(&client);
     }
     return ok ? EXIT_OK : command_failed(&err);
