@@ -11,6 +11,7 @@ const char *const attachment_type_names[ATTACH_TYPES] = {
 
 static const struct platform *const platforms[] = {
     &telegram,
+    &bluesky,
 };
 
 const struct platform *

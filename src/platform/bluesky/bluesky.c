@@ -1,0 +1,24 @@
+/* bluesky.c -- Bluesky's direct messages as a platform: its constants. */
+#include "platform/bluesky/bluesky.h"
+
+static void
+bluesky_poll_pace(const struct platform_env *env, int64_t *quiet_ms, int64_t *active_ms)
+{
+    *quiet_ms = env->bluesky_poll_ms;
+    *active_ms = env->bluesky_active_ms > 0 ? env->bluesky_active_ms : env->bluesky_poll_ms;
+}
+
+const struct platform bluesky = {
+    .name = "bluesky",
+    .title = "Bluesky",
+    .can = CAN_ARCHIVE | CAN_FIND_SENT | CAN_POLL,
+    .text = { .max = BLUESKY_TEXT_MAX, .unit = TEXT_GRAPHEMES },
+
+    /* The chat service's limits are not published; who sends more than about twenty a minute has been shut out for
+     * hours. A 429 has the last word. */
+    .pace = { .chat_per_minute = 20, .chat_burst = 5, .account_per_minute = 20, .account_burst = 5 },
+    .media = { .download_max = BLUESKY_PICTURE_MAX },
+    .poll_pace = bluesky_poll_pace,
+    .parse_poll = bluesky_parse_poll,
+    .step = bluesky_step,
+};
