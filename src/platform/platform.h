@@ -21,8 +21,9 @@ enum platform_can {
     CAN_ARCHIVE       = 1 << 5,
     CAN_PRIVATE_REPLY = 1 << 6,
     CAN_RECEIPTS      = 1 << 7,
-    CAN_PUSH          = 1 << 8, /* has webhooks; the others are only polled */
+    CAN_PUSH          = 1 << 8, /* has webhooks */
     CAN_FIND_SENT     = 1 << 9, /* can be asked whether a send arrived whose answer got lost */
+    CAN_POLL          = 1 << 10, /* OP_POLL brings its updates where no webhook does */
 };
 
 /* ---- what the outside says about an account, a person, a message ---- */
@@ -242,6 +243,7 @@ struct op_step {
 
 /* One webhook for all accounts of an app, and of more than one platform. */
 struct platform_app {
+    const char *name; /* behind /webhooks/ */
     bool (*verify)(const struct platform_env *env, const struct net_header *headers, size_t n, struct str body);
     /* As parse() below; every event says whose it is, and the batch of which platform. */
     void (*parse)(struct arena *a, const struct platform_env *env, struct str payload, struct inbound_batch *out);
@@ -260,8 +262,8 @@ struct platform {
 
     struct {            /* pace of sends; a bucket each for one chat and for the account */
         int chat_per_minute, chat_burst;
-        int account_per_second, account_burst;
-        int media_cost;           /* sends a file counts as; 0 = 1 */
+        int account_per_minute, account_burst;
+        int media_cost;           /* sends of the account a file counts as; 0 = 1 */
         int private_per_hour;     /* private replies; 0 = no limit of their own */
     } pace;
 

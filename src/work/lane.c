@@ -71,7 +71,7 @@ chat_interval_us(const struct lane *l)
 static int64_t
 account_interval_us(const struct lane *l)
 {
-    return l->pace.account_per_second > 0 ? 1000000LL / l->pace.account_per_second : 0;
+    return l->pace.account_per_minute > 0 ? 60 * 1000000LL / l->pace.account_per_minute : 0;
 }
 
 /* The map keeps pointers; a moment fits into one. */

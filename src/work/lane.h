@@ -12,8 +12,8 @@
 #include "base/map.h"
 
 struct pace {
-    int chat_per_minute, chat_burst;       /* 0 per minute = no limit */
-    int account_per_second, account_burst; /* 0 per second = no limit */
+    int chat_per_minute, chat_burst;          /* 0 per minute = no limit */
+    int account_per_minute, account_burst;
 };
 
 /* A job that is known to be due: waiting for its turn, or under way. */

@@ -22,10 +22,10 @@ tear_down(void)
 }
 
 static void
-pace(int chat_per_minute, int chat_burst, int account_per_second, int account_burst)
+pace(int chat_per_minute, int chat_burst, int account_per_minute, int account_burst)
 {
     l.pace = (struct pace){ .chat_per_minute = chat_per_minute, .chat_burst = chat_burst,
-                            .account_per_second = account_per_second, .account_burst = account_burst };
+                            .account_per_minute = account_per_minute, .account_burst = account_burst };
 }
 
 /* The id of the job that starts `ms` after now, 0 when none does. */
@@ -166,7 +166,7 @@ END_TEST
 
 START_TEST(an_account_keeps_its_pace_over_all_chats)
 {
-    pace(0, 0, 30, 30);
+    pace(0, 0, 1800, 30);
     for (int64_t id = 1; id <= 61; id++)
         lane_add(&l, id, SEND, 1000 + id);
     for (int64_t id = 1; id <= 30; id++)
@@ -184,7 +184,7 @@ END_TEST
 
 START_TEST(what_is_no_send_knows_no_pace)
 {
-    pace(60, 1, 1, 1);
+    pace(60, 1, 60, 1);
     lane_add(&l, 1, SEND, 50);
     lane_add(&l, 2, SEND, 51);
     lane_add(&l, 3, OTHER, 0);

@@ -108,7 +108,7 @@ seat_set_pace(struct seat_lane *seat)
     else if (config.pace)
         seat->lane.pace = (struct pace){
             .chat_per_minute = p->pace.chat_per_minute,       .chat_burst = p->pace.chat_burst,
-            .account_per_second = p->pace.account_per_second, .account_burst = p->pace.account_burst,
+            .account_per_minute = p->pace.account_per_minute, .account_burst = p->pace.account_burst,
         };
 }
 

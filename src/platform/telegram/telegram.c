@@ -40,12 +40,12 @@ telegram_check_markup(yyjson_val *markup, struct error *err)
 const struct platform telegram = {
     .name = "telegram",
     .title = "Telegram",
-    .can = CAN_ATTACH | CAN_EDIT | CAN_REPLY | CAN_MARKUP | CAN_PUSH,
+    .can = CAN_ATTACH | CAN_EDIT | CAN_REPLY | CAN_MARKUP | CAN_PUSH | CAN_POLL,
     .text = { .max = TELEGRAM_TEXT_MAX, .unit = TEXT_CODE_POINTS, .caption_max = TELEGRAM_CAPTION_MAX },
 
     /* "About one a second", with short bursts, in one chat; about thirty a second for the bot. The
      * real limits are not published: a 429 has the last word. */
-    .pace = { .chat_per_minute = 60, .chat_burst = 3, .account_per_second = 30, .account_burst = 5 },
+    .pace = { .chat_per_minute = 60, .chat_burst = 3, .account_per_minute = 1800, .account_burst = 5 },
     .media = {
         .image_max = TELEGRAM_UPLOAD_MAX, /* what is too large for a photo goes as a document */
         .video_max = TELEGRAM_UPLOAD_MAX,
