@@ -63,4 +63,8 @@ size_t str_utf8_len(struct str s);    /* bytes of the character `s` begins with,
 struct str str_utf8_cut(struct str s, size_t max); /* at most `max` bytes, without half a character at the end */
 size_t str_code_points(struct str s); /* `s` must be valid UTF-8 */
 
+/* What a person would count: letters with their accents, flags, families of emoji and CRLF are one each (Unicode's
+ * extended grapheme clusters, UAX 29). `s` must be valid UTF-8. */
+size_t str_graphemes(struct str s);
+
 #endif
