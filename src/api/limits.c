@@ -9,8 +9,9 @@ text_length(const struct platform *p, struct str text)
     case TEXT_BYTES:
         return text.len;
     case TEXT_CODE_POINTS:
-    case TEXT_GRAPHEMES: /* never more than code points, so what passes here is never refused there */
         return str_code_points(text);
+    case TEXT_GRAPHEMES:
+        return str_graphemes(text);
     }
     return text.len;
 }
@@ -19,8 +20,12 @@ bool
 limit_text(const struct platform *p, struct str text, bool is_caption, struct error *err)
 {
     size_t max = is_caption ? p->text.caption_max : p->text.max;
-    size_t length = text_length(p, text);
+    size_t length;
 
+    if (p->text.bytes_max > 0 && text.len > p->text.bytes_max)
+        return error_set(err, 422, "%s takes texts of at most %zu bytes; this one has %zu", p->title,
+                         p->text.bytes_max, text.len);
+    length = text_length(p, text);
     if (length <= max)
         return true;
     return error_set(err, 422, "%s takes %s of at most %zu %s; this one has %zu", p->title,

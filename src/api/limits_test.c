@@ -7,6 +7,9 @@ static const struct platform characters = {
     .title = "Chat", .text = { .max = 3, .unit = TEXT_CODE_POINTS, .caption_max = 2 },
     .media = { .image_max = 10, .video_max = 0, .audio_max = 20, .file_max = 30 },
 };
+static const struct platform people = {
+    .title = "Sky", .text = { .max = 3, .unit = TEXT_GRAPHEMES, .bytes_max = 40 },
+};
 static const struct platform bytes = { .title = "Wire", .text = { .max = 4, .unit = TEXT_BYTES } };
 
 START_TEST(text_counts_in_the_platforms_unit)
@@ -20,6 +23,12 @@ START_TEST(text_counts_in_the_platforms_unit)
     ck_assert(!limit_text(&characters, STR("abc"), true, &err));
     ck_assert_str_eq(err.message, "Chat takes captions of at most 2 characters; this one has 3");
     ck_assert(limit_text(&characters, STR_NONE, true, &err));
+    ck_assert(limit_text(&people, STR("e\u0301\U0001F1E9\U0001F1EA\r\n"), false, &err));
+    ck_assert(!limit_text(&people, STR("e\u0301\U0001F1E9\U0001F1EA\r\na"), false, &err));
+    ck_assert_str_eq(err.message, "Sky takes texts of at most 3 characters; this one has 4");
+    ck_assert(!limit_text(&people, STR("\U0001F468\u200D\U0001F469\u200D\U0001F467\u200D\U0001F466"
+                                       "\U0001F468\u200D\U0001F469\u200D\U0001F467\u200D\U0001F466"), false, &err));
+    ck_assert_str_eq(err.message, "Sky takes texts of at most 40 bytes; this one has 50");
     ck_assert(limit_text(&bytes, STR("abcd"), false, &err));
     ck_assert(!limit_text(&bytes, STR("\u00e9\u00e9a"), false, &err));
     ck_assert_str_eq(err.message, "Wire takes texts of at most 4 bytes; this one has 5");

@@ -258,6 +258,7 @@ struct platform {
         size_t      max;
         enum { TEXT_CODE_POINTS, TEXT_BYTES, TEXT_GRAPHEMES } unit;
         size_t      caption_max;
+        size_t      bytes_max;    /* however they are counted; 0 = no such limit */
     } text;
 
     struct {            /* pace of sends; a bucket each for one chat and for the account */

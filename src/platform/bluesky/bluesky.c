@@ -12,7 +12,7 @@ const struct platform bluesky = {
     .name = "bluesky",
     .title = "Bluesky",
     .can = CAN_ARCHIVE | CAN_FIND_SENT | CAN_POLL,
-    .text = { .max = BLUESKY_TEXT_MAX, .unit = TEXT_GRAPHEMES },
+    .text = { .max = BLUESKY_TEXT_MAX, .unit = TEXT_GRAPHEMES, .bytes_max = BLUESKY_TEXT_BYTES },
 
     /* The chat service's limits are not published; who sends more than about twenty a minute has been shut out for
      * hours. A 429 has the last word. */
