@@ -11,6 +11,8 @@ const char *const attachment_type_names[ATTACH_TYPES] = {
 
 static const struct platform *const platforms[] = {
     &telegram,
+    &facebook,
+    &instagram,
     &bluesky,
 };
 

@@ -40,7 +40,113 @@ void meta_parse_fetched(struct arena *a, const struct account *account, struct s
 
 enum meta_flavour { META_PAGE, META_INSTAGRAM_PAGE, META_INSTAGRAM_LOGIN };
 
+/* What an operation remembers from call to call. */
+struct meta_talk {
+    enum meta_flavour flavour;
+    struct str        token;      /* of the calls; an exchange works with others than the account's */
+    struct str        page_id;    /* of META_PAGE and META_INSTAGRAM_PAGE; none = not known yet */
+    int64_t           rest_ms;    /* how long the account must be quiet, as the answers' headers say */
+    bool              refused;    /* the last answer was an error */
+    bool              again;      /* the one repeat that some errors are worth has been made */
+};
+
 void facebook_step(struct op *op, const struct net_response *last, struct op_step *out);
 void instagram_step(struct op *op, const struct net_response *last, struct op_step *out);
+
+struct meta_talk *meta_talk(struct op *op);
+enum meta_flavour meta_flavour(const struct platform *platform, const struct account *account);
+
+/* ---- call.c ---- */
+
+enum meta_host { META_HOST_GRAPH, META_HOST_INSTAGRAM };
+
+struct meta_param {
+    const char *name;
+    struct str  value;
+};
+
+/* `path` is below the version and well encoded: meta_path(). Parameters go into the query. The token goes into a
+ * header, the proof that we know the app's secret into the query. */
+void meta_call(struct op *op, const char *method, struct str path, const struct meta_param *params, size_t n,
+    struct op_step *out);
+
+/* POSTs JSON, which is taken from `body` and freed; or parts; or a form to any URL, without the token. */
+void meta_call_json(struct op *op, struct str path, struct buf *body, struct op_step *out);
+void meta_call_parts(struct op *op, struct str path, struct net_part *parts, size_t n, struct op_step *out);
+void meta_call_form(struct op *op, struct str url, const struct meta_param *params, size_t n, struct op_step *out);
+
+/* GETs the file to op->save_path. False when no file may be fetched from there. */
+bool meta_call_file(struct op *op, struct str url, struct op_step *out);
+
+bool       meta_is_id(struct str id); /* whether it can be a part of a path at all */
+struct str meta_path(struct op *op, struct str id, const char *edge); /* "<id>/<edge>"; `edge` NULL = the id alone */
+struct str meta_account_path(struct op *op, const char *edge); /* of the account's Page, or of an account of its own */
+struct str meta_query(struct arena *a, struct str url, const struct meta_param *params, size_t n); /* with "?" */
+struct str meta_url(struct arena *a, struct str base, const char *path); /* `base` with or without a slash at its end */
+struct str meta_host_url(struct op *op, enum meta_host host); /* with the version and a slash at the end */
+
+/* ---- answer.c ---- */
+
+/* True with the JSON when Meta did it; otherwise `out` is the verdict. */
+bool meta_answered(struct op *op, const struct net_response *last, yyjson_val **root, struct op_step *out);
+bool meta_downloaded(struct op *op, const struct net_response *last, struct op_step *out);
+
+void meta_done(struct op_step *out);
+void meta_fail(struct op *op, struct op_step *out, int code, struct str reason);
+void meta_retry(struct op *op, struct op_step *out, int code, struct str reason);
+
+/* `text` without a token or an app's secret, and not longer than an error message may be. */
+struct str meta_reason(struct op *op, struct str text);
+
+/* How long the account must be quiet: what the headers about usage say, in milliseconds; 0 = not at all. Those that
+ * do not concern messages count only for the call that was `refused`. */
+int64_t meta_rest_ms(struct arena *a, const struct net_response *last, bool refused);
+
+/* ---- errors.c ---- */
+
+enum meta_class {
+    META_REFUSED,    /* this request will never be taken */
+    META_WINDOW,     /* the person has not written for too long */
+    META_LATER,      /* worth another try */
+    META_ONCE,       /* worth one more try, at once */
+    META_UNSURE,     /* worth another try, and it may have happened */
+    META_LIMIT,      /* too many calls: the account must be quiet for a while */
+    META_PAUSE,      /* refused, and so would others be: quiet for hours */
+    META_ACCESS,     /* a permission is missing or was taken away */
+    META_TOKEN,      /* the token is no longer good */
+    META_CLASSES
+};
+
+enum meta_class meta_classify(int64_t code, int64_t subcode, bool is_transient, int status);
+
+/* ---- the operations ---- */
+
+void meta_connect(struct op *op, const struct net_response *last, struct op_step *out);     /* connect.c */
+void meta_subscribe(struct op *op, const struct net_response *last, struct op_step *out);
+void meta_unsubscribe(struct op *op, const struct net_response *last, struct op_step *out);
+void meta_check(struct op *op, const struct net_response *last, struct op_step *out);
+void meta_exchange(struct op *op, const struct net_response *last, struct op_step *out);    /* login.c */
+void meta_refresh(struct op *op, const struct net_response *last, struct op_step *out);
+void meta_send(struct op *op, const struct net_response *last, struct op_step *out);        /* send.c */
+void meta_react(struct op *op, const struct net_response *last, struct op_step *out);
+void meta_find_sent(struct op *op, const struct net_response *last, struct op_step *out);   /* find.c */
+void meta_message(struct op *op, const struct net_response *last, struct op_step *out);
+void meta_participant(struct op *op, const struct net_response *last, struct op_step *out); /* participant.c */
+void meta_media(struct op *op, const struct net_response *last, struct op_step *out);
+
+bool facebook_login_url(const struct platform_env *env, struct str redirect_uri, struct str state, struct arena *a,
+    struct str *out, struct error *err);
+bool instagram_login_url(const struct platform_env *env, struct str redirect_uri, struct str state, struct arena *a,
+    struct str *out, struct error *err);
+
+struct str meta_attachment_type(enum meta_flavour flavour, const struct op_file *file); /* "image" ... */
+
+/* ---- facebook.c: what both check ---- */
+
+#define META_IMAGE_MAX ((int64_t)8 * 1024 * 1024)
+#define META_FILE_MAX  ((int64_t)25 * 1024 * 1024)
+
+bool meta_emoji_fits(struct str emoji, struct error *err);
+bool meta_size_fits(const struct op_file *file, bool is_image, const char *title, struct error *err);
 
 #endif
