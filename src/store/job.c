@@ -18,6 +18,9 @@ const char *const job_kind_names[JOB_KINDS] = {
     [JOB_DELIVER] = "deliver",
     [JOB_REPLAY] = "replay",
     [JOB_SWEEP] = "sweep",
+    [JOB_REFRESH] = "refresh",
+    [JOB_HINT] = "hint",
+    [JOB_FORGET_MEDIA] = "forget_media",
 };
 
 /* `queue_id <> 0` is what lets SQLite use the index on queues, which leaves out the 0; without it
@@ -26,6 +29,11 @@ static const char job_queue_busy_sql[] = "SELECT 1 FROM job WHERE queue_id = $1 
 static const char job_insert_sql[] =
     "INSERT INTO job (" JOB_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 static const char job_exists_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND record_id = $3 LIMIT 1";
+static const char job_named_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND payload = $3 LIMIT 1";
+static const char job_set_due_sql[] =
+    "UPDATE job SET due_at = $4 WHERE lane_id = $1 AND kind = $2 AND record_id = $3 AND state = 0";
+static const char job_head_sql[] =
+    "SELECT " JOB_COLUMNS " FROM job WHERE queue_id = $1 AND queue_id <> 0 ORDER BY id LIMIT 1";
 static const char job_due_sql[] =
     "SELECT id, kind, queue_id FROM job WHERE lane_id = $1 AND state = 0 AND due_at <= $2"
     " ORDER BY due_at, id LIMIT $3"; /* the index has all of it */
@@ -124,6 +132,33 @@ job_add_once(struct db *db, struct job *job, int64_t now_ms, struct error *err)
 }
 
 bool
+job_add_named(struct db *db, struct job *job, int64_t now_ms, struct error *err)
+{
+    int64_t one = 0;
+    bool found;
+
+    if (!db_get_int(db, job_named_sql, DB_ARGS(db_int(job->lane_id), db_int(job->kind), db_text(job->payload)), &one,
+                    &found, err))
+        return false;
+    return found || job_add(db, job, now_ms, err);
+}
+
+bool
+job_schedule(struct db *db, struct job *job, int64_t now_ms, struct error *err)
+{
+    int64_t changed;
+
+    if (!db_exec(db, job_set_due_sql,
+                 DB_ARGS(db_int(job->lane_id), db_int(job->kind), db_int(job->record_id), db_int(job->due_at)),
+                 &changed, err))
+        return false;
+    if (changed == 0)
+        return job_add_once(db, job, now_ms, err);
+    db_signal(db, TOPIC_LANE, job->lane_id);
+    return true;
+}
+
+bool
 job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct arena *a, struct job **out, size_t *n,
         int64_t *next_due_at, struct error *err)
 {
@@ -166,6 +201,12 @@ job_next_of_kind(struct db *db, int64_t lane_id, enum job_kind kind, int64_t aft
                  bool *found, struct error *err)
 {
     return job_read_one(db, job_next_sql, DB_ARGS(db_int(lane_id), db_int(kind), db_int(after)), a, out, found, err);
+}
+
+bool
+job_head_of_queue(struct db *db, int64_t queue_id, struct arena *a, struct job *out, bool *found, struct error *err)
+{
+    return job_read_one(db, job_head_sql, DB_ARGS(db_int(queue_id)), a, out, found, err);
 }
 
 bool

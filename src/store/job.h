@@ -32,6 +32,8 @@ struct job {
     struct str     payload; /* JSON or plain text, the kind's own */
 };
 
+#define JOB_INTERRUPTED "interrupted" /* payload of a JOB_SEND whose request may have gone out */
+
 /* Signals of this layer (db_signal). The key is the lane, the workspace, the profile. */
 enum store_topic { TOPIC_LANE = 1, TOPIC_EVENTS, TOPIC_PROFILE, TOPIC_KEYS };
 
@@ -43,12 +45,21 @@ bool job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 /* The same, unless the lane already has a job of this kind for this record. */
 bool job_add_once(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 
+/* The same, unless the lane already has a job of this kind with this payload. */
+bool job_add_named(struct db *db, struct job *job, int64_t now_ms, struct error *err);
+
+/* The job of this kind for this record becomes due at `job->due_at`; it is queued when there is none. */
+bool job_schedule(struct db *db, struct job *job, int64_t now_ms, struct error *err);
+
 /* Ready jobs of a lane due at `now_ms`, oldest first, at most `limit`, with id, kind and queue
  * only: whoever takes one up reads the rest. *next_due_at is when the first later one is due, 0
  * when there is none. */
 bool job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct arena *a, struct job **out, size_t *n,
              int64_t *next_due_at, struct error *err);
 bool job_get(struct db *db, int64_t id, struct arena *a, struct job *out, bool *found, struct error *err);
+/* The one of its queue whose turn it is, whatever its state. */
+bool job_head_of_queue(struct db *db, int64_t queue_id, struct arena *a, struct job *out, bool *found,
+                       struct error *err);
 
 /* *taken false: it is not ready any more (gone with its profile, or taken already). */
 bool job_mark_in_flight(struct db *db, int64_t id, bool *taken, struct error *err);

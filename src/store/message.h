@@ -61,6 +61,7 @@ bool message_accept(struct db *db, const struct chat *c, const struct draft *d, 
 struct send_result {
     enum message_status status;      /* PUBLISHED, WAITING or FAILED */
     struct str          external_id, conversation_id, error_message;
+    struct str          participant_id; /* whom it reached, where that is only learnt from the answer */
     int64_t             posted_at;
 };
 /* Moves an outbound message to the state the platform's answer puts it in, with event and counters;

@@ -40,18 +40,27 @@ static const char first_sql[] =
     " group_id BIGINT NOT NULL,"            /* may be gone while a deleted profile is being erased */
     " platform TEXT NOT NULL,"
     " external_id TEXT NOT NULL,"
+    " alt_external_id TEXT,"               /* what its webhooks may call it instead */
     " username TEXT,"
     " name TEXT,"
     " status INTEGER NOT NULL,"
     " status_detail TEXT,"
+    " details TEXT,"                       /* the adapter's own, a JSON object without secrets */
     " token $BLOB,"                        /* sealed */
+    " token_expires_at BIGINT NOT NULL DEFAULT 0,"
+    " refresh_at BIGINT NOT NULL DEFAULT 0,"
     " webhook_secret $BLOB,"               /* sealed */
     " hook_url TEXT,"                      /* where its updates were last asked to go; NULL = it is polled */
     " poll_cursor TEXT,"
     " chats_count BIGINT NOT NULL DEFAULT 0,"
+    " posts_count BIGINT NOT NULL DEFAULT 0,"
     " created_at BIGINT NOT NULL,"
     " deleted_at BIGINT NOT NULL DEFAULT 0);"
     "CREATE UNIQUE INDEX profile_account ON profile(workspace_id, platform, external_id) WHERE deleted_at = 0;"
+    /* whose an app's webhook is, in whatever workspace */
+    "CREATE INDEX profile_by_external ON profile(platform, external_id) WHERE deleted_at = 0;"
+    "CREATE INDEX profile_by_alt_external ON profile(platform, alt_external_id)"
+    " WHERE alt_external_id IS NOT NULL AND deleted_at = 0;"
     "CREATE INDEX profile_of_group ON profile(group_id, id);"
 
     "CREATE TABLE chat ("
@@ -71,6 +80,7 @@ static const char first_sql[] =
     " last_message_at BIGINT NOT NULL DEFAULT 0,"
     " archived INTEGER NOT NULL DEFAULT 0,"
     " blocked_at BIGINT NOT NULL DEFAULT 0,"
+    " referral_at BIGINT NOT NULL DEFAULT 0," /* of the one in `metadata` */
     /* how many messages are in each status: what lists call `total`, without counting */
     " n_received BIGINT NOT NULL DEFAULT 0,"
     " n_pending BIGINT NOT NULL DEFAULT 0,"
@@ -96,7 +106,7 @@ static const char first_sql[] =
     " platform_data TEXT,"
     " reply_to_external_id TEXT,"
     " reply_markup TEXT,"
-    " reactions TEXT,"                     /* the live state, as the JSON array it is shown as */
+    " reactions TEXT,"                     /* the JSON array it is shown as, and what was taken back (reaction.c) */
     " is_unsupported INTEGER NOT NULL DEFAULT 0,"
     " attachments_count INTEGER NOT NULL DEFAULT 0,"
     " posted_at BIGINT NOT NULL DEFAULT 0,"
@@ -110,6 +120,9 @@ static const char first_sql[] =
     /* look-up by platform id inside a workspace, and the promise that nothing is stored twice */
     "CREATE UNIQUE INDEX message_external ON message(workspace_id, external_id, chat_id)"
     " WHERE external_id IS NOT NULL;"
+    /* whether a comment was answered privately already */
+    "CREATE INDEX message_comment ON message(workspace_id, external_comment_id)"
+    " WHERE external_comment_id IS NOT NULL;"
     /* the rare ones a filter asks for among millions; see message_list_troubled_sql */
     "CREATE INDEX message_troubled ON message(chat_id, status, sort_at, id) WHERE status IN (4, 5);"
 
@@ -217,9 +230,78 @@ static const char webhooks_sql[] =
     " response_body TEXT);"
     "CREATE INDEX delivery_of_webhook ON delivery(webhook_id, id);";
 
+static const char posts_sql[] =
+    "CREATE TABLE post ("
+    " id $KEY,"
+    " workspace_id BIGINT NOT NULL,"
+    " profile_id BIGINT NOT NULL REFERENCES profile(id),"
+    " external_id TEXT NOT NULL,"
+    " body TEXT,"
+    " permalink TEXT,"
+    " comments_count BIGINT NOT NULL DEFAULT 0," /* how many comment_list() has */
+    " posted_at BIGINT NOT NULL DEFAULT 0,"
+    " created_at BIGINT NOT NULL);"
+    "CREATE UNIQUE INDEX post_external ON post(workspace_id, external_id, profile_id);"
+    "CREATE INDEX post_of_profile ON post(profile_id, id);"
+    "CREATE INDEX post_of_workspace ON post(workspace_id, id);"
+
+    "CREATE TABLE comment ("
+    " id $KEY,"
+    " workspace_id BIGINT NOT NULL,"
+    " profile_id BIGINT NOT NULL REFERENCES profile(id),"
+    " post_id BIGINT NOT NULL REFERENCES post(id),"
+    " external_id TEXT NOT NULL,"
+    " parent_external_id TEXT,"
+    " thread_external_id TEXT,"            /* the top-level comment it stands below; NULL = it is one */
+    " body TEXT,"
+    " author_external_id TEXT,"
+    " author_name TEXT,"
+    " author_username TEXT,"
+    " permalink TEXT,"
+    " platform_data TEXT,"
+    " is_own INTEGER NOT NULL DEFAULT 0,"
+    " is_hidden INTEGER NOT NULL DEFAULT 0,"
+    " is_told INTEGER NOT NULL DEFAULT 0," /* what it says is known, so comment.created has gone out */
+    " posted_at BIGINT NOT NULL DEFAULT 0,"
+    " edited_at BIGINT NOT NULL DEFAULT 0,"
+    " hidden_at BIGINT NOT NULL DEFAULT 0," /* when it was last hidden or shown again */
+    " removed_at BIGINT NOT NULL DEFAULT 0,"
+    " sort_at BIGINT NOT NULL,"            /* posted_at, or created_at while there is none */
+    " created_at BIGINT NOT NULL);"
+    "CREATE UNIQUE INDEX comment_external ON comment(profile_id, external_id);"
+    "CREATE INDEX comment_page ON comment(post_id, sort_at, id)"
+    " WHERE thread_external_id IS NULL AND removed_at = 0;"
+    "CREATE INDEX comment_thread ON comment(profile_id, thread_external_id, sort_at, id)"
+    " WHERE thread_external_id IS NOT NULL;"
+
+    /* How far the other side has got in a chat (receipt.c). */
+    "CREATE TABLE receipt ("
+    " chat_id BIGINT NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " watermark BIGINT NOT NULL,"          /* everything we sent until then ... */
+    " at BIGINT NOT NULL,"                 /* ... had arrived, or was read, at this moment */
+    " PRIMARY KEY (chat_id, kind, watermark));"
+
+    /* What came before the message it is about (parked.c). */
+    "CREATE TABLE parked ("
+    " chat_id BIGINT NOT NULL,"
+    " external_id TEXT NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " sender TEXT NOT NULL,"               /* of a reaction; else empty */
+    " at BIGINT NOT NULL,"
+    " sequence BIGINT NOT NULL DEFAULT 0,"
+    " body TEXT,"                          /* the text of an edit, the name of a reaction */
+    " emoji TEXT,"
+    " is_removed INTEGER NOT NULL DEFAULT 0,"
+    " is_history INTEGER NOT NULL DEFAULT 0,"
+    " created_at BIGINT NOT NULL,"
+    " PRIMARY KEY (chat_id, external_id, kind, sender));"
+    "CREATE INDEX parked_age ON parked(created_at);";
+
 const struct db_migration store_migrations[] = {
     { 1, "the first tables", first_sql },
     { 2, "outgoing webhooks", webhooks_sql },
+    { 3, "posts, comments, receipts", posts_sql },
 };
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);
 
