@@ -32,6 +32,9 @@ static const char message_get_sql[] =
 static const char message_in_chat_sql[] =
     "SELECT " MESSAGE_JOINED " FROM " MESSAGE_TABLES
     " WHERE m.workspace_id = $1 AND m.external_id = $2 AND m.chat_id = $3";
+static const char message_known_sql[] =
+    "SELECT 1 FROM message m JOIN chat c ON c.id = m.chat_id"
+    " WHERE m.workspace_id = $1 AND m.external_id = $2 AND c.profile_id = $3 LIMIT 1";
 static const char message_page_sql[] = "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.chat_id = $1" PAGE;
 static const char message_page_direction_sql[] =
     "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.chat_id = $1 AND m.direction = $4" PAGE;
@@ -188,6 +191,15 @@ message_total(const struct chat *c, const struct message_filter *f)
             total += by_status[status];
     }
     return total;
+}
+
+bool
+message_known(struct db *db, const struct profile *p, struct str external_id, bool *known, struct error *err)
+{
+    int64_t one;
+
+    return db_get_int(db, message_known_sql, DB_ARGS(db_int(p->workspace_id), db_text(external_id), db_int(p->id)), &one,
+                      known, err);
 }
 
 bool
