@@ -31,7 +31,7 @@ static const char job_insert_sql[] =
 static const char job_exists_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND record_id = $3 LIMIT 1";
 static const char job_named_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND payload = $3 LIMIT 1";
 static const char job_set_due_sql[] =
-    "UPDATE job SET due_at = $4 WHERE lane_id = $1 AND kind = $2 AND record_id = $3 AND state = 0";
+    "UPDATE job SET due_at = $4, attempts = 0 WHERE lane_id = $1 AND kind = $2 AND record_id = $3 AND state = 0";
 static const char job_head_sql[] =
     "SELECT " JOB_COLUMNS " FROM job WHERE queue_id = $1 AND queue_id <> 0 ORDER BY id LIMIT 1";
 static const char job_due_sql[] =

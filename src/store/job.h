@@ -48,7 +48,8 @@ bool job_add_once(struct db *db, struct job *job, int64_t now_ms, struct error *
 /* The same, unless the lane already has a job of this kind with this payload. */
 bool job_add_named(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 
-/* The job of this kind for this record becomes due at `job->due_at`; it is queued when there is none. */
+/* The job of this kind for this record becomes due at `job->due_at`, its failures forgotten; it is queued when there is
+ * none. */
 bool job_schedule(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 
 /* Ready jobs of a lane due at `now_ms`, oldest first, at most `limit`, with id, kind and queue
