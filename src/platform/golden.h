@@ -29,6 +29,8 @@ size_t golden_files(const char *folder, const char *suffix, char ***paths);
 
 /* Fail the running test with both texts where they differ. `path` is the NAME.events.json, or the talks' file. */
 void golden_check_updates(const struct platform *platform, const struct account *account, const char *path);
+/* A platform_app's, whatever their NAME. */
+void golden_check_app_updates(const struct platform_app *app, const struct platform_env *env, const char *path);
 void golden_check_talks(const struct platform *platform, const struct account *account,
     const struct platform_env *env, const char *path);
 

@@ -138,22 +138,48 @@ golden_batch_text(struct arena *a, const struct inbound_batch *batch)
     return golden_finish(a, &buf);
 }
 
+/* NAME.json of a NAME.events.json. */
+static struct str
+payload_path(struct arena *a, const char *path)
+{
+    static const char suffix[] = ".events.json";
+
+    return arena_printf(a, "%.*s.json", (int)(strlen(path) - strlen(suffix)), path);
+}
+
+static void
+check_batch(struct arena *a, const struct inbound_batch *batch, const char *path)
+{
+    golden_check_same(a, payload_path(a, path).ptr, "its events", golden_batch_text(a, batch),
+        golden_parse(a, golden_read(a, path), path));
+}
+
 void
 golden_check_updates(const struct platform *platform, const struct account *account, const char *path)
 {
-    static const char    suffix[] = ".events.json";
     struct arena         a;
     struct inbound_batch batch;
-    struct str           payload_path;
+    struct str           payload;
     const char          *name = strrchr(path, '/') + 1;
 
     arena_init(&a);
-    payload_path = arena_printf(&a, "%.*s.json", (int)(strlen(path) - strlen(suffix)), path);
+    payload = golden_read(&a, payload_path(&a, path).ptr);
     if (strncmp(name, "poll", 4) == 0)
-        platform->parse_poll(&a, account, golden_read(&a, payload_path.ptr), &batch);
+        platform->parse_poll(&a, account, payload, &batch);
     else
-        platform->parse(&a, account, golden_read(&a, payload_path.ptr), &batch);
-    golden_check_same(&a, payload_path.ptr, "its events", golden_batch_text(&a, &batch),
-        golden_parse(&a, golden_read(&a, path), path));
+        platform->parse(&a, account, payload, &batch);
+    check_batch(&a, &batch, path);
+    arena_deinit(&a);
+}
+
+void
+golden_check_app_updates(const struct platform_app *app, const struct platform_env *env, const char *path)
+{
+    struct arena         a;
+    struct inbound_batch batch;
+
+    arena_init(&a);
+    app->parse(&a, env, golden_read(&a, payload_path(&a, path).ptr), &batch);
+    check_batch(&a, &batch, path);
     arena_deinit(&a);
 }
