@@ -264,6 +264,7 @@ configure(void)
 void
 testing_api_start(struct testing_api *t)
 {
+    struct db_options database = { .on_signal = tell_api, .signal_ctx = t };
     struct error err = { 0 };
 
     memset(t, 0, sizeof(*t));
@@ -271,8 +272,8 @@ testing_api_start(struct testing_api *t)
     configure();
     place_make(&t->place);
     ck_assert_msg(media_open_disk(t->place.folder, &t->media, &err), "%s", err.message);
-    ck_assert_msg(db_open(&(struct db_options){ .path = t->place.file, .on_signal = tell_api, .signal_ctx = t },
-                          &t->engine, &err), "%s", err.message);
+    place_database(&t->place, &database);
+    ck_assert_msg(db_open(&database, &t->engine, &err), "%s", err.message);
     ck_assert_msg(db_migrate(t->engine, store_migrations, store_migration_count, &err), "%s", err.message);
     ck_assert_msg(db_run(t->engine, DB_WRITE, first_rows, t, &err), "%s", err.message);
     id_format(ID_GROUP, t->group_id, t->group);

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BUSY_TIMEOUT_MS = 5000, BATCH_MAX = 256, BATCH_MS = 50, QUEUE_MAX = 20000 };
+enum { BUSY_TIMEOUT_MS = 5000, BATCH_MAX = 256, QUEUE_MAX = 20000, WRITERS = 2, READERS = 4 };
 
 /* ---- statements ---- */
 
@@ -106,10 +106,7 @@ db_col_is_null(struct db_rows *rows, int col)
 bool
 db_exec(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed, struct error *err)
 {
-    int64_t unwanted;
-
-    return !is_doomed(db, err)
-        && (db->driver->exec(db, sql, args, n, changed ? changed : &unwanted, err) || doom(db, err));
+    return !is_doomed(db, err) && (db->driver->exec(db, sql, args, n, changed, err) || doom(db, err));
 }
 
 bool
@@ -246,8 +243,8 @@ put_reader(struct db_engine *e, struct db *db)
     pthread_mutex_unlock(&e->pool_lock);
 }
 
-static void
-run_read(struct db_engine *e, struct db_txn *t)
+void
+db_run_read(struct db_engine *e, struct db_txn *t)
 {
     struct error ignored;
     struct db *db = take_reader(e, &t->err);
@@ -276,10 +273,10 @@ db_submit(struct db_engine *e, enum db_mode mode, struct db_txn *t)
     t->err.retry_after_ms = 0;
     t->err.message[0] = '\0';
     t->next = NULL;
-    if (mode == DB_READ) {
-        run_read(e, t);
+    if (mode == DB_READ && !e->driver->is_remote) {
+        db_run_read(e, t);
         t->done(t);
-    } else if (!writer_push(e, t, &t->err)) {
+    } else if (!queue_push(mode == DB_READ ? &e->reads : &e->writes, t, e->options.queue_max, &t->err)) {
         db_answer(t);
     }
 }
@@ -324,7 +321,8 @@ db_run(struct db_engine *e, enum db_mode mode, bool (*run)(void *arg, struct db 
         .ended = PTHREAD_COND_INITIALIZER,
     };
 
-    assert(mode == DB_READ || !pthread_equal(pthread_self(), e->writer.thread));
+    for (int i = 0; i < e->writer_count; i++)
+        assert(mode == DB_READ || !e->writers[i].started || !pthread_equal(pthread_self(), e->writers[i].thread));
     db_submit(e, mode, &w.txn);
     pthread_mutex_lock(&w.lock);
     while (!w.over)
@@ -348,6 +346,28 @@ copy(const char *text)
     return out;
 }
 
+static void
+set_options(struct db_engine *e, const struct db_options *options)
+{
+    struct db_options *o = &e->options;
+
+    *o = *options;
+    o->path = copy(options->path);
+    o->url = copy(options->url);
+    o->replica_url = copy(options->replica_url);
+    if (o->busy_timeout_ms == 0)
+        o->busy_timeout_ms = BUSY_TIMEOUT_MS;
+    if (o->batch_max == 0)
+        o->batch_max = BATCH_MAX;
+    if (o->queue_max == 0)
+        o->queue_max = QUEUE_MAX;
+    if (o->writers < 1 || o->writers > DB_THREADS_MAX)
+        o->writers = WRITERS;
+    if (o->readers < 1 || o->readers > DB_THREADS_MAX)
+        o->readers = READERS;
+    e->writer_count = e->driver->is_remote ? o->writers : 1;
+}
+
 bool
 db_open(const struct db_options *options, struct db_engine **out, struct error *err)
 {
@@ -356,26 +376,15 @@ db_open(const struct db_options *options, struct db_engine **out, struct error *
     *out = NULL;
     if (!e)
         abort();
-    e->driver = &db_sqlite;
-    e->options = *options;
-    e->options.path = copy(options->path);
-    e->options.url = copy(options->url);
-    if (e->options.busy_timeout_ms == 0)
-        e->options.busy_timeout_ms = BUSY_TIMEOUT_MS;
-    if (e->options.batch_max == 0)
-        e->options.batch_max = BATCH_MAX;
-    if (e->options.queue_max == 0)
-        e->options.queue_max = QUEUE_MAX;
-    e->writer.batch_ms = BATCH_MS;
+    e->driver = options->url ? &db_postgres : &db_sqlite;
+    set_options(e, options);
     pthread_mutex_init(&e->pool_lock, NULL);
-    pthread_mutex_init(&e->writer.lock, NULL);
-    pthread_cond_init(&e->writer.work, NULL);
-
-    if (options->url)
-        error_set(err, 500, "This build cannot use the database at a URL, only a file");
-    else if (e->driver->prepare(&e->options, err)
-        && e->driver->connect(&e->options, DB_WRITE, &e->writer.db, err)
-        && writer_start(e, err)) {
+    queue_init(&e->writes);
+    queue_init(&e->reads);
+    if (e->driver->prepare(&e->options, err)
+        && e->driver->connect(&e->options, DB_WRITE, &e->writers[0].db, err) /* so that what is wrong is said now */
+        && writers_start(e, err)
+        && readers_start(e, err)) {
         *out = e;
         return true;
     }
@@ -390,17 +399,20 @@ db_close(struct db_engine *e)
 
     if (!e)
         return;
-    writer_stop(e);
+    readers_stop(e);
+    writers_stop(e);
     while ((db = e->idle_readers) != NULL) {
         e->idle_readers = db->next;
         e->driver->disconnect(db);
     }
-    e->driver->disconnect(e->writer.db); /* last: it tidies the log of changes away */
-    pthread_cond_destroy(&e->writer.work);
-    pthread_mutex_destroy(&e->writer.lock);
+    for (int i = 0; i < e->writer_count; i++)
+        e->driver->disconnect(e->writers[i].db); /* last: it tidies the log of changes away */
+    queue_deinit(&e->writes);
+    queue_deinit(&e->reads);
     pthread_mutex_destroy(&e->pool_lock);
     free((char *)e->options.path);
     free((char *)e->options.url);
+    free((char *)e->options.replica_url);
     free(e);
 }
 
@@ -427,9 +439,9 @@ db_check(struct db_engine *e, struct error *err)
 void
 db_stats(struct db_engine *e, struct db_stats *out)
 {
-    pthread_mutex_lock(&e->writer.lock);
-    out->waiting = e->writer.waiting;
-    pthread_mutex_unlock(&e->writer.lock);
+    pthread_mutex_lock(&e->writes.lock);
+    out->waiting = e->writes.waiting;
+    pthread_mutex_unlock(&e->writes.lock);
     out->commits = atomic_load(&e->stats.commits);
     out->transactions = atomic_load(&e->stats.transactions);
     out->rollbacks = atomic_load(&e->stats.rollbacks);

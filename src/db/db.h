@@ -24,6 +24,7 @@ enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
 
 struct db_value {
     enum db_type type;
+    enum db_type null_of; /* DB_NULL: what it would be if it were something */
     int64_t      number;
     struct str   text;
 };
@@ -37,19 +38,19 @@ db_int(int64_t v)
 static inline struct db_value
 db_int_or_null(int64_t v) /* 0 is stored as NULL: times that are not yet, keys of nothing */
 {
-    return (struct db_value){ .type = v ? DB_INT : DB_NULL, .number = v };
+    return (struct db_value){ .type = v ? DB_INT : DB_NULL, .null_of = DB_INT, .number = v };
 }
 
 static inline struct db_value
 db_text(struct str v) /* none is stored as NULL */
 {
-    return (struct db_value){ .type = v.ptr ? DB_TEXT : DB_NULL, .text = v };
+    return (struct db_value){ .type = v.ptr ? DB_TEXT : DB_NULL, .null_of = DB_TEXT, .text = v };
 }
 
 static inline struct db_value
 db_blob(struct str v)
 {
-    return (struct db_value){ .type = v.ptr ? DB_BLOB : DB_NULL, .text = v };
+    return (struct db_value){ .type = v.ptr ? DB_BLOB : DB_NULL, .null_of = DB_BLOB, .text = v };
 }
 
 #define DB_ARGS(...)                        \
@@ -114,7 +115,7 @@ struct db_txn {
 };
 
 /* Takes `t` until done(). A read on SQLite runs here and now and done() is called before this returns, so
- * submit reads from the thread of `reply_to`. A full queue (writes waiting above the engine's bound) ends the
+ * submit reads from the thread of `reply_to`; on PostgreSQL it is answered later, like a write. A full queue (writes waiting above the engine's bound) ends the
  * transaction with a 503, and so does a database that is full or locked: for everyone in the batch, and the
  * next batch finds out whether it still is. */
 void db_submit(struct db_engine *e, enum db_mode mode, struct db_txn *t);
@@ -128,6 +129,9 @@ bool db_run(struct db_engine *e, enum db_mode mode, bool (*run)(void *arg, struc
 struct db_options {
     const char *path;          /* SQLite file; made when it is missing */
     const char *url;           /* postgres://...; when set, `path` is not used */
+    const char *replica_url;   /* PostgreSQL: where reads go; NULL = where writes do */
+    bool        pooled;        /* PostgreSQL: a pooler hands each transaction to another connection */
+    int         writers, readers; /* PostgreSQL: connections of each; 0 = 2 and 4 */
     int         busy_timeout_ms; /* how long a lock held by another process is waited for before a 503; 0 = 5000 */
     int         batch_max;     /* write transactions sharing one commit; 0 = 256 */
     int         queue_max;     /* write transactions waiting; 0 = 20000 */

@@ -18,8 +18,11 @@ set_up(void)
         { 1, "first", "CREATE TABLE item (id $KEY, name TEXT, data $BLOB, number BIGINT)" },
     };
 
+    struct db_options options = { 0 };
+
     place_make(&place);
-    ck_assert_msg(db_open(&(struct db_options){ .path = place.file }, &engine, &err), "%s", err.message);
+    place_database(&place, &options);
+    ck_assert_msg(db_open(&options, &engine, &err), "%s", err.message);
     ck_assert_msg(db_migrate(engine, schema, 1, &err), "%s", err.message);
 }
 

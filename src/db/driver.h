@@ -15,13 +15,14 @@ struct db_told {
     int64_t key;
 };
 
-/* A connection as every driver has it. The driver sets `lost`, the rest belongs to db.c and writer.c. */
+/* A connection as every driver has it. The driver sets `lost` and `conflict`, the rest belongs to db.c and writer.c. */
 struct db {
     const struct db_driver *driver;
     struct db *next;      /* in the pool of idle readers */
 
     int  open_rows;       /* queries whose db_finish() is still to come */
     bool lost;            /* the transaction cannot be continued nor committed, for nobody in the batch */
+    bool conflict;        /* another connection was in the way: the same again, alone, may succeed */
     struct error doom;    /* the first statement that failed since db_start(); those after it are not run */
 
     struct db_told *told; /* signals of this batch so far */
@@ -36,6 +37,8 @@ struct db_driver {
     const char *name;
     const char *key_type, *blob_type; /* what $KEY and $BLOB in a migration stand for */
     const char *table_exists_sql;     /* counts tables named $1 */
+    const char *alone_sql;            /* no other process gets past this until the commit; NULL = BEGIN does that */
+    bool        is_remote;            /* a statement waits for a network: nothing runs on the submitter's thread */
 
     /* Makes the place to connect to ready, once. */
     bool (*prepare)(const struct db_options *o, struct error *err);
@@ -45,6 +48,9 @@ struct db_driver {
     /* After a ROLLBACK that failed the connection is of no more use. */
     bool (*control)(struct db *db, enum db_control what, struct error *err);
 
+    /* With `changed` NULL it may be under way when this returns; settle() (NULL where that never happens) waits for
+     * all such, and is false with the first failure among them. */
+    bool (*settle)(struct db *db, struct error *err);
     bool (*exec)(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed,
                  struct error *err);
     bool (*script)(struct db *db, const char *sql, struct error *err); /* several statements, nothing bound */
@@ -65,20 +71,11 @@ struct db_driver {
     bool (*check)(struct db *db, struct error *err);
 };
 
-extern const struct db_driver db_sqlite;
+extern const struct db_driver db_sqlite, db_postgres;
 
-/* The waiting write transactions and the thread that runs them. */
-struct db_writer {
-    pthread_t       thread;
-    bool            started;
-    struct db      *db;   /* the thread's own; NULL when it has to connect again */
-
-    int             careful;      /* so many batches still use savepoints from the start */
-    int             batch_ms;     /* a batch of slow transactions is committed early, so that its first need not wait */
-    int64_t         gather_us;    /* how long company is waited for after a commit */
-    int64_t         gather_until; /* and until when that is now, in clock_mono_us() */
-
-    pthread_mutex_t lock; /* of what follows */
+/* Transactions that wait, in order. */
+struct db_queue {
+    pthread_mutex_t lock;
     pthread_cond_t  work; /* something waits, or as much as is `awaited`, or it is time to close */
     struct db_txn  *first, *last;
     int             waiting;
@@ -86,10 +83,30 @@ struct db_writer {
     bool            closing;
 };
 
+/* A thread that runs batches of write transactions on a connection of its own. */
+struct db_writer {
+    struct db_engine *engine;
+    pthread_t         thread;
+    bool              started;
+    struct db        *db;   /* NULL when it has to connect again */
+
+    int               careful;      /* so many batches still use savepoints from the start */
+    int               batch_ms;     /* a batch of slow transactions is committed early, so that its first need not wait */
+    int64_t           gather_us;    /* how long company is waited for after a commit */
+    int64_t           gather_until; /* and until when that is now, in clock_mono_us() */
+};
+
+#define DB_THREADS_MAX 64
+
 struct db_engine {
     const struct db_driver *driver;
     struct db_options       options; /* with copies of its strings */
-    struct db_writer        writer;
+
+    struct db_queue  writes, reads;
+    struct db_writer writers[DB_THREADS_MAX];
+    int              writer_count;
+    pthread_t        readers[DB_THREADS_MAX]; /* only where the driver is remote */
+    int              reader_count;
 
     pthread_mutex_t pool_lock;
     struct db      *idle_readers;
@@ -111,10 +128,24 @@ bool db_ended(struct db *db, bool ran, struct error *err);
 void db_tell(struct db_engine *e, struct db *db); /* the signals of what has just been committed */
 void db_answer(struct db_txn *t);                 /* gives `t` back to its submitter */
 
+void db_run_read(struct db_engine *e, struct db_txn *t); /* here and now, without answering */
+
+/* ---- queue.c ---- */
+
+void queue_init(struct db_queue *q);
+void queue_deinit(struct db_queue *q);
+void queue_close(struct db_queue *q); /* whoever takes from it gets what is left, then NULL */
+bool queue_push(struct db_queue *q, struct db_txn *t, int max, struct error *err); /* false: full or closing */
+struct db_txn *queue_take(struct db_queue *q); /* waits; NULL when it is closed and empty */
+
 /* ---- writer.c ---- */
 
-bool writer_start(struct db_engine *e, struct error *err); /* takes over e->writer.db */
-void writer_stop(struct db_engine *e);                     /* runs what is queued first; fine when not started */
-bool writer_push(struct db_engine *e, struct db_txn *t, struct error *err);
+bool writers_start(struct db_engine *e, struct error *err); /* takes over e->writers[].db */
+void writers_stop(struct db_engine *e);                     /* runs what is queued first; fine when not started */
+
+/* ---- reader.c: threads for reads that wait for a network ---- */
+
+bool readers_start(struct db_engine *e, struct error *err);
+void readers_stop(struct db_engine *e);
 
 #endif

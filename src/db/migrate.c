@@ -67,7 +67,9 @@ apply(void *arg, struct db *db, struct error *err)
     int version = 0;
     bool ok;
 
-    if (!db_exec(db, create_sql, DB_NO_ARGS, NULL, err) || !read_version(&version, db, err))
+    if ((db->driver->alone_sql && !db_exec(db, db->driver->alone_sql, DB_NO_ARGS, NULL, err))
+        || !db_exec(db, create_sql, DB_NO_ARGS, NULL, err)
+        || !read_version(&version, db, err))
         return false;
     if (version >= m->number)
         return true;

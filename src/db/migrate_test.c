@@ -7,6 +7,7 @@
 #include "db/testing.h"
 
 static struct place place;
+static struct db_options options;
 static struct db_engine *engine;
 static struct error err;
 
@@ -22,7 +23,8 @@ static void
 set_up(void)
 {
     place_make(&place);
-    ck_assert_msg(db_open(&(struct db_options){ .path = place.file }, &engine, &err), "%s", err.message);
+    place_database(&place, &options);
+    ck_assert_msg(db_open(&options, &engine, &err), "%s", err.message);
 }
 
 static void
@@ -111,7 +113,7 @@ START_TEST(two_processes_migrate_as_one)
     for (int i = 0; i < 2; i++) {
         children[i] = fork();
         if (children[i] == 0) {
-            if (!db_open(&(struct db_options){ .path = place.file }, &engine, &err)
+            if (!db_open(&options, &engine, &err)
                 || !db_migrate(engine, list, 3, &err))
                 _exit(1);
             db_close(engine);
@@ -123,7 +125,7 @@ START_TEST(two_processes_migrate_as_one)
         ck_assert(WIFEXITED(status));
         ck_assert_int_eq(WEXITSTATUS(status), 0);
     }
-    ck_assert(db_open(&(struct db_options){ .path = place.file }, &engine, &err));
+    ck_assert(db_open(&options, &engine, &err));
     ck_assert_int_eq(version(), 3);
 }
 END_TEST

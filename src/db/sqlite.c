@@ -126,11 +126,10 @@ sqlite_control(struct db *db, enum db_control what, struct error *err)
         [DB_ROLLBACK_TO] = "ROLLBACK TO one",
     };
     struct sqlite *c = sqlite_of(db);
-    int64_t changed;
 
     if (what == DB_ROLLBACK && sqlite3_get_autocommit(c->handle))
         return true; /* some errors take the transaction with them */
-    return sqlite_exec(db, what == DB_BEGIN ? c->begin_sql : sql[what], DB_NO_ARGS, &changed, err);
+    return sqlite_exec(db, what == DB_BEGIN ? c->begin_sql : sql[what], DB_NO_ARGS, NULL, err);
 }
 
 /* ---- connections ---- */

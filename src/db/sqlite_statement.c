@@ -172,15 +172,14 @@ sqlite_exec(struct db *db, const char *sql, const struct db_value *args, size_t 
     struct sqlite *c = sqlite_of(db);
     struct statement *s;
 
-    *changed = 0;
     if (!find_statement(c, sql, &s, err) || !bind_args(c, s, sql, args, n, SQLITE_STATIC, err))
         return false;
     do {
         if (!step(c, s, err))
             return false;
     } while (s->has_row);
-    if (!sqlite3_stmt_readonly(s->handle))
-        *changed = sqlite3_changes(c->handle);
+    if (changed)
+        *changed = sqlite3_stmt_readonly(s->handle) ? 0 : sqlite3_changes(c->handle);
     return true;
 }
 

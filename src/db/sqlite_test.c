@@ -203,7 +203,7 @@ run_three(struct job jobs[3])
     sem_init(&done, 0, 0);
     sem_init(&begun, 0, 0);
     sem_init(&go, 0, 0);
-    engine->writer.batch_ms = 60 * 1000; /* however slow the machine */
+    engine->writers[0].batch_ms = 60 * 1000; /* however slow the machine */
     db_submit(engine, DB_WRITE, &gate);
     sem_wait(&begun);
     for (int i = 0; i < 3; i++) {

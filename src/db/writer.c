@@ -1,6 +1,6 @@
 /* writer.c -- group commit: the transactions that wait together share one disk sync.
  *
- * One thread takes whatever is queued, runs it, commits once and only then answers. When one of a batch fails, the
+ * A thread (SQLite has one, PostgreSQL some) takes whatever is queued, runs it, commits once and only then answers. When one of a batch fails, the
  * batch is begun again, now with a savepoint for each, so that only that one is undone. Nobody waits for company
  * that may not come: what arrives while the disk is busy is the next batch, so batches grow with the load by
  * themselves. Only when some have waited already, those just answered get a moment to return. */
@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-enum { GATHER_PART = 8, GATHER_MAX_US = 2000, RETRY_AFTER_MS = 1000 };
+enum { GATHER_PART = 8, GATHER_MAX_US = 2000, BATCH_MS = 50, ALONE_TRIES = 5 };
 enum { CAREFUL_BATCHES = 32 }; /* so many have savepoints from the start once one needed them */
 
 /* Clients that ask again as soon as they are answered would otherwise fall into two halves that take turns,
@@ -19,112 +19,121 @@ enum { CAREFUL_BATCHES = 32 }; /* so many have savepoints from the start once on
  * those just answered are expected back, in addition to those that wait already. Who is alone is never made
  * to wait. */
 static void
-expect_back(struct db_engine *e, int answered)
+expect_back(struct db_writer *w, int answered)
 {
-    struct db_writer *w = &e->writer;
+    struct db_queue *q = &w->engine->writes;
+    int batch_max = w->engine->options.batch_max;
 
-    pthread_mutex_lock(&w->lock);
-    w->awaited = w->waiting + answered < e->options.batch_max ? w->waiting + answered : e->options.batch_max;
-    pthread_mutex_unlock(&w->lock);
+    if (w->engine->writer_count > 1) /* while one commits, another gathers */
+        return;
+    pthread_mutex_lock(&q->lock);
+    q->awaited = q->waiting + answered < batch_max ? q->waiting + answered : batch_max;
+    pthread_mutex_unlock(&q->lock);
     w->gather_until = clock_mono_us() + w->gather_us;
 }
 
 static void
 gather(struct db_writer *w)
 {
+    struct db_queue *q = &w->engine->writes;
     struct timespec until = { .tv_sec = (time_t)(w->gather_until / 1000000),
                               .tv_nsec = (long)(w->gather_until % 1000000) * 1000 };
 
-    while (w->waiting < w->awaited && !w->closing)
-        if (pthread_cond_clockwait(&w->work, &w->lock, CLOCK_MONOTONIC, &until) != 0)
+    while (q->waiting < q->awaited && !q->closing)
+        if (pthread_cond_clockwait(&q->work, &q->lock, CLOCK_MONOTONIC, &until) != 0)
             break;
-    w->awaited = 0;
+    q->awaited = 0;
 }
 
 /* Up to batch_max of those waiting, in order; NULL when there are none and the engine closes. */
 static struct db_txn *
-take_batch(struct db_engine *e)
+take_batch(struct db_writer *w)
 {
-    struct db_writer *w = &e->writer;
+    struct db_queue *q = &w->engine->writes;
     struct db_txn *batch, *end;
     int n = 1;
 
-    pthread_mutex_lock(&w->lock);
-    while (!w->first && !w->closing)
-        pthread_cond_wait(&w->work, &w->lock);
+    pthread_mutex_lock(&q->lock);
+    while (!q->first && !q->closing)
+        pthread_cond_wait(&q->work, &q->lock);
     gather(w);
-    batch = end = w->first;
+    batch = end = q->first;
     if (batch) {
-        for (; n < e->options.batch_max && end->next; n++)
+        for (; n < w->engine->options.batch_max && end->next; n++)
             end = end->next;
-        w->first = end->next;
-        if (!w->first)
-            w->last = NULL;
+        q->first = end->next;
+        if (!q->first)
+            q->last = NULL;
         end->next = NULL;
-        w->waiting -= n;
+        q->waiting -= n;
     }
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&q->lock);
     return batch;
 }
 
 /* Puts the transactions behind `t`, which were not begun, in front of the queue again. */
 static void
-give_back_after(struct db_engine *e, struct db_txn *t)
+give_back_after(struct db_queue *q, struct db_txn *t)
 {
-    struct db_writer *w = &e->writer;
     struct db_txn *rest = t->next, *end = rest;
     int n = 1;
 
     for (; end->next; n++)
         end = end->next;
     t->next = NULL;
-    pthread_mutex_lock(&w->lock);
-    end->next = w->first;
-    w->first = rest;
-    if (!w->last)
-        w->last = end;
-    w->waiting += n;
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_lock(&q->lock);
+    end->next = q->first;
+    q->first = rest;
+    if (!q->last)
+        q->last = end;
+    q->waiting += n;
+    pthread_cond_signal(&q->work);
+    pthread_mutex_unlock(&q->lock);
 }
 
 /* Puts off the rest of a batch that has taken its time. */
 static void
-bound_batch(struct db_engine *e, struct db_txn *t, int64_t begun_ms)
+bound_batch(struct db_writer *w, struct db_txn *t, int64_t begun_ms)
 {
-    if (t->next && clock_mono_ms() - begun_ms >= e->writer.batch_ms)
-        give_back_after(e, t);
+    if (t->next && clock_mono_ms() - begun_ms >= w->batch_ms)
+        give_back_after(&w->engine->writes, t);
 }
 
 /* Without savepoints: SQLite copies every page that is changed under one, which is a tenth of all the work. Returns the
  * first that failed, with which all of them are to be undone. */
 static struct db_txn *
-run_together(struct db_engine *e, struct db *db, struct db_txn *batch)
+run_together(struct db_writer *w, struct db_txn *batch)
 {
+    const struct db_driver *driver = w->engine->driver;
     int64_t begun_ms = clock_mono_ms();
+    struct db_txn *last = batch;
 
     for (struct db_txn *t = batch; t; t = t->next) {
-        db_start(db);
-        if (!db_ended(db, t->run(t, db, &t->err), &t->err))
+        db_start(w->db);
+        if (!db_ended(w->db, t->run(t, w->db, &t->err), &t->err))
             return t;
-        bound_batch(e, t, begun_ms);
+        bound_batch(w, t, begun_ms);
+        last = t;
     }
-    return NULL;
+    return !driver->settle || driver->settle(w->db, &last->err) ? NULL : last;
 }
 
 /* One transaction under its savepoint. When that cannot be undone, nobody's can. */
 static void
-run_apart(struct db_engine *e, struct db *db, struct db_txn *t)
+run_apart(struct db_writer *w, struct db_txn *t)
 {
+    const struct db_driver *driver = w->engine->driver;
+    struct db *db = w->db;
     size_t told_before = db->told_count;
     struct error undo;
 
     db_start(db);
-    if (db_ended(db, e->driver->control(db, DB_SAVEPOINT, &t->err) && t->run(t, db, &t->err), &t->err)
-        && e->driver->control(db, DB_RELEASE, &t->err))
+    if (db_ended(db, driver->control(db, DB_SAVEPOINT, &t->err) && t->run(t, db, &t->err), &t->err)
+        && driver->control(db, DB_RELEASE, &t->err))
         return;
     db->told_count = told_before;
     if (!db->lost
-        && !(e->driver->control(db, DB_ROLLBACK_TO, &undo) && e->driver->control(db, DB_RELEASE, &undo))) {
+        && !(driver->control(db, DB_ROLLBACK_TO, &undo) && driver->control(db, DB_RELEASE, &undo))) {
         db->lost = true;
         db->doom = undo;
     }
@@ -132,88 +141,92 @@ run_apart(struct db_engine *e, struct db *db, struct db_txn *t)
 
 /* Returns the one that lost the whole batch. */
 static struct db_txn *
-run_each_apart(struct db_engine *e, struct db *db, struct db_txn *batch)
+run_each_apart(struct db_writer *w, struct db_txn *batch)
 {
     int64_t begun_ms = clock_mono_ms();
 
     for (struct db_txn *t = batch; t; t = t->next) {
-        run_apart(e, db, t);
-        if (db->lost)
+        run_apart(w, t);
+        if (w->db->lost || w->db->conflict)
             return t;
-        bound_batch(e, t, begun_ms);
+        bound_batch(w, t, begun_ms);
     }
     return NULL;
 }
 
 static bool
-begin_again(struct db_engine *e, struct db *db, struct error *err)
+begin(struct db_writer *w, struct error *err)
 {
-    db->told_count = 0;
-    return e->driver->control(db, DB_ROLLBACK, err) && e->driver->control(db, DB_BEGIN, err);
+    if (!w->db && !w->engine->driver->connect(&w->engine->options, DB_WRITE, &w->db, err))
+        return false;
+    w->db->told_count = 0;
+    w->db->conflict = false;
+    return w->engine->driver->control(w->db, DB_BEGIN, err);
+}
+
+/* Nothing of it is in the database. */
+static bool
+undo(struct db_writer *w)
+{
+    struct error ignored;
+
+    w->db->told_count = 0;
+    if (w->engine->driver->control(w->db, DB_ROLLBACK, &ignored))
+        return true;
+    w->engine->driver->disconnect(w->db);
+    w->db = NULL;
+    return false;
 }
 
 /* Runs all; false (with `err`) when the batch as a whole cannot be committed. Who is alone needs no savepoint: its
  * rollback is the whole one's. */
 static bool
-run_all(struct db_engine *e, struct db *db, struct db_txn *batch, struct error *err)
+run_all(struct db_writer *w, struct db_txn *batch, struct error *err)
 {
-    struct db_writer *w = &e->writer;
     struct db_txn *failed;
 
     if (!batch->next || w->careful == 0) {
-        failed = run_together(e, db, batch);
+        failed = run_together(w, batch);
         if (!failed)
             return true;
-        if (batch->next && !db->lost) {
-            if (!begin_again(e, db, err))
+        if (batch->next && !w->db->lost && !w->db->conflict) {
+            if (!undo(w))
+                return error_set(err, 503, "The database could not undo a change; try again");
+            if (!begin(w, err))
                 return false;
             w->careful = CAREFUL_BATCHES;
-            failed = run_each_apart(e, db, batch);
+            failed = run_each_apart(w, batch);
         }
     } else {
         w->careful--;
-        failed = run_each_apart(e, db, batch);
+        failed = run_each_apart(w, batch);
     }
     if (!failed)
         return true;
-    *err = batch->next && db->doom.status ? db->doom : failed->err; /* run() may have made a story of its own of it */
+    /* run() may have made a story of its own of it */
+    *err = batch->next && w->db && w->db->doom.status ? w->db->doom : failed->err;
     return false;
 }
 
 static bool
-commit(struct db_engine *e, struct db *db, struct error *err)
+commit(struct db_writer *w, struct error *err)
 {
+    struct db_engine *e = w->engine;
     int64_t from_us = clock_mono_us(), took_us;
 
-    if (!e->driver->control(db, DB_COMMIT, err))
+    if (!e->driver->control(w->db, DB_COMMIT, err))
         return false;
     took_us = clock_mono_us() - from_us;
-    e->writer.gather_us = took_us / GATHER_PART < GATHER_MAX_US ? took_us / GATHER_PART : GATHER_MAX_US;
+    w->gather_us = took_us / GATHER_PART < GATHER_MAX_US ? took_us / GATHER_PART : GATHER_MAX_US;
     atomic_fetch_add(&e->stats.commits, 1);
     atomic_fetch_add(&e->stats.commit_us_total, took_us);
     return true;
 }
 
-/* Nothing of the batch is in the database. Whoever was alone keeps their own error; in company all hear the
- * one that stopped everybody, because whatever else they found out they may have read from a neighbour that
- * is now gone. */
 static void
-undo(struct db_engine *e, struct db *db, struct db_txn *batch, const struct error *why)
+answer_all(struct db_writer *w, struct db_txn *batch)
 {
-    struct error ignored;
-
-    db->told_count = 0;
-    if (!e->driver->control(db, DB_ROLLBACK, &ignored)) {
-        e->driver->disconnect(db);
-        e->writer.db = NULL;
-    }
-    for (struct db_txn *t = batch; t; t = t->next)
-        t->err = *why;
-}
-
-static void
-answer_all(struct db_engine *e, struct db_txn *batch)
-{
+    struct db_engine *e = w->engine;
     int64_t n = 0, failed = 0;
     struct db_txn *next;
 
@@ -223,94 +236,96 @@ answer_all(struct db_engine *e, struct db_txn *batch)
     atomic_fetch_add(&e->stats.rollbacks, failed);
     if (n > atomic_load(&e->stats.batch_largest))
         atomic_store(&e->stats.batch_largest, n);
-    expect_back(e, (int)n);
+    expect_back(w, (int)n);
     for (; batch; batch = next) {
         next = batch->next; /* who is answered may be gone */
         db_answer(batch);
     }
 }
 
+/* Who met another connection's locks in company tries again alone, holding few of its own: so two batches that wait for
+ * each other both come through. */
 static void
-run_batch(struct db_engine *e, struct db_txn *batch)
+run_alone(struct db_writer *w, struct db_txn *t)
 {
-    struct db_writer *w = &e->writer;
-    struct error err = { 0 };
-
-    if ((!w->db && !e->driver->connect(&e->options, DB_WRITE, &w->db, &err))
-        || !e->driver->control(w->db, DB_BEGIN, &err)) {
-        for (struct db_txn *t = batch; t; t = t->next)
-            t->err = err;
-    } else if (run_all(e, w->db, batch, &err) && commit(e, w->db, &err)) {
-        db_tell(e, w->db);
-    } else {
-        undo(e, w->db, batch, &err);
+    for (int i = 0; i < ALONE_TRIES; i++) {
+        t->err.status = 0;
+        if (begin(w, &t->err) && run_all(w, t, &t->err) && commit(w, &t->err)) {
+            db_tell(w->engine, w->db);
+            return;
+        }
+        if (!w->db || !w->db->conflict)
+            break;
+        undo(w);
     }
-    answer_all(e, batch);
+    if (w->db)
+        undo(w);
+}
+
+/* Whoever was alone keeps their own error; in company all hear the one that stopped everybody, because whatever else
+ * they found out they may have read from a neighbour that is now gone. */
+static void
+run_batch(struct db_writer *w, struct db_txn *batch)
+{
+    struct error err = { 0 };
+    bool conflict;
+
+    if (begin(w, &err) && run_all(w, batch, &err) && commit(w, &err)) {
+        db_tell(w->engine, w->db);
+        return;
+    }
+    conflict = w->db && w->db->conflict;
+    if (w->db)
+        undo(w);
+    for (struct db_txn *t = batch, *next; t; t = next) {
+        next = t->next;
+        t->err = err;
+        if (!conflict)
+            continue;
+        t->next = NULL;
+        run_alone(w, t);
+        t->next = next;
+    }
 }
 
 static void *
 writer_main(void *arg)
 {
-    struct db_engine *e = arg;
+    struct db_writer *w = arg;
     struct db_txn *batch;
 
-    while ((batch = take_batch(e)) != NULL)
-        run_batch(e, batch);
+    while ((batch = take_batch(w)) != NULL) {
+        run_batch(w, batch);
+        answer_all(w, batch);
+    }
     return NULL;
 }
 
 bool
-writer_start(struct db_engine *e, struct error *err)
+writers_start(struct db_engine *e, struct error *err)
 {
-    int failure = pthread_create(&e->writer.thread, NULL, writer_main, e);
+    for (int i = 0; i < e->writer_count; i++) {
+        struct db_writer *w = &e->writers[i];
+        int failure;
 
-    if (failure)
-        return error_set(err, 503, "No thread could be started for the database: %s", strerror(failure));
-    e->writer.started = true;
-    pthread_setname_np(e->writer.thread, "db-writer");
+        w->engine = e;
+        w->batch_ms = BATCH_MS;
+        failure = pthread_create(&w->thread, NULL, writer_main, w);
+        if (failure)
+            return error_set(err, 503, "No thread could be started for the database: %s", strerror(failure));
+        w->started = true;
+        pthread_setname_np(w->thread, "db-writer");
+    }
     return true;
 }
 
 void
-writer_stop(struct db_engine *e)
+writers_stop(struct db_engine *e)
 {
-    struct db_writer *w = &e->writer;
-
-    if (!w->started)
-        return;
-    pthread_mutex_lock(&w->lock);
-    w->closing = true;
-    pthread_cond_signal(&w->work);
-    pthread_mutex_unlock(&w->lock);
-    pthread_join(w->thread, NULL);
-    w->started = false;
-}
-
-bool
-writer_push(struct db_engine *e, struct db_txn *t, struct error *err)
-{
-    struct db_writer *w = &e->writer;
-    bool closing, full;
-
-    pthread_mutex_lock(&w->lock);
-    closing = w->closing;
-    full = w->waiting >= e->options.queue_max;
-    if (!closing && !full) {
-        if (w->last)
-            w->last->next = t;
-        else
-            w->first = t;
-        w->last = t;
-        if (++w->waiting == 1 || w->waiting == w->awaited)
-            pthread_cond_signal(&w->work);
+    queue_close(&e->writes);
+    for (int i = 0; i < e->writer_count; i++) {
+        if (e->writers[i].started)
+            pthread_join(e->writers[i].thread, NULL);
+        e->writers[i].started = false;
     }
-    pthread_mutex_unlock(&w->lock);
-    if (!closing && !full)
-        return true;
-    if (closing)
-        error_set(err, 503, "The server is shutting down");
-    else
-        error_set(err, 503, "The server is busy: %d changes are waiting already", e->options.queue_max);
-    err->retry_after_ms = RETRY_AFTER_MS;
-    return false;
 }

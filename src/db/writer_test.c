@@ -162,7 +162,7 @@ close_gate(void)
     sem_init(&gate.go, 0, 0);
     sem_init(&gate.ended, 0, 0);
     gate.txn = (struct db_txn){ .run = gate_run, .done = gate_done };
-    engine->writer.batch_ms = batch_ms;
+    engine->writers[0].batch_ms = batch_ms;
     db_submit(engine, DB_WRITE, &gate.txn);
     sem_wait(&gate.begun);
 }
@@ -411,9 +411,9 @@ submit_while_closing(struct db_txn *t)
 
     (void)t;
     while (!closing) {
-        pthread_mutex_lock(&engine->writer.lock);
-        closing = engine->writer.closing;
-        pthread_mutex_unlock(&engine->writer.lock);
+        pthread_mutex_lock(&engine->writes.lock);
+        closing = engine->writes.closing;
+        pthread_mutex_unlock(&engine->writes.lock);
         sched_yield();
     }
     submit(&jobs[20]);
@@ -555,7 +555,7 @@ static const struct {
     { FAIL(DB_RELEASE), true, { 503, 503, 503 }, 1 },
     { FAIL(DB_ROLLBACK_TO), false, { 503, 503, 503 }, 1 },
     { FAIL(DB_ROLLBACK), false, { 0, 404, 0 }, 1 }, /* which is not needed */
-    { FAIL(DB_ROLLBACK), false, { 503, 503, 503 }, 1, true },
+    { FAIL(DB_ROLLBACK), false, { 503, 503, 503 }, 2, true }, /* what cannot be undone is left with its connection */
     { FAIL(DB_COMMIT), true, { 503, 503, 503 }, 1, true },
     { FAIL(DB_SAVEPOINT), false, { 503, 404, 0 }, 1, true },
 };
@@ -606,16 +606,17 @@ open_fake(void)
     engine->driver = &fake_driver;
     engine->options = (struct db_options){ .batch_max = 10, .queue_max = 10 };
     pthread_mutex_init(&engine->pool_lock, NULL);
-    pthread_mutex_init(&engine->writer.lock, NULL);
-    pthread_cond_init(&engine->writer.work, NULL);
-    ck_assert(writer_start(engine, &err));
+    queue_init(&engine->writes);
+    queue_init(&engine->reads);
+    engine->writer_count = 1;
+    ck_assert(writers_start(engine, &err));
 }
 
 START_TEST(an_outage_ends_its_batch_and_nothing_else)
 {
     outage = _i;
     open_fake();
-    engine->writer.careful = outages[_i].together ? 0 : 2;
+    engine->writers[0].careful = outages[_i].together ? 0 : 2;
     run_three(begin_outage, 404);
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(jobs[i].txn.err.status, outages[_i].statuses[i]);

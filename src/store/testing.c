@@ -24,11 +24,12 @@ end(struct testing_store *s, enum db_control how)
 static void
 open_database(struct testing_store *s)
 {
-    const struct db_options options = { .path = s->place.file, .busy_timeout_ms = 5000 };
+    struct db_options options = { .busy_timeout_ms = 5000 };
 
+    place_database(&s->place, &options);
     ck_assert_msg(db_open(&options, &s->engine, &s->err)
                       && db_migrate(s->engine, store_migrations, store_migration_count, &s->err)
-                      && db_sqlite.connect(&options, DB_WRITE, &s->db, &s->err),
+                      && s->engine->driver->connect(&options, DB_WRITE, &s->db, &s->err),
                   "%s", s->err.message);
 }
 
@@ -56,7 +57,7 @@ void
 ts_close(struct testing_store *s)
 {
     ts_pause(s);
-    db_sqlite.disconnect(s->db);
+    s->engine->driver->disconnect(s->db);
     db_close(s->engine);
     arena_deinit(&s->arena);
     place_remove(&s->place);

@@ -178,7 +178,7 @@ tw_open(struct testing_worker *t)
     ts_open(&t->store);
     clock_set(-1);
     t->store.now = clock_now_ms();
-    options.path = t->store.place.file;
+    place_database(&t->store.place, &options);
     ck_assert_msg(db_open(&options, &t->engine, &err)
                       && media_open_disk(place_path(&t->store.place, "media", ""), &t->media, &err),
                   "%s", err.message);
