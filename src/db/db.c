@@ -276,7 +276,7 @@ db_submit(struct db_engine *e, enum db_mode mode, struct db_txn *t)
     if (mode == DB_READ && !e->driver->is_remote) {
         db_run_read(e, t);
         t->done(t);
-    } else if (!queue_push(mode == DB_READ ? &e->reads : &e->writes, t, e->options.queue_max, &t->err)) {
+    } else if (!db_queue_push(mode == DB_READ ? &e->reads : &e->writes, t, e->options.queue_max, &t->err)) {
         db_answer(t);
     }
 }
@@ -379,8 +379,8 @@ db_open(const struct db_options *options, struct db_engine **out, struct error *
     e->driver = options->url ? &db_postgres : &db_sqlite;
     set_options(e, options);
     pthread_mutex_init(&e->pool_lock, NULL);
-    queue_init(&e->writes);
-    queue_init(&e->reads);
+    db_queue_init(&e->writes);
+    db_queue_init(&e->reads);
     if (e->driver->prepare(&e->options, err)
         && e->driver->connect(&e->options, DB_WRITE, &e->writers[0].db, err) /* so that what is wrong is said now */
         && writers_start(e, err)
@@ -407,8 +407,8 @@ db_close(struct db_engine *e)
     }
     for (int i = 0; i < e->writer_count; i++)
         e->driver->disconnect(e->writers[i].db); /* last: it tidies the log of changes away */
-    queue_deinit(&e->writes);
-    queue_deinit(&e->reads);
+    db_queue_deinit(&e->writes);
+    db_queue_deinit(&e->reads);
     pthread_mutex_destroy(&e->pool_lock);
     free((char *)e->options.path);
     free((char *)e->options.url);

@@ -69,7 +69,8 @@ struct db_rows {
 /* Runs a query; rows are read with db_next() until it is false, then db_finish() must be called (also early,
  * and not when this is false). `args` are copied. A statement that failed dooms its transaction, whatever
  * run() makes of it: later statements get the same error, and nothing is committed. So avoid failures with ON
- * CONFLICT; do not catch them. */
+ * CONFLICT; do not catch them. On PostgreSQL the failure of a db_exec() without `changed` may come up only with a
+ * later statement, or the commit. */
 bool db_query(struct db *db, const char *sql, const struct db_value *args, size_t n, struct db_rows *rows,
               struct error *err);
 bool db_next(struct db_rows *rows);
@@ -115,9 +116,9 @@ struct db_txn {
 };
 
 /* Takes `t` until done(). A read on SQLite runs here and now and done() is called before this returns, so
- * submit reads from the thread of `reply_to`; on PostgreSQL it is answered later, like a write. A full queue (writes waiting above the engine's bound) ends the
- * transaction with a 503, and so does a database that is full or locked: for everyone in the batch, and the
- * next batch finds out whether it still is. */
+ * submit reads from the thread of `reply_to`; on PostgreSQL it is answered later, like a write. A full queue (as many
+ * waiting as the engine's bound) ends the transaction with a 503, and so does a database that is full, locked or out
+ * of reach: for everyone in the batch, and the next batch finds out whether it still is. */
 void db_submit(struct db_engine *e, enum db_mode mode, struct db_txn *t);
 
 /* For the command line and tests: runs it and waits. Not from within a transaction that writes. */

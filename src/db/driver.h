@@ -91,7 +91,7 @@ struct db_writer {
     struct db        *db;   /* NULL when it has to connect again */
 
     int               careful;      /* so many batches still use savepoints from the start */
-    int               batch_ms;     /* a batch of slow transactions is committed early, so that its first need not wait */
+    int               batch_ms;     /* a batch of slow transactions ends early, so that its first need not wait */
     int64_t           gather_us;    /* how long company is waited for after a commit */
     int64_t           gather_until; /* and until when that is now, in clock_mono_us() */
 };
@@ -132,11 +132,11 @@ void db_run_read(struct db_engine *e, struct db_txn *t); /* here and now, withou
 
 /* ---- queue.c ---- */
 
-void queue_init(struct db_queue *q);
-void queue_deinit(struct db_queue *q);
-void queue_close(struct db_queue *q); /* whoever takes from it gets what is left, then NULL */
-bool queue_push(struct db_queue *q, struct db_txn *t, int max, struct error *err); /* false: full or closing */
-struct db_txn *queue_take(struct db_queue *q); /* waits; NULL when it is closed and empty */
+void db_queue_init(struct db_queue *q);
+void db_queue_deinit(struct db_queue *q);
+void db_queue_close(struct db_queue *q); /* whoever takes from it gets what is left, then NULL */
+bool db_queue_push(struct db_queue *q, struct db_txn *t, int max, struct error *err); /* false: full or closing */
+struct db_txn *db_queue_take(struct db_queue *q); /* waits; NULL when it is closed and empty */
 
 /* ---- writer.c ---- */
 

@@ -4,21 +4,21 @@
 enum { RETRY_AFTER_MS = 1000 };
 
 void
-queue_init(struct db_queue *q)
+db_queue_init(struct db_queue *q)
 {
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->work, NULL);
 }
 
 void
-queue_deinit(struct db_queue *q)
+db_queue_deinit(struct db_queue *q)
 {
     pthread_cond_destroy(&q->work);
     pthread_mutex_destroy(&q->lock);
 }
 
 void
-queue_close(struct db_queue *q)
+db_queue_close(struct db_queue *q)
 {
     pthread_mutex_lock(&q->lock);
     q->closing = true;
@@ -27,7 +27,7 @@ queue_close(struct db_queue *q)
 }
 
 bool
-queue_push(struct db_queue *q, struct db_txn *t, int max, struct error *err)
+db_queue_push(struct db_queue *q, struct db_txn *t, int max, struct error *err)
 {
     bool closing, full;
 
@@ -56,7 +56,7 @@ queue_push(struct db_queue *q, struct db_txn *t, int max, struct error *err)
 }
 
 struct db_txn *
-queue_take(struct db_queue *q)
+db_queue_take(struct db_queue *q)
 {
     struct db_txn *t;
 

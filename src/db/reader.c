@@ -9,7 +9,7 @@ reader_main(void *arg)
     struct db_engine *e = arg;
     struct db_txn *t;
 
-    while ((t = queue_take(&e->reads)) != NULL) {
+    while ((t = db_queue_take(&e->reads)) != NULL) {
         db_run_read(e, t);
         db_answer(t);
     }
@@ -33,7 +33,7 @@ readers_start(struct db_engine *e, struct error *err)
 void
 readers_stop(struct db_engine *e)
 {
-    queue_close(&e->reads);
+    db_queue_close(&e->reads);
     for (; e->reader_count > 0; e->reader_count--)
         pthread_join(e->readers[e->reader_count - 1], NULL);
 }

@@ -606,8 +606,8 @@ open_fake(void)
     engine->driver = &fake_driver;
     engine->options = (struct db_options){ .batch_max = 10, .queue_max = 10 };
     pthread_mutex_init(&engine->pool_lock, NULL);
-    queue_init(&engine->writes);
-    queue_init(&engine->reads);
+    db_queue_init(&engine->writes);
+    db_queue_init(&engine->reads);
     engine->writer_count = 1;
     ck_assert(writers_start(engine, &err));
 }
