@@ -18,6 +18,8 @@ account_hook_url(const struct platform *p, struct str public_url, int64_t profil
 
     if (!(p->can & CAN_PUSH) || public_url.len == 0)
         return STR_NONE;
+    if (p->app)
+        return arena_printf(a, "%.*s/webhooks/%s", STR_ARG(public_url), p->app->name);
     return arena_printf(a, "%.*s/webhooks/%s/%s", STR_ARG(public_url), p->name, id_format(ID_PROFILE, profile_id, id));
 }
 
@@ -49,6 +51,16 @@ account_add_job(struct db *db, struct job *job, int64_t now_ms, struct arena *a,
     return found ? job_retry(db, &waiting, now_ms, 0, STR_NONE, err) : job_add_once(db, job, now_ms, err);
 }
 
+static enum job_kind
+account_wants(const struct profile *p, struct str hook_url)
+{
+    if (hook_url.len == 0 && !(p->platform->can & CAN_POLL))
+        return JOB_NONE;
+    if (!str_eq(hook_url, p->hook_url))
+        return JOB_SUBSCRIBE;
+    return hook_url.len > 0 ? JOB_CHECK : JOB_POLL;
+}
+
 bool
 account_tend(struct db *db, const struct profile *p, struct str public_url, int64_t now_ms, struct error *err)
 {
@@ -61,8 +73,8 @@ account_tend(struct db *db, const struct profile *p, struct str public_url, int6
         return true;
     arena_init(&a);
     hook_url = account_hook_url(p->platform, public_url, p->id, &a);
-    job.kind = !str_eq(hook_url, p->hook_url) ? JOB_SUBSCRIBE : hook_url.len > 0 ? JOB_CHECK : JOB_POLL;
-    ok = account_add_job(db, &job, now_ms, &a, err);
+    job.kind = account_wants(p, hook_url);
+    ok = job.kind == JOB_NONE || account_add_job(db, &job, now_ms, &a, err);
     arena_deinit(&a);
     return ok;
 }
@@ -98,10 +110,12 @@ subscribe_store(struct task *t, struct db *db, struct error *err)
 {
     const struct op_step *end = &t->run.end;
     struct op *op = &t->run.op;
-    bool again;
+    bool again, blamed;
 
-    if (end->token_invalid)
-        return task_hold_lane(t, db, end->reason, err);
+    if (!task_blame_account(t, db, &blamed, err))
+        return false;
+    if (blamed)
+        return true;
     if (end->verdict != OP_DONE)
         return profile_note(db, t->profile.id, end->reason, err)
             && task_retry(t, db, end->retry_after_ms, true, SUBSCRIBE_TRIES, &again, err);
@@ -125,7 +139,7 @@ subscribe_loaded(struct task *t)
         return;
     }
     t->run.op.kind = OP_SUBSCRIBE;
-    if (t->run.op.hook_url.len > 0)
+    if (t->run.op.hook_url.len > 0 && !t->platform->app) /* an app has its own */
         t->run.op.account.webhook_secret = account_new_secret(&t->arena);
     task_op(t, subscribe_answered);
 }
@@ -143,9 +157,12 @@ check_store(struct task *t, struct db *db, struct error *err)
 {
     const struct op_step *end = &t->run.end;
     struct str detail = t->run.op.check_detail;
+    bool blamed;
 
-    if (end->token_invalid)
-        return task_hold_lane(t, db, end->reason, err);
+    if (!task_blame_account(t, db, &blamed, err))
+        return false;
+    if (blamed)
+        return true;
     if (end->verdict == OP_DONE && !str_eq(detail, t->profile.status_detail)
         && !profile_note(db, t->profile.id, detail, err))
         return false;

@@ -4,6 +4,7 @@
 
 #define CHATS_PRUNED_ABOVE 1024
 #define SAME_REFUSAL_MS    1000
+#define PRIVATE_BURST      10
 #define LOOK_AHEAD         16 /* how many due jobs may be known beyond those there is a place for */
 
 void
@@ -137,8 +138,11 @@ lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms)
         return NULL;
     for (at = &l->waiting; *at; at = &(*at)->next) {
         struct lane_job *job = *at;
-        int64_t free_us = job_free_us(l, job);
+        int64_t free_us;
 
+        if (l->only_kind != 0 && job->kind != l->only_kind)
+            continue;
+        free_us = job_free_us(l, job);
         if (free_us > now_us) {
             soonest_us = free_us < soonest_us ? free_us : soonest_us;
             continue;
@@ -158,6 +162,34 @@ lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms)
     if (soonest_us != INT64_MAX)
         *again_ms = (soonest_us + 999) / 1000;
     return NULL;
+}
+
+void
+lane_charge(struct lane *l, int sends, int64_t now_ms)
+{
+    int64_t interval = account_interval_us(l);
+
+    if (interval > 0 && sends > 1)
+        l->account_full_us = bucket_after_us(l->account_full_us, interval * (sends - 1), now_ms * 1000);
+}
+
+int64_t
+lane_take_private(struct lane *l, int64_t now_ms)
+{
+    int64_t interval, at_us;
+
+    if (l->pace.private_per_hour == 0)
+        return now_ms;
+    interval = 3600 * 1000000LL / l->pace.private_per_hour;
+    at_us = bucket_free_us(l->private_full_us, interval, PRIVATE_BURST);
+    l->private_full_us = bucket_after_us(l->private_full_us, interval, now_ms * 1000);
+    return (at_us + 999) / 1000;
+}
+
+void
+lane_only(struct lane *l, int kind)
+{
+    l->only_kind = kind;
 }
 
 void

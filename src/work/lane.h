@@ -14,6 +14,7 @@
 struct pace {
     int chat_per_minute, chat_burst;          /* 0 per minute = no limit */
     int account_per_minute, account_burst;
+    int private_per_hour;
 };
 
 /* A job that is known to be due: waiting for its turn, or under way. */
@@ -36,6 +37,8 @@ struct lane {
     int              running_now;      /* how many of running_max are used: fewer while the other side fails */
     struct map       chats;            /* chat id -> when its bucket is full again, in microseconds */
     int64_t          account_full_us;  /* the same for the account */
+    int64_t          private_full_us;  /* and for its private replies */
+    int              only_kind;        /* no other kind of job starts; 0 = all do */
     int64_t          held_until_ms;    /* the platform asked the whole account to wait */
     int64_t          refused_chat, refused_at_ms; /* the last chat that was told to slow down */
 };
@@ -52,6 +55,15 @@ struct lane_job *lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms);
 
 /* A job that only waits (a long poll) takes no place from others. */
 void lane_uncount(struct lane *l, struct lane_job *job);
+
+/* A send that was started counts as `sends` for the account, not as one. */
+void lane_charge(struct lane *l, int sends, int64_t now_ms);
+
+/* Takes the next place among the private replies and says when it is: at most `now_ms` = at once. */
+int64_t lane_take_private(struct lane *l, int64_t now_ms);
+
+/* From now on only jobs of this kind start; 0 = all. */
+void lane_only(struct lane *l, int kind);
 
 /* From now on the table does not show this job as ready any more. */
 void lane_mark(struct lane *l, struct lane_job *job);

@@ -182,6 +182,51 @@ START_TEST(an_account_keeps_its_pace_over_all_chats)
 }
 END_TEST
 
+START_TEST(a_file_counts_as_several_sends_of_the_account)
+{
+    pace(0, 0, 60, 5);
+    for (int64_t id = 1; id <= 4; id++)
+        lane_add(&l, id, SEND, 50 + id);
+    ck_assert_int_eq(next(0), 1);
+    lane_charge(&l, 4, now);
+    ck_assert_int_eq(next(0), 2); /* the fifth of the burst */
+    ck_assert_int_eq(next(0), 0);
+    ck_again(1000);
+    ck_assert_int_eq(next(1000), 3);
+    lane_charge(&l, 0, now + 1000); /* no cost of its own: one */
+    ck_assert_int_eq(next(1999), 0);
+    ck_assert_int_eq(next(2000), 4);
+}
+END_TEST
+
+START_TEST(private_replies_take_places_of_their_own)
+{
+    ck_assert_int_le(lane_take_private(&l, now), now); /* without a limit */
+    l.pace.private_per_hour = 360;
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_le(lane_take_private(&l, now), now);
+    ck_assert_int_eq(lane_take_private(&l, now), now + 10000);
+    ck_assert_int_eq(lane_take_private(&l, now), now + 20000);
+    ck_assert_int_le(lane_take_private(&l, now + 30000), now + 30000);
+    lane_add(&l, 1, SEND, 50);
+    ck_assert_int_eq(next(0), 1); /* other sends know nothing of it */
+}
+END_TEST
+
+START_TEST(a_lane_can_be_left_to_one_kind)
+{
+    lane_add(&l, 1, SEND, 50);
+    lane_only(&l, OTHER);
+    ck_assert_int_eq(next(0), 0);
+    ck_assert_int_eq(again, 0);
+    lane_add(&l, 2, OTHER, 0);
+    ck_assert_int_eq(next(0), 2);
+    ck_assert_int_eq(next(0), 0);
+    lane_only(&l, 0);
+    ck_assert_int_eq(next(0), 1);
+}
+END_TEST
+
 START_TEST(what_is_no_send_knows_no_pace)
 {
     pace(60, 1, 60, 1);
@@ -331,6 +376,8 @@ lanes(void)
         &only_so_many_run_at_once, &one_that_only_waits_takes_no_place, &a_chat_keeps_its_pace,
         &a_chat_has_its_burst_and_gets_it_back, &other_chats_do_not_wait_for_a_slow_one,
         &an_account_keeps_its_pace_over_all_chats, &what_is_no_send_knows_no_pace,
+        &a_file_counts_as_several_sends_of_the_account, &private_replies_take_places_of_their_own,
+        &a_lane_can_be_left_to_one_kind,
         &many_chats_are_not_remembered_for_ever, &chats_that_still_wait_are_not_forgotten,
         &a_refused_chat_is_its_own_trouble, &an_account_that_must_wait_sends_nothing,
         &a_shorter_wait_does_not_shorten_a_longer, &a_new_limit_starts_afresh,

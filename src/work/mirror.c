@@ -53,10 +53,12 @@ static bool
 mirror_store_failure(struct task *t, struct db *db, struct error *err)
 {
     const struct op_step *end = &t->run.end;
-    bool again = false;
+    bool again = false, blamed;
 
-    if (end->token_invalid)
-        return task_hold_lane(t, db, end->reason, err);
+    if (!task_blame_account(t, db, &blamed, err))
+        return false;
+    if (blamed)
+        return true;
     if (end->verdict == OP_RETRY
         && !task_retry(t, db, end->retry_after_ms, end->retry_after_ms == 0, MIRROR_TRIES, &again, err))
         return false;

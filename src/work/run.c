@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define CODES_MAX 128 /* more different codes than any platform has; the rest share the last place */
@@ -109,6 +110,7 @@ void
 run_start(struct run *r)
 {
     r->calls = 0;
+    r->op.now_ms = clock_now_ms();
     r->op.stage = 0;
     r->op.state = NULL;
     run_step(r, NULL);

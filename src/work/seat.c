@@ -109,7 +109,26 @@ seat_set_pace(struct seat_lane *seat)
         seat->lane.pace = (struct pace){
             .chat_per_minute = p->pace.chat_per_minute,       .chat_burst = p->pace.chat_burst,
             .account_per_minute = p->pace.account_per_minute, .account_burst = p->pace.account_burst,
+            .private_per_hour = p->pace.private_per_hour,
         };
+}
+
+/* A lane that waits for a new token looks for the job that brings it, which may stand far behind what is due. There may
+ * be none, when the account was connected again. */
+static bool
+seat_find_refresh(struct seat_lane *seat, struct db *db, struct error *err)
+{
+    struct job *job = &seat->refresh;
+    bool found = false;
+
+    *job = (struct job){ 0 };
+    if (!seat->was_held)
+        return true;
+    if (!job_next_of_kind(db, seat->lane.id, JOB_REFRESH, 0, &seat->arena, job, &found, err))
+        return false;
+    if (!found || (job->due_at > clock_now_ms() && job->attempts == 0))
+        job->id = 0;
+    return true;
 }
 
 static bool
@@ -119,6 +138,7 @@ seat_fetch_run(struct db_txn *txn, struct db *db, struct error *err)
 
     arena_reset(&seat->arena);
     return seat_find_owner(seat, db, err)
+        && seat_find_refresh(seat, db, err)
         && job_due(db, seat->lane.id, clock_now_ms(), seat->due_limit, &seat->arena, &seat->due,
                    &seat->due_count, &seat->next_due_at, err);
 }
@@ -130,6 +150,19 @@ seat_chat_of(const struct job *job)
     if (job->kind == JOB_DELIVER)
         return job->queue_id ? job->queue_id : -1;
     return job->kind == JOB_SEND ? job->queue_id : 0;
+}
+
+static void
+seat_heed_refresh(struct seat_lane *seat)
+{
+    const struct job *job = &seat->refresh;
+
+    if (!seat->was_held)
+        return;
+    if (job->id == 0)
+        lane_only(&seat->lane, 0);
+    else if (job->due_at <= clock_now_ms())
+        lane_add(&seat->lane, job->id, job->kind, 0);
 }
 
 static void
@@ -146,6 +179,7 @@ seat_fetched(struct db_txn *txn)
         seat->added = 0;
         for (size_t i = 0; i < seat->due_count; i++)
             seat->added += lane_add(&seat->lane, seat->due[i].id, seat->due[i].kind, seat_chat_of(&seat->due[i]));
+        seat_heed_refresh(seat);
         seat->full = seat->due_count == (size_t)seat->due_limit;
         seat_look_at(seat, seat->next_due_at);
     }
@@ -160,6 +194,7 @@ seat_fetch(struct seat_lane *seat)
 {
     seat->dirty = false;
     seat->fetching = true;
+    seat->was_held = seat->lane.only_kind == JOB_REFRESH;
     seat->due_limit = lane_look(&seat->lane);
     if (seat->due_limit > KNOWN_MAX)
         seat->due_limit = KNOWN_MAX;
@@ -184,12 +219,16 @@ static const struct {
     [JOB_DELIVER] = { deliver_start },
     [JOB_REPLAY] = { replay_start },
     [JOB_SWEEP] = { sweep_start },
+    [JOB_REFRESH] = { refresh_start },
+    [JOB_HINT] = { hint_start },
+    [JOB_FORGET_MEDIA] = { forget_start },
 };
 
 static void
 task_free(struct task *t)
 {
     account_wipe(&t->run.op.account);
+    account_wipe(&(struct account){ .token = t->used_token });
     arena_deinit(&t->arena);
     free(t);
 }
@@ -208,6 +247,10 @@ seat_task_ended(struct task *t, bool failed)
 
     if (lane_end(&seat->lane, t->seat))
         seat->dirty = true;
+    if (t->awaits_refresh) {
+        lane_only(&seat->lane, JOB_REFRESH);
+        seat->dirty = true;
+    }
     if (t->prev)
         t->prev->next = t->next;
     else
@@ -248,7 +291,7 @@ task_begin(struct seat_lane *seat, struct lane_job *place)
         w->tasks->prev = t;
     w->tasks = t;
     w->tasks_shown = ++w->tasks_count;
-    if (t->job.kind == JOB_POLL)
+    if (t->job.kind == JOB_POLL && seat->platform && !seat->platform->poll_pace)
         lane_uncount(&seat->lane, place);
     kinds[t->job.kind].start(t);
 }

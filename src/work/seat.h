@@ -15,6 +15,9 @@ struct seat_lane {
     int            concurrency;         /* of an endpoint */
     int64_t        changed_at, heeded_at; /* when the endpoint was changed last, and which change is heeded already */
     bool           fetching, dirty, full, pumping;
+    int64_t        refreshed_at;        /* its token, by this process */
+    bool           was_held;            /* when the look began, only the refresh of its token could start */
+    struct job     refresh;             /* what such a look found of it; id 0 = no refresh is under way */
     struct db_txn  txn;         /* the look for due jobs */
     struct arena   arena;
     struct job    *due;

@@ -1,45 +1,85 @@
 /* send.c -- a message on its way out: taken, its file fetched where the user gave a URL, sent, settled. */
+#include "work/send.h"
+
 #include "base/clock.h"
 #include "base/id.h"
-#include "work/task.h"
 
-#define INTERRUPTED "interrupted" /* payload of a job whose request may have gone out */
+#define RESERVED "reserved" /* payload of a private reply that has its place among them */
 
-static void send_go(struct task *t);
+static bool
+send_is_interrupted(const struct task *t)
+{
+    return str_eq(t->job.payload, STR(JOB_INTERRUPTED));
+}
 
-static struct attachment *
+/* Whether the platform can be asked if it has the message. */
+static bool
+send_can_find(const struct task *t)
+{
+    return send_is_interrupted(t) && (t->message.platform->can & CAN_FIND_SENT) != 0;
+}
+
+struct attachment *
 send_attachment(struct task *t)
 {
     return t->message.attachment_count > 0 ? &t->message.attachments[0] : NULL;
 }
 
-/* What the adapter is to send. The attachment, if any, is ours by now. */
 static bool
-send_fill_op(struct task *t, struct error *err)
+send_fill_file(struct task *t, const struct attachment *at, struct error *err)
 {
+    struct str public_url = task_options(t)->env->public_url;
     struct op *op = &t->run.op;
-    struct attachment *at = send_attachment(t);
-    char ref[ID_TEXT_MAX];
 
-    op->kind = OP_SEND;
-    op->participant_id = t->message.chat_participant;
-    op->conversation_id = t->message.chat_conversation;
-    op->body = t->message.body;
-    op->reply_to = t->message.reply_to_external_id;
-    op->reply_markup = t->message.reply_markup;
-    op->client_ref = arena_copy(&t->arena, str_of(id_format(ID_MESSAGE, t->message.id, ref)));
-    if (!at)
-        return true;
     op->has_file = true;
     op->file = (struct op_file){
         .file_name = at->file_name, .content_type = at->content_type, .size = at->size, .width = at->width,
         .height = at->height, .type = at->type, .is_voice = str_eq(at->content_type, STR("audio/ogg")),
     };
+    if (public_url.len > 0)
+        op->file.url = arena_printf(&t->arena, "%.*s/storage/%.*s", STR_ARG(public_url), STR_ARG(at->media));
     return media_path(task_options(t)->media, at->media, &t->arena, &op->file.path, err);
 }
 
-/* From here on the request may go out, so the row says so before it does. */
-static bool
+/* What the adapter is to send, or to look for. The attachment, if any, is ours by now. */
+bool
+send_fill_op(struct task *t, enum op_kind kind, struct error *err)
+{
+    struct op *op = &t->run.op;
+    struct attachment *at = send_attachment(t);
+    char ref[ID_TEXT_MAX];
+
+    op->kind = kind;
+    op->participant_id = t->message.chat_participant;
+    op->conversation_id = t->message.chat_conversation;
+    op->comment_id = t->message.external_comment_id;
+    op->body = t->message.body;
+    op->reply_to = t->message.reply_to_external_id;
+    op->reply_markup = t->message.reply_markup;
+    op->client_ref = arena_copy(&t->arena, str_of(id_format(ID_MESSAGE, t->message.id, ref)));
+    op->since_ms = t->message.created_at;
+    return !at || send_fill_file(t, at, err);
+}
+
+/* ---- what must happen before ---- */
+
+enum send_next { NEXT_FETCH, NEXT_FIND, NEXT_RESERVE, NEXT_GO };
+
+static enum send_next
+send_next(struct task *t)
+{
+    const struct attachment *at = send_attachment(t);
+
+    if (at && at->status == ATTACHMENT_PENDING)
+        return NEXT_FETCH;
+    if (send_can_find(t))
+        return NEXT_FIND;
+    if (t->message.external_comment_id.len > 0 && t->job.payload.len == 0)
+        return NEXT_RESERVE;
+    return NEXT_GO;
+}
+
+bool
 send_mark(struct task *t, struct db *db, struct error *err)
 {
     bool taken;
@@ -47,15 +87,12 @@ send_mark(struct task *t, struct db *db, struct error *err)
     if (!job_mark_in_flight(db, t->job.id, &taken, err))
         return false;
     t->gone = !taken;
-    if (taken && str_eq(t->job.payload, STR(INTERRUPTED)))
-        return message_mark_possible_duplicate(db, &t->message, &t->arena, err);
-    return true;
+    return !taken || !send_is_interrupted(t) || message_mark_possible_duplicate(db, &t->message, &t->arena, err);
 }
 
 static bool
 send_load(struct task *t, struct db *db, struct error *err)
 {
-    struct attachment *at;
     bool found;
 
     if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
@@ -73,67 +110,151 @@ send_load(struct task *t, struct db *db, struct error *err)
         return false;
     if (t->gone) /* the account lost its token after this was queued */
         return job_retry(db, &t->job, TASK_HELD_UNTIL, t->job.attempts, t->job.payload, err);
-    at = send_attachment(t);
-    return (at && at->status == ATTACHMENT_PENDING) || send_mark(t, db, err);
+    return send_next(t) != NEXT_GO || send_mark(t, db, err);
+}
+
+/* t->due_at is the place of this private reply. */
+static bool
+send_store_place(struct task *t, struct db *db, struct error *err)
+{
+    t->gone = t->due_at > clock_now_ms();
+    return t->gone ? job_retry(db, &t->job, t->due_at, t->job.attempts, STR(RESERVED), err) : send_mark(t, db, err);
+}
+
+static void
+send_loaded(struct task *t)
+{
+    if (t->gone) {
+        task_end(t);
+        return;
+    }
+    switch (send_next(t)) {
+    case NEXT_FETCH:
+        send_fetch_file(t);
+        return;
+    case NEXT_FIND:
+        send_find(t);
+        return;
+    case NEXT_RESERVE:
+        t->due_at = lane_take_private(task_lane(t), clock_now_ms());
+        task_txn_must(t, send_store_place, send_go);
+        return;
+    case NEXT_GO:
+        send_go(t);
+        return;
+    }
+}
+
+void
+send_start(struct task *t)
+{
+    task_txn(t, DB_WRITE, send_load, send_loaded);
 }
 
 /* ---- after the platform's verdict ---- */
 
-static bool
+bool
 send_settle(struct task *t, struct db *db, enum message_status status, struct str reason, struct error *err)
 {
     struct op *op = &t->run.op;
     struct send_result result = {
         .status = status, .external_id = op->external_id, .conversation_id = op->out_conversation_id,
-        .error_message = reason, .posted_at = op->posted_at,
+        .participant_id = op->out_participant_id, .error_message = reason, .posted_at = op->posted_at,
     };
 
     return message_settle(db, &t->message, &result, clock_now_ms(), &t->arena, err);
 }
 
-static bool
+bool
 send_fail(struct task *t, struct db *db, struct str reason, struct error *err)
 {
     return send_settle(t, db, STATUS_FAILED, reason, err) && job_finish(db, &t->job, clock_now_ms(), err);
 }
 
+/* Whether we may no longer write to this person at `due_at`. Looking whether the message is there goes on. */
 static bool
+send_window_closes(struct task *t, struct db *db, int64_t due_at, bool *closes, struct error *err)
+{
+    int64_t window_ms = t->message.platform->window_ms;
+    bool found;
+
+    *closes = false;
+    if (window_ms == 0 || t->message.external_comment_id.len > 0 || send_can_find(t))
+        return true;
+    if (!chat_get(db, t->message.chat_id, &t->arena, &t->chat, &found, err))
+        return false;
+    *closes = found && t->chat.last_inbound_at > 0 && due_at > t->chat.last_inbound_at + window_ms;
+    return true;
+}
+
+bool
+send_later(struct task *t, struct db *db, int64_t retry_after_ms, bool counts, struct str reason, struct error *err)
+{
+    int attempts = t->job.attempts + (counts ? 1 : 0);
+    int64_t due_at = clock_now_ms() + (retry_after_ms > 0 ? retry_after_ms : task_backoff_ms(attempts));
+    bool closes;
+
+    if (attempts > (int)config.retry_count)
+        return send_fail(t, db, reason, err);
+    if (!send_window_closes(t, db, due_at, &closes, err))
+        return false;
+    if (closes)
+        return send_fail(t, db, arena_printf(&t->arena, "%.*s (not tried again: the time in which this person may be"
+                                             " written to ends before)", STR_ARG(reason)), err);
+    return job_retry(db, &t->job, due_at, attempts, t->job.payload, err)
+        && send_settle(t, db, STATUS_WAITING, reason, err);
+}
+
+bool
 send_again(struct task *t, struct db *db, struct error *err)
 {
     const struct op_step *end = &t->run.end;
-    bool told_to_wait = end->retry_after_ms > 0, again;
 
-    t->job.payload = end->maybe_done ? STR(INTERRUPTED) : str_eq(t->job.payload, STR(INTERRUPTED)) ? t->job.payload
-                                                                                                   : STR_NONE;
-    if (!task_retry(t, db, end->retry_after_ms, !told_to_wait, (int)config.retry_count, &again, err))
+    if (end->maybe_done)
+        t->job.payload = STR(JOB_INTERRUPTED);
+    else if (!send_is_interrupted(t))
+        t->job.payload = STR_NONE;
+    return send_later(t, db, end->retry_after_ms, end->retry_after_ms == 0, end->reason, err);
+}
+
+static bool
+send_store_verdict(struct task *t, struct db *db, struct error *err)
+{
+    const struct op_step *end = &t->run.end;
+    bool blamed;
+
+    if (!task_blame_account(t, db, &blamed, err))
         return false;
-    if (again)
-        return send_settle(t, db, STATUS_WAITING, end->reason, err);
+    if (blamed)
+        return true;
+    switch (end->verdict) {
+    case OP_DONE:
+        return send_settle(t, db, STATUS_PUBLISHED, STR_NONE, err) && job_finish(db, &t->job, clock_now_ms(), err)
+            && poll_hurry(t, db, err);
+    case OP_RETRY:
+        return send_again(t, db, err);
+    case OP_CALL:
+    case OP_FAIL:
+        break;
+    }
     return send_fail(t, db, end->reason, err);
 }
 
 static bool
 send_store(struct task *t, struct db *db, struct error *err)
 {
-    const struct op_step *end = &t->run.end;
-    struct message before = t->message;
-    bool ok;
+    struct message message = t->message;
+    struct job job = t->job;
+    bool ok = send_store_verdict(t, db, err);
 
-    t->flag = false;
-    if (end->verdict == OP_DONE)
-        ok = send_settle(t, db, STATUS_PUBLISHED, STR_NONE, err) && job_finish(db, &t->job, clock_now_ms(), err);
-    else if (end->token_invalid)
-        ok = task_hold_lane(t, db, end->reason, err);
-    else if (end->verdict == OP_RETRY)
-        ok = send_again(t, db, err);
-    else
-        ok = send_fail(t, db, end->reason, err);
-    if (!ok)
-        t->message = before; /* the transaction is rolled back and will run again */
+    if (!ok) { /* the transaction is rolled back and will run again */
+        t->message = message;
+        t->job = job;
+    }
     return ok;
 }
 
-static void
+void
 send_stored(struct task *t)
 {
     struct worker_counters *count = task_counters(t);
@@ -156,6 +277,8 @@ send_stored(struct task *t)
     task_end(t);
 }
 
+/* ---- the way out ---- */
+
 static void
 send_answered(struct task *t)
 {
@@ -167,73 +290,7 @@ send_answered(struct task *t)
     task_txn_must(t, send_store, send_stored);
 }
 
-/* ---- a file the user gave as a URL ---- */
-
-static bool
-send_store_fetch_failure(struct task *t, struct db *db, struct error *err)
-{
-    struct str reason = arena_printf(&t->arena, "The media could not be fetched: %s", t->err.message);
-    struct attachment *at = send_attachment(t);
-    bool again = false;
-
-    if (!t->err_is_final && !task_retry(t, db, t->err.retry_after_ms, true, (int)config.retry_count, &again, err))
-        return false;
-    if (again)
-        return send_settle(t, db, STATUS_WAITING, reason, err);
-    return attachment_failed(db, at, err) && send_fail(t, db, reason, err);
-}
-
-/* Limits could not be checked before; now the bytes are there. */
-static bool
-send_file_fits(struct task *t, struct error *err)
-{
-    const struct platform *p = t->message.platform;
-    const struct op_file file = {
-        .path = t->path, .content_type = str_of(t->info.content_type), .size = t->info.size, .width = t->info.width,
-        .height = t->info.height, .file_name = send_attachment(t)->file_name, .type = send_attachment(t)->type,
-    };
-
-    return !p->check_file || p->check_file(&file, err);
-}
-
-static bool
-send_store_media(struct task *t, struct db *db, struct error *err)
-{
-    struct error unfit;
-
-    t->gone = false; /* this may be a second try */
-    if (!attachment_processed(db, send_attachment(t), &t->info, err))
-        return false;
-    if (!send_file_fits(t, &unfit)) {
-        t->gone = true;
-        return send_fail(t, db, arena_copy(&t->arena, str_of(unfit.message)), err);
-    }
-    return send_mark(t, db, err);
-}
-
-static void
-send_media_kept(struct task *t)
-{
-    if (t->err.status != 0) { /* our own disk: the job stays as it is and is taken up again */
-        t->err_is_final = false;
-        task_txn_must(t, send_store_fetch_failure, send_stored);
-        return;
-    }
-    task_txn_must(t, send_store_media, send_go);
-}
-
-static void
-send_media_fetched(struct task *t)
-{
-    if (t->err.status != 0)
-        task_txn_must(t, send_store_fetch_failure, send_stored);
-    else
-        task_keep(t, t->path, t->call.response.content_type, send_media_kept);
-}
-
-/* ---- the way out ---- */
-
-static void
+void
 send_go(struct task *t)
 {
     struct error err;
@@ -243,29 +300,12 @@ send_go(struct task *t)
         return;
     }
     lane_mark(task_lane(t), t->seat);
-    if (!send_fill_op(t, &err)) {
+    if (send_attachment(t))
+        lane_charge(task_lane(t), t->platform->pace.media_cost, clock_now_ms());
+    if (!send_fill_op(t, OP_SEND, &err)) {
         t->run.end = (struct op_step){ .verdict = OP_FAIL, .reason = arena_copy(&t->arena, str_of(err.message)) };
         send_answered(t);
         return;
     }
     task_op(t, send_answered);
-}
-
-static void
-send_loaded(struct task *t)
-{
-    struct attachment *at = send_attachment(t);
-
-    if (t->gone)
-        task_end(t);
-    else if (at && at->status == ATTACHMENT_PENDING)
-        task_fetch(t, at->source_url, config.download_max, send_media_fetched);
-    else
-        send_go(t);
-}
-
-void
-send_start(struct task *t)
-{
-    task_txn(t, DB_WRITE, send_load, send_loaded);
 }

@@ -16,10 +16,12 @@ static bool
 tap_store(struct task *t, struct db *db, struct error *err)
 {
     const struct op_step *end = &t->run.end;
-    bool again = false;
+    bool again = false, blamed = false;
 
-    if (!t->gone && end->token_invalid)
-        return task_hold_lane(t, db, end->reason, err);
+    if (!t->gone && !task_blame_account(t, db, &blamed, err))
+        return false;
+    if (blamed)
+        return true;
     if (!t->gone && end->verdict == OP_RETRY && !task_retry(t, db, end->retry_after_ms, true, TAP_TRIES, &again, err))
         return false;
     return again || job_finish(db, &t->job, clock_now_ms(), err);

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/random.h"
 #include "work/seat.h"
 
 #define DATABASE_AGAIN_MS 500 /* what a platform answered is written again after this, until it is written */
 #define FETCH_TOTAL_MS    60000
 #define FETCH_REDIRECTS   3
+#define FRESH_TOKEN_MS    60000 /* a token refreshed so lately is not stale, whatever the platform says */
 
 /* ---- what a kind may ask of the worker ---- */
 
@@ -30,6 +30,14 @@ task_lane(struct task *t)
     struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
 
     return &seat->lane;
+}
+
+void
+task_token_refreshed(struct task *t)
+{
+    struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
+
+    seat->refreshed_at = clock_now_ms();
 }
 
 bool
@@ -142,7 +150,12 @@ static void
 task_run_done(struct run *r)
 {
     struct task *t = r->user;
+    struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
+    int64_t now_ms = clock_now_ms();
 
+    t->token_is_fresh = now_ms - seat->refreshed_at < FRESH_TOKEN_MS;
+    if (r->end.verdict == OP_DONE && r->end.account_wide)
+        lane_hold(&seat->lane, now_ms + r->end.retry_after_ms);
     t->then(t);
 }
 
@@ -283,140 +296,4 @@ task_keep(struct task *t, struct str path, struct str claimed_type, task_next *t
     t->path = path;
     t->claimed_type = claimed_type;
     task_disk(t, task_keep_work, then);
-}
-
-/* ---- what several kinds do in their transactions ---- */
-
-bool
-task_load_job(struct task *t, struct db *db, struct error *err)
-{
-    bool found;
-
-    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
-        return false;
-    t->gone = !found;
-    return true;
-}
-
-bool
-task_finish(struct task *t, struct db *db, struct error *err)
-{
-    return job_finish(db, &t->job, clock_now_ms(), err);
-}
-
-int64_t
-task_backoff_ms(int attempts)
-{
-    size_t i = (size_t)(attempts < 1 ? 0 : attempts - 1);
-
-    if (i >= config.retry_count)
-        i = config.retry_count - 1;
-    return random_jitter(config.retry_ms[i], 20);
-}
-
-bool
-task_retry(struct task *t, struct db *db, int64_t retry_after_ms, bool counts, int limit, bool *again,
-           struct error *err)
-{
-    int attempts = t->job.attempts + (counts ? 1 : 0);
-    int64_t wait_ms = retry_after_ms > 0 ? retry_after_ms : task_backoff_ms(attempts);
-
-    *again = limit == 0 || attempts <= limit;
-    return !*again || job_retry(db, &t->job, clock_now_ms() + wait_ms, attempts, t->job.payload, err);
-}
-
-bool
-task_load_account(struct task *t, struct db *db, bool also_deleted, struct error *err)
-{
-    bool found;
-
-    if (also_deleted ? !profile_get_deleted(db, t->lane_id, &t->arena, &t->profile, &found, err)
-                     : !profile_get(db, t->lane_id, &t->arena, &t->profile, &found, err))
-        return false;
-    t->gone = !found || (!also_deleted && t->profile.status != PROFILE_ACTIVE);
-    if (t->gone)
-        return true;
-    t->platform = t->profile.platform;
-    return profile_account(db, &t->profile, &t->arena, &t->run.op.account, err);
-}
-
-bool
-task_await_account(struct task *t, struct db *db, struct error *err)
-{
-    struct profile p;
-    bool found;
-
-    if (!profile_get(db, t->lane_id, &t->arena, &p, &found, err))
-        return false;
-    if (!found)
-        return job_finish(db, &t->job, clock_now_ms(), err);
-    return job_retry(db, &t->job, p.status == PROFILE_EXPIRED ? TASK_HELD_UNTIL : clock_now_ms(), t->job.attempts,
-                     t->job.payload, err);
-}
-
-/* A queued message that was not tried yet waits as visibly as the one that was. */
-static bool
-hold_send(struct task *t, struct db *db, const struct job *job, struct str reason, struct error *err)
-{
-    struct send_result held = { .status = STATUS_WAITING, .error_message = reason };
-    struct message m;
-    bool found;
-
-    if (!message_get(db, job->record_id, &t->arena, &m, &found, err))
-        return false;
-    if (!found || (m.status != STATUS_PENDING && m.id != t->message.id))
-        return true;
-    return message_settle(db, &m, &held, clock_now_ms(), &t->arena, err);
-}
-
-/* Connected again while this was under way: it was the old token that was refused, and the job may go at once. */
-static bool
-hold_is_late(struct task *t, struct db *db, bool *late, struct error *err)
-{
-    struct account now;
-    struct profile p;
-    bool found;
-
-    *late = false;
-    if (!profile_get(db, t->lane_id, &t->arena, &p, &found, err))
-        return false;
-    if (!found || p.status != PROFILE_ACTIVE)
-        return true;
-    if (!profile_account(db, &p, &t->arena, &now, err))
-        return false;
-    *late = !crypto_equal(now.token, t->run.op.account.token);
-    account_wipe(&now);
-    return true;
-}
-
-bool
-task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *err)
-{
-    struct job job = { 0 };
-    bool found, late;
-
-    if (!hold_is_late(t, db, &late, err))
-        return false;
-    if (late) {
-        t->message.status = STATUS_WAITING;
-        return (t->job.kind != JOB_SEND || hold_send(t, db, &t->job, reason, err))
-            && job_retry(db, &t->job, clock_now_ms(), t->job.attempts, t->job.payload, err);
-    }
-    if (!profile_expire(db, t->lane_id, reason, clock_now_ms(), err))
-        return false;
-    for (enum job_kind kind = JOB_SEND; kind < JOB_KINDS; kind++) {
-        for (job.id = 0;;) {
-            if (!job_next_of_kind(db, t->lane_id, kind, job.id, &t->arena, &job, &found, err))
-                return false;
-            if (!found)
-                break;
-            if (kind == JOB_SEND && !hold_send(t, db, &job, reason, err))
-                return false;
-            if ((job.state == JOB_READY || job.id == t->job.id)
-                && !job_retry(db, &job, TASK_HELD_UNTIL, job.attempts, job.payload, err))
-                return false;
-        }
-    }
-    t->message.status = STATUS_WAITING;
-    return true;
 }

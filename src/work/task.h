@@ -62,6 +62,12 @@ struct task {
     struct str       *media_names;
     size_t            media_count;
     bool              more, flag;
+    int64_t           due_at;
+
+    /* what became of the account's token */
+    bool              token_is_fresh; /* it was refreshed a moment before the answer came */
+    bool              awaits_refresh; /* set by task_blame_account() */
+    struct str        used_token;     /* what a refresh began with */
 };
 
 /* Runs `work` in a transaction, then `then`. When the database fails: a task_txn ends the task and the job is tried
@@ -114,6 +120,16 @@ bool task_await_account(struct task *t, struct db *db, struct error *err);
  * waits for a reconnect. */
 bool task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *err);
 
+/* In a transaction, after an operation: whether it failed for want of good credentials. Then the job waits, for a new
+ * token (which is asked for) or for a reconnect (task_hold_lane), and nothing is left to do about it. */
+bool task_blame_account(struct task *t, struct db *db, bool *blamed, struct error *err);
+
+/* The lane's token is new. */
+void task_token_refreshed(struct task *t);
+
+/* In a transaction: something happened to a polled account, so that more is to be expected. */
+bool poll_hurry(struct task *t, struct db *db, struct error *err);
+
 /* The kinds. */
 void send_start(struct task *t);
 void mirror_start(struct task *t);
@@ -127,6 +143,9 @@ void poll_start(struct task *t);
 void deliver_start(struct task *t);
 void replay_start(struct task *t);
 void sweep_start(struct task *t);
+void refresh_start(struct task *t);
+void hint_start(struct task *t);
+void forget_start(struct task *t);
 
 /* What the worker counts. */
 struct worker_counters {

@@ -6,7 +6,8 @@
 #include "work/seat.h"
 #include "work/upkeep.h"
 
-#define PARLEY_AGENT "Parley/" PARLEY_VERSION
+#define PARLEY_AGENT   "Parley/" PARLEY_VERSION
+#define POLLS_APART_MS 20 /* at start, unless that takes longer than their pace */
 
 /* ---- being woken ---- */
 
@@ -58,8 +59,40 @@ worker_take_up(struct worker *w, struct db *db, int64_t lane_id, struct error *e
     if (!job_in_flight(db, lane_id, &w->start_arena, &jobs, &n, err))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!job_retry(db, &jobs[i], clock_now_ms(), jobs[i].attempts, STR("interrupted"), err))
+        if (!job_retry(db, &jobs[i], clock_now_ms(), jobs[i].attempts, STR(JOB_INTERRUPTED), err))
             return false;
+    return true;
+}
+
+static bool
+is_polled_often(const struct profile *p)
+{
+    return p->platform->poll_pace && p->hook_url.len == 0;
+}
+
+/* Polls that came due while nobody was there come one after the other within the time they are apart, so that thousands
+ * of accounts do not ask all at once. */
+static bool
+worker_spread_polls(struct worker *w, struct db *db, const struct profile *profiles, size_t n, struct error *err)
+{
+    int64_t now_ms = clock_now_ms(), count = 0, quiet_ms, active_ms, at = 0;
+    struct job job;
+    bool found;
+
+    for (size_t i = 0; i < n; i++)
+        count += is_polled_often(&profiles[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (!is_polled_often(&profiles[i]))
+            continue;
+        if (!job_next_of_kind(db, profiles[i].id, JOB_POLL, 0, &w->start_arena, &job, &found, err))
+            return false;
+        profiles[i].platform->poll_pace(w->options.env, &quiet_ms, &active_ms);
+        if (quiet_ms > count * POLLS_APART_MS)
+            quiet_ms = count * POLLS_APART_MS;
+        if (found && job.due_at <= now_ms
+            && !job_retry(db, &job, now_ms + at++ * quiet_ms / count, job.attempts, job.payload, err))
+            return false;
+    }
     return true;
 }
 
@@ -76,6 +109,8 @@ worker_start_run(void *arg, struct db *db, struct error *err)
     for (size_t i = 0; i < n; i++)
         if (!account_tend(db, &profiles[i], w->options.env->public_url, clock_now_ms(), err))
             return false;
+    if (!worker_spread_polls(w, db, profiles, n, err))
+        return false;
     if (!job_lanes(db, &w->start_arena, &w->start_lanes, &w->start_lanes_count, err))
         return false;
     for (size_t i = 0; i < w->start_lanes_count; i++)

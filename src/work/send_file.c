@@ -1,0 +1,67 @@
+/* send_file.c -- a file that the user gave as a URL: fetched, kept and judged before the message goes out. */
+#include "work/send.h"
+
+static bool
+send_store_fetch_failure(struct task *t, struct db *db, struct error *err)
+{
+    struct str reason = arena_printf(&t->arena, "The media could not be fetched: %s", t->err.message);
+
+    if (t->err_is_final ? !send_fail(t, db, reason, err)
+                        : !send_later(t, db, t->err.retry_after_ms, true, reason, err))
+        return false;
+    return t->message.status != STATUS_FAILED || attachment_failed(db, send_attachment(t), err);
+}
+
+/* Limits could not be checked before; now the bytes are there. */
+static bool
+send_file_fits(struct task *t, struct error *err)
+{
+    const struct platform *p = t->message.platform;
+    const struct op_file file = {
+        .path = t->path, .content_type = str_of(t->info.content_type), .size = t->info.size, .width = t->info.width,
+        .height = t->info.height, .file_name = send_attachment(t)->file_name, .type = send_attachment(t)->type,
+    };
+
+    return !p->check_file || p->check_file(&file, err);
+}
+
+static bool
+send_store_media(struct task *t, struct db *db, struct error *err)
+{
+    struct error unfit;
+
+    t->gone = false; /* this may be a second try */
+    if (!attachment_processed(db, send_attachment(t), &t->info, err))
+        return false;
+    if (!send_file_fits(t, &unfit)) {
+        t->gone = true;
+        return send_fail(t, db, arena_copy(&t->arena, str_of(unfit.message)), err);
+    }
+    return send_mark(t, db, err);
+}
+
+static void
+send_media_kept(struct task *t)
+{
+    if (t->err.status != 0) { /* our own disk: the job stays as it is and is taken up again */
+        t->err_is_final = false;
+        task_txn_must(t, send_store_fetch_failure, send_stored);
+        return;
+    }
+    task_txn_must(t, send_store_media, send_go);
+}
+
+static void
+send_media_fetched(struct task *t)
+{
+    if (t->err.status != 0)
+        task_txn_must(t, send_store_fetch_failure, send_stored);
+    else
+        task_keep(t, t->path, t->call.response.content_type, send_media_kept);
+}
+
+void
+send_fetch_file(struct task *t)
+{
+    task_fetch(t, send_attachment(t)->source_url, config.download_max, send_media_fetched);
+}
