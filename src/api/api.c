@@ -12,7 +12,6 @@
 #include "store/job.h"
 
 #define SMALL_BODY_MAX   MIB        /* of requests that carry no file */
-#define KEYLESS_BODY_MAX (64 * KIB) /* of requests whose key is only looked at when they are complete */
 #define INLINE_MEDIA_MAX (16 * MIB) /* of a file as base64; it is held in memory, so larger ones must come as uploads */
 
 /* A loop may have its first request before http_start() has told us which server that is. */
@@ -99,15 +98,6 @@ set_limits(struct http_exchange *x, const struct route *route)
     }
 }
 
-static bool
-may_exceed(const struct http_request *r, size_t max)
-{
-    int64_t length = 0;
-
-    return !str_is_none(http_header_get(r, STR("Transfer-Encoding")))
-        || (str_to_i64(http_header_get(r, STR("Content-Length")), &length) && length > (int64_t)max);
-}
-
 struct knocking {
     uint8_t      hash[SHA256_SIZE];
     struct scope scope;
@@ -131,7 +121,9 @@ may_go_on(struct call *call, struct error *err)
     struct api     *api = call->api;
     struct knocking k = { .found = false };
 
-    if ((call->route->flags & OPEN) || !may_exceed(&call->x->request, KEYLESS_BODY_MAX))
+    if (call->route->flags & HOOK)
+        return hook_knock(call, err);
+    if ((call->route->flags & OPEN) || !call_may_exceed(call, KEYLESS_BODY_MAX))
         return true;
     sha256(key_of_request(&call->x->request), k.hash);
     if (key_cache_get(&api->threads[call->x->thread].keys, k.hash, atomic_load(&api->keys_changed), clock_mono_ms(),
@@ -155,6 +147,8 @@ on_head(void *ctx, struct http_exchange *x)
     call->route = http_route_find(routes, route_count, sizeof(routes[0]), &x->request, &x->arena, &allowed, &bad_path);
     if (!call->route && cors_preflight(x, config.cors_origins, allowed))
         return false;
+    if (call->route)
+        set_limits(x, call->route);
     if (!route_fits(call, allowed, bad_path, &err) || !may_go_on(call, &err)) {
         reply_error(x, &err);
         if (err.status == 405)
@@ -162,7 +156,6 @@ on_head(void *ctx, struct http_exchange *x)
         cors_reply(x, config.cors_origins);
         return false;
     }
-    set_limits(x, call->route);
     return true;
 }
 

@@ -1,32 +1,17 @@
 /* call.c -- see call.h. What is true of every call is done here once: key, profile group, body, Idempotency-Key,
  * transactions, waiting for platforms, and what becomes of a failure. */
-#include "api/call.h"
+#include "api/call_internal.h"
 
 #include <assert.h>
 
 #include "api/cors.h"
 #include "api/idempotent.h"
-#include "api/limits.h"
 #include "api/reply.h"
 #include "api/state.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "store/idempotency.h"
-#include "store/profile.h"
-
-/* An ask and whose it is. */
-struct question {
-    struct ask   ask;
-    struct call *call;
-};
-
-/* A plain HTTP call and for whom. */
-struct calling {
-    struct worker_call http;
-    struct call       *call;
-};
-
-static void advance(struct call *call);
+#include "work/account.h"
 
 /* ---- for handlers ---- */
 
@@ -48,31 +33,14 @@ call_then(struct call *call, bool (*run)(struct db *db, struct call *call, struc
     call->next = (struct step){ run, mode };
 }
 
-struct op *
-call_ask(struct call *call, enum op_kind kind, const struct platform *platform, const struct account *account)
+bool
+call_may_exceed(const struct call *call, size_t max)
 {
-    struct question *question = arena_new(call->arena, struct question);
-    struct ask      *ask = &question->ask;
+    const struct http_request *r = &call->x->request;
+    int64_t                    length = 0;
 
-    question->call = call;
-    ask->platform = platform;
-    ask->op.kind = kind;
-    ask->op.arena = call->arena;
-    ask->op.env = call->api->options.env;
-    ask->op.account = *account;
-    call->asking = ask;
-    return &ask->op;
-}
-
-struct net_request *
-call_http(struct call *call)
-{
-    struct calling *calling = arena_new(call->arena, struct calling);
-
-    calling->call = call;
-    calling->http.call.arena = call->arena;
-    call->calling = calling;
-    return &calling->http.call.request;
+    return !str_is_none(http_header_get(r, STR("Transfer-Encoding")))
+        || (str_to_i64(http_header_get(r, STR("Content-Length")), &length) && length > (int64_t)max);
 }
 
 void
@@ -122,7 +90,9 @@ clean_up(struct db_txn *t, struct db *db, struct error *err)
     return (!call->is_claimed
             || idempotency_release(db, key_owner(call), call->idempotency_key, err))
         && (!call->expires_profile
-            || profile_expire(db, call->asked_profile_id, call->expiry_reason, call->now_ms, err));
+            || profile_expire(db, call->asked_profile_id, call->expiry_reason, call->now_ms, err))
+        && (!call->refreshes_profile
+            || account_queue_refresh(db, call->asked_profile_id, call->now_ms, err));
 }
 
 static void
@@ -187,90 +157,17 @@ cleaned_up(struct db_txn *t)
     forget_stored(call);
 }
 
-/* `err` may be one of the call's own. */
-static void
-fail(struct call *call, const struct error *err)
+void
+call_fail(struct call *call, const struct error *err)
 {
     call->failure = *err;
-    if (!call->is_claimed && !call->expires_profile) {
+    if (!call->is_claimed && !call->expires_profile && !call->refreshes_profile) {
         forget_stored(call);
         return;
     }
     call->txn.run = clean_up;
     call->txn.done = cleaned_up;
     db_submit(call->api->options.engine, DB_WRITE, &call->txn);
-}
-
-/* ---- a platform's answer ---- */
-
-/* What to answer when the platform did not do it. */
-static void
-refusal(const struct platform *platform, const struct op_step *end, struct error *err)
-{
-    struct str reason = end->reason.len > 0 ? end->reason : STR("it gave no reason");
-
-    if (end->verdict == OP_FAIL)
-        error_set(err, 422, "%s%.*s", end->reason.len > 0 ? "" : "The platform refused it: ", STR_ARG(reason));
-    else if (end->code == 0)
-        error_set(err, 503, "%.*s", STR_ARG(reason));
-    else if (end->code == 429 || end->retry_after_ms > 0)
-        error_set(err, 429, "%.*s", STR_ARG(reason));
-    else
-        error_set(err, 503, "%s cannot do it now: %.*s", platform->title, STR_ARG(reason));
-    err->retry_after_ms = end->retry_after_ms;
-}
-
-static void
-answered(struct ask *ask)
-{
-    struct call *call = container_of(ask, struct question, ask)->call;
-    struct error err;
-
-    account_wipe(&ask->op.account);
-    if (ask->end.verdict == OP_DONE) {
-        call->ask = ask;
-        advance(call);
-        return;
-    }
-    refusal(ask->platform, &ask->end, &err);
-    if (ask->end.verdict == OP_FAIL && ask->end.token_invalid && ask->op.account.id != 0) {
-        call->expires_profile = true;
-        call->asked_profile_id = ask->op.account.id;
-        call->expiry_reason = arena_copy(call->arena, str_of(err.message));
-        limit_account(ask->platform, PROFILE_EXPIRED, call->expiry_reason, &err);
-    }
-    fail(call, &err);
-}
-
-static void
-ask_platform(struct call *call)
-{
-    struct ask *ask = call->asking;
-
-    call->asking = NULL;
-    ask->done = answered;
-    ask->reply_to = http_mailbox(call->api->http, call->x->thread);
-    worker_ask(call->api->options.worker, ask);
-}
-
-static void
-http_answered(struct worker_call *http)
-{
-    struct call *call = container_of(http, struct calling, http)->call;
-
-    call->answer = &http->call.response;
-    advance(call);
-}
-
-static void
-make_call(struct call *call)
-{
-    struct worker_call *http = &call->calling->http;
-
-    call->calling = NULL;
-    http->done = http_answered;
-    http->reply_to = http_mailbox(call->api->http, call->x->thread);
-    worker_call(call->api->options.worker, http);
 }
 
 /* ---- work that blocks ---- */
@@ -293,9 +190,9 @@ work_done(uv_work_t *worked, int status)
     (void)status; /* nobody cancels it */
     call->work = NULL;
     if (call->failure.status)
-        fail(call, &call->failure);
+        call_fail(call, &call->failure);
     else
-        advance(call);
+        call_advance(call);
 }
 
 static void
@@ -306,7 +203,7 @@ begin_work(struct call *call)
     if (uv_queue_work(loop_of(call), &call->worked, do_work, work_done) == 0)
         return;
     error_set(&err, 503, "The server is busy");
-    fail(call, &err);
+    call_fail(call, &err);
 }
 
 /* ---- steps ---- */
@@ -329,20 +226,20 @@ go_on(struct call *call, const struct error *err)
     struct error full;
 
     if (err->status) {
-        fail(call, err);
+        call_fail(call, err);
     } else if (call->asking) {
-        ask_platform(call);
+        call_ask_now(call);
     } else if (call->calling) {
-        make_call(call);
+        call_http_now(call);
     } else if (call->stream) {
         begin_stream(call);
     } else if (call->work) {
         begin_work(call);
     } else if (call->next.run) {
-        advance(call);
+        call_advance(call);
     } else if (!buf_ok(&call->x->reply.body)) {
         error_set(&full, 500, "The reply is larger than a reply may be");
-        fail(call, &full);
+        call_fail(call, &full);
     } else {
         finish(call);
     }
@@ -442,9 +339,8 @@ submit(struct call *call)
     db_submit(call->api->options.engine, call->now.mode == READS ? DB_READ : DB_WRITE, &call->txn);
 }
 
-/* On to the step that was said to follow. */
-static void
-advance(struct call *call)
+void
+call_advance(struct call *call)
 {
     assert(call->next.run);
     call->now = call->next;
@@ -563,5 +459,5 @@ call_begin(struct call *call)
     call->now_ms = clock_now_ms();
     call->txn.reply_to = http_mailbox(call->api->http, call->x->thread);
     call_then(call, authenticate, PLAIN);
-    advance(call);
+    call_advance(call);
 }

@@ -37,7 +37,10 @@ enum route_flag {
     BODY   = 1 << 1, /* its body is read as JSON, form or multipart */
     UPLOAD = 1 << 2, /* ... and may carry a file */
     ANYWAY = 1 << 3, /* run without a database (`db` NULL) when there is none */
+    HOOK   = 1 << 4, /* a platform's webhook: hook_knock() looks at the head first */
 };
+
+#define KEYLESS_BODY_MAX (64 * KIB) /* read before it is known who sends it */
 
 struct route {
     struct http_route http; /* first, for http_route_find() */
@@ -86,7 +89,7 @@ struct call {
     uint8_t        request_hash[SHA256_SIZE];
     bool           is_claimed;
 
-    bool           expires_profile; /* when it fails */
+    bool           expires_profile, refreshes_profile; /* when it fails */
     int64_t        asked_profile_id;
     struct str     expiry_reason;
 };
@@ -102,10 +105,18 @@ void call_then(struct call *call, bool (*run)(struct db *db, struct call *call, 
 
 /* Has the platform do something before the next step, which finds the answer in call->ask. Fill in the
  * operation that is returned. A refusal ends the call with a 422 in the platform's words, and `account`'s
- * secrets are wiped after the answer. A stored account that turns out to have lost its credentials is marked
- * expired. */
+ * secrets are wiped after the answer, but for those that OP_CONNECT hands out. A stored account that turns out to have
+ * lost its credentials is marked expired; where they only need to be renewed, that is queued and the answer is 503. */
 struct op *call_ask(struct call *call, enum op_kind kind, const struct platform *platform,
                     const struct account *account);
+
+/* The account of a stored profile, to ask with; 404 when it is gone. */
+bool call_account(struct db *db, struct call *call, int64_t profile_id, struct account *out, struct error *err);
+
+/* A refusal of what was just asked does not end the call: the next step finds it in call->ask->end. */
+void call_hear_refusal(struct call *call);
+/* Such a refusal as the error it would have been; always false. */
+bool call_refused(const struct ask *ask, struct error *err);
 
 /* Has a plain HTTP request made before the next step, which finds call->answer, whatever it is.
  * Fill in the request that is returned; what it points to lives in the call's arena. */
@@ -117,6 +128,9 @@ void call_stream(struct call *call, void (*begin)(struct call *call));
 
 /* Has `work` done on a helper thread before the next step. It may block and has the call to itself. */
 void call_work(struct call *call, bool (*work)(struct call *call, struct error *err));
+
+/* Whether the request's body may turn out larger, as far as its head tells. */
+bool call_may_exceed(const struct call *call, size_t max);
 
 /* ---- for api.c ---- */
 

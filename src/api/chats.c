@@ -70,13 +70,3 @@ show_chat(struct db *db, struct call *call, struct error *err)
     return chat_find(db, &call->scope, call_param(call, "id"), call->arena, &chat, err)
         && reply_chat(call, 200, &chat);
 }
-
-/* Archiving and its opposite. No platform of this release can: Bluesky will. */
-bool
-archive_chat(struct db *db, struct call *call, struct error *err)
-{
-    struct chat chat;
-
-    return chat_find(db, &call->scope, call_param(call, "id"), call->arena, &chat, err)
-        && error_set(err, 422, "Archiving chats is only supported on Bluesky");
-}

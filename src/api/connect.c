@@ -1,45 +1,37 @@
-/* connect.c -- POST /api/profile_groups/:id/initialize_connection: an account becomes a profile.
+/* connect.c -- see connect.h: an account becomes a profile.
  *
- *     initialize_connection -> OP_CONNECT (whose token is this?) -> choose_profile -> OP_SUBSCRIBE -> store_profile
+ *     initialize_connection -> OP_CONNECT (whose token is this?) -> connect_account -> OP_SUBSCRIBE -> store_profile
  *
- * The webhook's address holds the profile's id, so the id is chosen before there is a profile. An account that
+ * A webhook's address may hold the profile's id, so the id is chosen before there is a profile. An account that
  * is connected already keeps its id and its webhook secret: two calls that connect it at once then tell the
  * platform the same. When two connect a new account at once, the second finds in store_profile that the first
  * was faster, and subscribes again under its id. */
+#include "api/connect.h"
+
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "base/config.h"
 #include "base/id.h"
-#include "store/view.h"
 #include "work/account.h"
-
-#define TOKEN_MAX_BYTES 4096
-
-struct connecting {
-    const struct platform *platform;
-    int64_t                group_id;
-    struct account         account; /* as the platform knows it; webhook_secret is ours */
-    int64_t                profile_id;
-    bool                   is_known; /* the profile was there when its id was chosen */
-};
 
 static bool store_profile(struct db *db, struct call *call, struct error *err);
 
 static bool
 platform_from_body(struct call *call, const struct platform **out, struct error *err)
 {
-    static const char *const announced[] = { "facebook", "instagram", "bluesky" };
-    struct str               name;
+    struct str name;
 
     if (!body_text(call->body.json, "platform", BODY_ID_MAX, &name, err) || !body_needs(name, "platform", err))
         return false;
     *out = platform_find(name);
-    if (*out)
-        return true;
-    for (size_t i = 0; i < sizeof(announced) / sizeof(announced[0]); i++)
-        if (str_eq(name, str_of(announced[i])))
-            return error_set(err, 422, "This version cannot connect %s accounts yet", announced[i]);
-    return error_set(err, 422, "Direct messages are not supported on %.*s", STR_ARG(str_utf8_cut(name, 80)));
+    return *out || error_set(err, 422, "Direct messages are not supported on %.*s", STR_ARG(str_utf8_cut(name, 80)));
+}
+
+/* Trouble of our own ends the call in any case. */
+static bool
+give_up(struct call *call, const struct connecting *c, struct error *err)
+{
+    return err->status < 500 && c->refused && c->refused(call, err);
 }
 
 static void
@@ -52,6 +44,8 @@ ask_for_messages(struct call *call, const struct connecting *c)
     account.webhook_secret = arena_copy(call->arena, account.webhook_secret);
     op = call_ask(call, OP_SUBSCRIBE, c->platform, &account);
     op->hook_url = account_hook_url(c->platform, config.public_url, c->profile_id, call->arena);
+    if (c->refused)
+        call_hear_refusal(call);
     call_then(call, store_profile, WRITES);
 }
 
@@ -77,44 +71,81 @@ choose_id(struct db *db, struct call *call, struct connecting *c, const struct p
     return true;
 }
 
-static bool
-choose_profile(struct db *db, struct call *call, struct error *err)
+bool
+connect_account(struct db *db, struct call *call, struct error *err)
 {
     struct connecting *c = call->state;
-    const struct op   *op = &call->ask->op;
     struct profile     known;
     bool               found;
 
-    if (op->kind == OP_CONNECT) {
-        c->account.external_id = op->account.external_id;
-        c->account.name = op->account.name;
-        c->account.username = op->account.username;
-    }
     if (!profile_by_account(db, call->scope.workspace_id, c->platform->name, c->account.external_id, call->arena,
-                            &known, &found, err)
-        || !choose_id(db, call, c, found ? &known : NULL, err))
+                            &known, &found, err))
         return false;
+    if (!choose_id(db, call, c, found ? &known : NULL, err))
+        return give_up(call, c, err);
+    err->status = 0;
     ask_for_messages(call, c);
     return true;
 }
 
-static struct str
-next_step(const struct profile *p, struct arena *a)
+/* The platform has said whose the credentials are. */
+static bool
+know_account(struct db *db, struct call *call, struct error *err)
 {
-    if (p->username.len == 0)
-        return STR("Ask people to write to the bot first; a bot cannot begin a conversation.");
-    return arena_printf(a, "Ask people to write to https://t.me/%.*s first; a bot cannot begin a conversation.",
-                        STR_ARG(p->username));
+    struct connecting *c = call->state;
+
+    c->account = call->ask->op.account;
+    return connect_account(db, call, err);
 }
 
 static bool
-reply_connected(struct call *call, int status, const struct profile *p)
+still_has_group(struct db *db, struct call *call, const struct connecting *c, struct error *err)
+{
+    struct group group;
+    char         id[ID_TEXT_MAX];
+
+    return group_find(db, &call->scope, str_of(id_format(ID_GROUP, c->group_id, id)), call->arena, &group, err);
+}
+
+/* Subscribed. If the profile has come or gone since its id was chosen, the platform now knows the wrong address. The
+ * group may have been deleted while the platform was thinking. */
+static bool
+store_profile(struct db *db, struct call *call, struct error *err)
+{
+    struct connecting *c = call->state;
+    struct profile     profile;
+    bool               found;
+
+    if (call->ask->end.verdict != OP_DONE) {
+        call_refused(call->ask, err);
+        return c->refused(call, err);
+    }
+    if (!profile_by_account(db, call->scope.workspace_id, c->platform->name, c->account.external_id, call->arena,
+                            &profile, &found, err))
+        return false;
+    if (found ? profile.id != c->profile_id : c->is_known) {
+        call_then(call, connect_account, WRITES);
+        return true;
+    }
+    if (!found && !still_has_group(db, call, c, err))
+        return give_up(call, c, err);
+    c->account.hook_url = account_hook_url(c->platform, config.public_url, c->profile_id, call->arena);
+    return profile_connect(db, call->scope.workspace_id, c->group_id, c->profile_id, c->platform, &c->account,
+                           call->now_ms, call->arena, &profile, err)
+        && account_tend(db, &profile, config.public_url, call->now_ms, err)
+        && c->connected(call, &profile, !found, err);
+}
+
+static bool
+reply_connected(struct call *call, const struct profile *p, bool is_new, struct error *err)
 {
     struct json w;
     struct str  name = p->name.len > 0 ? p->name : p->username;
+    struct str  advice = connect_next_step(p, config.public_url, call->arena);
     char        id[ID_TEXT_MAX];
 
-    reply_begin(call, status, &w);
+    (void)err;
+    reply_begin(call, is_new ? 201 : 200, &w);
     json_begin(&w, NULL);
     json_put_bool(&w, "success", true);
     json_begin(&w, "profile");
@@ -123,38 +154,10 @@ reply_connected(struct call *call, int status, const struct profile *p)
     json_put_str(&w, "name", name.len > 0 ? name : STR(""));
     json_put_str(&w, "external_username", p->username.len > 0 ? p->username : STR_NONE);
     json_end(&w);
-    if (p->platform == &telegram)
-        json_put_str(&w, "next_step", next_step(p, call->arena));
+    if (!str_is_none(advice))
+        json_put_str(&w, "next_step", advice);
     json_end(&w);
     return true;
-}
-
-/* Subscribed. If the profile has come or gone since its id was chosen, the platform now knows the wrong address. */
-static bool
-store_profile(struct db *db, struct call *call, struct error *err)
-{
-    struct connecting *c = call->state;
-    struct profile     profile;
-    struct group       group;
-    char               group_text[ID_TEXT_MAX];
-    bool               found;
-
-    if (!profile_by_account(db, call->scope.workspace_id, c->platform->name, c->account.external_id, call->arena,
-                            &profile, &found, err))
-        return false;
-    if (found ? profile.id != c->profile_id : c->is_known) {
-        call_then(call, choose_profile, WRITES);
-        return true;
-    }
-    /* The group may have been deleted while the platform was thinking. */
-    id_format(ID_GROUP, c->group_id, group_text);
-    if (!found && !group_find(db, &call->scope, str_of(group_text), call->arena, &group, err))
-        return false;
-    c->account.hook_url = account_hook_url(c->platform, config.public_url, c->profile_id, call->arena);
-    return profile_connect(db, call->scope.workspace_id, c->group_id, c->profile_id, c->platform, &c->account,
-                           call->now_ms, call->arena, &profile, err)
-        && account_tend(db, &profile, config.public_url, call->now_ms, err)
-        && reply_connected(call, found ? 200 : 201, &profile);
 }
 
 bool
@@ -163,17 +166,18 @@ initialize_connection(struct db *db, struct call *call, struct error *err)
     struct connecting *c = arena_new(call->arena, struct connecting);
     struct group       group;
     struct account     account = { 0 };
+    bool               is_grant;
 
     call->state = c;
     if (!group_find(db, &call->scope, call_param(call, "id"), call->arena, &group, err)
         || !platform_from_body(call, &c->platform, err)
-        || !body_text(call->body.json, "bot_token", TOKEN_MAX_BYTES, &c->account.token, err)
-        || !body_needs(c->account.token, "bot_token", err))
+        || !connect_form_read(call, c->platform, &account, &is_grant, err))
         return false;
+    if (is_grant)
+        return oauth_begin(call, c->platform, group.id, err);
     c->group_id = group.id;
-    c->account.token = str_trim(c->account.token);
-    account.token = arena_copy(call->arena, c->account.token);
+    c->connected = reply_connected;
     call_ask(call, OP_CONNECT, c->platform, &account);
-    call_then(call, choose_profile, WRITES);
+    call_then(call, know_account, WRITES);
     return true;
 }

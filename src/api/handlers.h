@@ -16,6 +16,9 @@ HANDLER(delete_group);
 /* connect.c */
 HANDLER(initialize_connection);
 
+/* oauth.c */
+HANDLER(finish_granting);
+
 /* profiles.c */
 HANDLER(list_profiles);
 HANDLER(show_profile);
@@ -26,18 +29,30 @@ HANDLER(list_placements);
 HANDLER(list_chats);
 HANDLER(create_chat);
 HANDLER(show_chat);
+
+/* archive.c */
 HANDLER(archive_chat);
+HANDLER(unarchive_chat);
 
 /* messages.c */
 HANDLER(list_messages);
 HANDLER(send_message);
 HANDLER(show_message);
+
+/* reactions.c */
 HANDLER(react_to_message);
+HANDLER(unreact_to_message);
 
 /* edit.c */
 HANDLER(edit_message);
 
-/* comments.c */
+/* posts.c */
+HANDLER(list_posts);
+HANDLER(show_post);
+HANDLER(list_comments);
+HANDLER(show_comment);
+
+/* private_reply.c */
 HANDLER(private_reply);
 
 /* webhooks.c */

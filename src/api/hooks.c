@@ -6,6 +6,8 @@
 #include "base/id.h"
 #include "inbound/inbound.h"
 
+#define WRONG_SECRET "The secret token does not match"
+
 /* What the steps of one call hand on. */
 struct hook {
     int64_t                profile_id;
@@ -82,15 +84,23 @@ no_such_hook(struct error *err)
     return error_set(err, 404, "Nobody receives messages at this address");
 }
 
-static bool
-is_genuine(const struct call *call, const struct hook *h)
+const struct net_header *
+hook_headers(const struct call *call)
 {
     const struct http_request *r = &call->x->request;
     struct net_header         *headers = arena_array(call->arena, struct net_header, r->header_count);
 
     for (size_t i = 0; i < r->header_count; i++)
         headers[i] = (struct net_header){ .name = r->headers[i].name, .value = r->headers[i].value };
-    return h->platform->verify && h->platform->verify(&h->account, headers, r->header_count, r->body);
+    return headers;
+}
+
+static bool
+is_genuine(const struct call *call, const struct hook *h)
+{
+    const struct http_request *r = &call->x->request;
+
+    return h->platform->verify && h->platform->verify(&h->account, hook_headers(call), r->header_count, r->body);
 }
 
 /* ---- the steps, last first ---- */
@@ -102,24 +112,38 @@ count(_Atomic int64_t *counter, int64_t n)
         atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* Telegram reads the body of a 200 as a call to make; this one makes none. */
-static bool
-thank(struct db *db, struct call *call, struct error *err)
+bool
+hook_refuse(struct call *call, const char *why, struct error *err)
 {
-    struct api  *api = call->api;
-    struct hook *h = call->state;
-    struct json  w;
+    count(&call->api->updates_refused, 1);
+    return error_set(err, 401, "%s", why);
+}
 
-    (void)db;
-    (void)err;
+/* Telegram reads the body of a 200 as a call to make; this one makes none. */
+bool
+hook_thank(struct call *call, const struct ingest_counts *counts)
+{
+    struct api *api = call->api;
+    struct json w;
+
     count(&api->updates, 1);
-    count(&api->updates_not_understood, h->counts.not_understood);
-    count(&api->events_stored, h->counts.stored);
-    count(&api->events_ignored, h->counts.ignored);
+    count(&api->updates_not_understood, counts->not_understood);
+    count(&api->events_stored, counts->stored);
+    count(&api->events_ignored, counts->ignored);
     reply_begin(call, 200, &w);
     json_begin(&w, NULL);
     json_end(&w);
     return true;
+}
+
+static bool
+thank(struct db *db, struct call *call, struct error *err)
+{
+    struct hook *h = call->state;
+
+    (void)db;
+    (void)err;
+    return hook_thank(call, &h->counts);
 }
 
 static bool
@@ -161,14 +185,12 @@ verify(struct db *db, struct call *call, struct error *err)
         call_then(call, read_hook, READS);
         return true;
     }
-    count(&call->api->updates_refused, 1);
-    return error_set(err, 401, "The secret token does not match");
+    return hook_refuse(call, WRONG_SECRET, err);
 }
 
 static bool
-read_hook(struct db *db, struct call *call, struct error *err)
+load_hook(struct db *db, struct call *call, struct hook *h, struct error *err)
 {
-    struct hook   *h = call->state;
     struct profile profile;
     bool           found;
 
@@ -177,11 +199,57 @@ read_hook(struct db *db, struct call *call, struct error *err)
         return false;
     if (!found || profile.platform != h->platform)
         return no_such_hook(err);
-    if (!profile_account(db, &profile, call->arena, &h->account, err))
+    return profile_account(db, &profile, call->arena, &h->account, err);
+}
+
+static bool
+read_hook(struct db *db, struct call *call, struct error *err)
+{
+    struct hook *h = call->state;
+
+    if (!load_hook(db, call, h, err))
         return false;
     h->is_fresh = true;
     call_then(call, verify, PLAIN);
     return true;
+}
+
+struct knocking {
+    struct call *call;
+    struct hook  hook;
+};
+
+static bool
+load_knocker(void *arg, struct db *db, struct error *err)
+{
+    struct knocking *k = arg;
+
+    return load_hook(db, k->call, &k->hook, err);
+}
+
+/* Anybody can fill our memory with bodies until they are looked at, so one of some size is only read of somebody who
+ * knows the secret; the loop waits for the database where its cache does not hold it. */
+static bool
+knock_telegram(struct call *call, struct error *err)
+{
+    struct hook_cache *cache = &call->api->threads[call->x->thread].hooks;
+    struct knocking    k = { .call = call };
+    bool               genuine;
+
+    if (!call_may_exceed(call, KEYLESS_BODY_MAX))
+        return true;
+    k.hook.platform = &telegram;
+    k.hook.seen = atomic_load(&call->api->profiles_changed);
+    if (!id_parse(ID_PROFILE, call_param(call, "profile_id"), &k.hook.profile_id))
+        return no_such_hook(err);
+    if (hook_cache_get(cache, &k.hook, call->arena) && is_genuine(call, &k.hook))
+        return true;
+    if (!db_run(call->api->options.engine, DB_READ, load_knocker, &k, err))
+        return false;
+    genuine = is_genuine(call, &k.hook);
+    hook_cache_put(cache, &k.hook);
+    account_wipe(&k.hook.account);
+    return genuine || hook_refuse(call, WRONG_SECRET, err);
 }
 
 static bool
@@ -206,4 +274,10 @@ receive_telegram(struct db *db, struct call *call, struct error *err)
 {
     (void)db;
     return receive(call, &telegram, err);
+}
+
+bool
+hook_knock(struct call *call, struct error *err)
+{
+    return call->route->step.run == receive_meta ? knock_meta(call, err) : knock_telegram(call, err);
 }

@@ -57,16 +57,6 @@ show_message(struct db *db, struct call *call, struct error *err)
         && reply_message(call, 200, &m);
 }
 
-/* Reacting and its opposite. No platform of this release can: Facebook and Instagram will. */
-bool
-react_to_message(struct db *db, struct call *call, struct error *err)
-{
-    struct message m;
-
-    return message_find(db, &call->scope, call_param(call, "id"), call->arena, &m, err)
-        && error_set(err, 422, "Reactions are only supported on Facebook and Instagram");
-}
-
 /* ---- sending ---- */
 
 /* What the steps of one send hand on. */
@@ -144,14 +134,10 @@ draft_from_body(struct call *call, const struct chat *c, struct sending *s, stru
 static bool
 ask_for_contact(struct db *db, struct call *call, const struct chat *c, struct error *err)
 {
-    struct profile profile;
     struct account account;
     struct op     *op;
-    bool           found;
 
-    if (!profile_get(db, c->profile_id, call->arena, &profile, &found, err)
-        || (!found && !error_set(err, 404, "The chat's profile is gone"))
-        || !profile_account(db, &profile, call->arena, &account, err))
+    if (!call_account(db, call, c->profile_id, &account, err))
         return false;
     op = call_ask(call, OP_PROBE_CHAT, c->platform, &account);
     op->participant_id = c->participant_external_id;

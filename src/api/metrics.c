@@ -9,7 +9,7 @@
 
 /* The last of each is for everything else. */
 static const int statuses[COUNTERS_STATUSES] = {
-    200, 201, 202, 204, 206, 304, 400, 401, 404, 405, 408, 409,
+    200, 201, 202, 204, 206, 303, 304, 400, 401, 403, 404, 405, 408, 409,
     413, 414, 415, 416, 422, 429, 431, 500, 501, 503, 505, 0,
 };
 static const int64_t bounds_us[COUNTERS_BUCKETS] = {

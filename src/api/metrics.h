@@ -8,7 +8,7 @@
 #include "api/call.h"
 
 #define COUNTERS_ROUTES_MAX 64 /* of the table; the last place is for requests that matched none */
-#define COUNTERS_STATUSES   24
+#define COUNTERS_STATUSES   26
 #define COUNTERS_BUCKETS    15
 
 /* Written by one thread, read by any. */

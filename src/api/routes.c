@@ -21,14 +21,19 @@ const struct route routes[] = {
     { { METHOD_POST, "/api/profiles/:id/chats" }, { create_chat, WRITES }, BODY },
     { { METHOD_GET, "/api/chats/:id" }, { show_chat, READS }, 0 },
     { { METHOD_POST, "/api/chats/:id/archive" }, { archive_chat, WRITES }, 0 },
-    { { METHOD_DELETE, "/api/chats/:id/archive" }, { archive_chat, WRITES }, 0 },
+    { { METHOD_DELETE, "/api/chats/:id/archive" }, { unarchive_chat, WRITES }, 0 },
 
     { { METHOD_GET, "/api/chats/:id/messages" }, { list_messages, READS }, 0 },
     { { METHOD_POST, "/api/chats/:id/messages" }, { send_message, WRITES }, BODY | UPLOAD },
     { { METHOD_GET, "/api/messages/:id" }, { show_message, READS }, 0 },
     { { METHOD_PATCH, "/api/messages/:id" }, { edit_message, WRITES }, BODY },
     { { METHOD_POST, "/api/messages/:id/react" }, { react_to_message, WRITES }, BODY },
-    { { METHOD_DELETE, "/api/messages/:id/unreact" }, { react_to_message, WRITES }, 0 },
+    { { METHOD_DELETE, "/api/messages/:id/unreact" }, { unreact_to_message, WRITES }, 0 },
+
+    { { METHOD_GET, "/api/posts" }, { list_posts, READS }, 0 },
+    { { METHOD_GET, "/api/posts/:id" }, { show_post, READS }, 0 },
+    { { METHOD_GET, "/api/posts/:post_id/comments" }, { list_comments, READS }, 0 },
+    { { METHOD_GET, "/api/posts/:post_id/comments/:id" }, { show_comment, READS }, 0 },
     { { METHOD_POST, "/api/posts/:post_id/comments/:id/private_reply" }, { private_reply, WRITES }, BODY },
 
     { { METHOD_GET, "/api/webhooks" }, { list_webhooks, READS }, 0 },
@@ -43,7 +48,10 @@ const struct route routes[] = {
 
     { { METHOD_GET, "/api/events" }, { list_events, READS }, 0 },
 
-    { { METHOD_POST, "/webhooks/telegram/:profile_id" }, { receive_telegram, PLAIN }, OPEN },
+    { { METHOD_GET, "/connect/meta/callback" }, { finish_granting, PLAIN }, OPEN },
+    { { METHOD_POST, "/webhooks/telegram/:profile_id" }, { receive_telegram, PLAIN }, OPEN | HOOK },
+    { { METHOD_GET, "/webhooks/meta" }, { confirm_meta, PLAIN }, OPEN },
+    { { METHOD_POST, "/webhooks/meta" }, { receive_meta, PLAIN }, OPEN | HOOK },
     { { METHOD_GET, "/storage/:object" }, { show_stored, PLAIN }, OPEN },
     { { METHOD_GET, "/healthz" }, { show_health, PLAIN }, OPEN },
     { { METHOD_GET, "/readyz" }, { show_readiness, READS }, OPEN },

@@ -1,0 +1,95 @@
+/* oauth_state.c -- see connect.h: what must be remembered while a person is away on the platform's pages.
+ *
+ * It travels in the address, sealed with the server's key, so nothing is stored for people who never come back and any
+ * process of this server can take them up. The seal's nonce makes every one different. */
+#include "api/connect.h"
+
+#include "base/config.h"
+#include "json/json.h"
+
+#define CONTEXT    STR("oauth.state")
+#define STATE_MAX  (8 * KIB)
+
+static struct str
+url_safe(struct arena *a, struct str bytes)
+{
+    struct buf text;
+    struct str out;
+
+    buf_init(&text, 2 * STATE_MAX);
+    base64_encode(&text, bytes);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '+')
+            text.ptr[i] = '-';
+        else if (text.ptr[i] == '/')
+            text.ptr[i] = '_';
+    while (text.len > 0 && text.ptr[text.len - 1] == '=')
+        text.len--;
+    out = arena_copy(a, buf_str(&text));
+    buf_deinit(&text);
+    return out;
+}
+
+struct str
+oauth_state_seal(const struct oauth_state *s, int64_t now_ms, struct arena *a)
+{
+    struct buf  plain, sealed;
+    struct json w = { .buf = &plain };
+    struct str  out;
+
+    buf_init(&plain, STATE_MAX);
+    buf_init(&sealed, STATE_MAX + KIB);
+    json_begin(&w, NULL);
+    json_put_int(&w, "until", now_ms + OAUTH_STATE_KEEP_MS);
+    json_put_int(&w, "workspace", s->workspace_id);
+    json_put_int(&w, "group", s->group_id);
+    json_put_int(&w, "scope_group", s->scope_group_id);
+    json_put_str(&w, "platform", str_of(s->platform->name));
+    json_put_str(&w, "redirect_url", s->redirect_url);
+    json_end(&w);
+    seal(&config.keys, CONTEXT, buf_str(&plain), &sealed);
+    out = url_safe(a, buf_str(&sealed));
+    buf_deinit(&plain);
+    buf_deinit(&sealed);
+    return out;
+}
+
+static bool
+read_state(struct str plain, struct arena *a, int64_t *until_ms, struct oauth_state *out)
+{
+    struct error ignored;
+    yyjson_val  *val;
+
+    if (!json_parse(a, plain, 4, &val, &ignored))
+        return false;
+    *until_ms = json_int(val, "until", 0);
+    *out = (struct oauth_state){
+        .workspace_id   = json_int(val, "workspace", 0),
+        .group_id       = json_int(val, "group", 0),
+        .scope_group_id = json_int(val, "scope_group", 0),
+        .platform       = platform_find(json_str(val, "platform")),
+        .redirect_url   = json_str(val, "redirect_url"),
+    };
+    return out->workspace_id != 0 && out->group_id != 0 && out->platform;
+}
+
+bool
+oauth_state_open(struct str text, int64_t now_ms, struct arena *a, struct oauth_state *out, struct error *err)
+{
+    struct buf    sealed;
+    struct secret plain = { 0 };
+    int64_t       until_ms = 0;
+    bool          ok;
+
+    buf_init(&sealed, 2 * STATE_MAX);
+    ok = text.len > 0 && base64_decode(text, &sealed) && buf_ok(&sealed)
+        && unseal(&config.keys, CONTEXT, buf_str(&sealed), &plain)
+        && read_state(secret_str(&plain), a, &until_ms, out);
+    buf_deinit(&sealed);
+    secret_wipe(&plain);
+    if (!ok)
+        return error_set(err, 400, "This address was not made by this server; begin connecting the account again");
+    if (now_ms >= until_ms)
+        return error_set(err, 400, "This address is more than an hour old; begin connecting the account again");
+    return true;
+}
