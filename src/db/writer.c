@@ -1,9 +1,9 @@
 /* writer.c -- group commit: the transactions that wait together share one disk sync.
  *
- * A thread (SQLite has one, PostgreSQL some) takes whatever is queued, runs it, commits once and only then answers. When
- * one of a batch fails, the batch is begun again, now with a savepoint for each, so that only that one is undone. Nobody
- * waits for company that may not come: what arrives while the disk is busy is the next batch, so batches grow with the
- * load by themselves. Only when some have waited already, those just answered get a moment to return. */
+ * A thread (SQLite has one, PostgreSQL some) takes whatever is queued, runs it, commits once and only then answers.
+ * When one of a batch fails, the batch is begun again, now with a savepoint for each, so that only that one is undone.
+ * Nobody waits for company that may not come: what arrives while the disk is busy is the next batch, so batches grow
+ * with the load by themselves. Only when some have waited already, those just answered get a moment to return. */
 #include "db/driver.h"
 
 #include <string.h>
