@@ -52,8 +52,8 @@ instagram_check_file(const struct op_file *file, struct error *err)
     for (size_t i = 0; i < TYPES; i++)
         if (str_eq_nocase(type, str_of(types[i].content_type)))
             return meta_size_fits(file, types[i].type == ATTACH_IMAGE, "Instagram", err);
-    return error_set(err, 422, "Instagram takes images (png, jpeg, gif), videos (mp4, ogg, avi, mov, webm), audio (aac, "
-        "m4a, wav, mp4) and pdf files, not %.*s", STR_ARG(str_utf8_cut(type, 100)));
+    return error_set(err, 422, "Instagram takes images (png, jpeg, gif), videos (mp4, ogg, avi, mov, webm), audio "
+        "(aac, m4a, wav, mp4) and pdf files, not %.*s", STR_ARG(str_utf8_cut(type, 100)));
 }
 
 const struct platform instagram = {

@@ -36,6 +36,25 @@ int64_t    meta_time(yyjson_val *obj, const char *key); /* seconds or millisecon
 /* The answer to OP_MESSAGE as a batch of one event. */
 void meta_parse_fetched(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out);
 
+/* ---- errors.c ---- */
+
+enum meta_class {
+    META_REFUSED,    /* this request will never be taken */
+    META_WINDOW,     /* the person has not written for too long */
+    META_LATER,      /* worth another try */
+    META_ONCE,       /* worth one more try, at once */
+    META_UNSURE,     /* worth another try, and it may have happened */
+    META_LIMIT,      /* too many calls: the account must be quiet for a while */
+    META_SLOW,       /* refused, and a warning: quiet for a minute */
+    META_PAUSE,      /* refused, and so would all others be: quiet for an hour */
+    META_ACCESS,     /* a permission is missing or was taken away */
+    META_TOKEN,      /* the token is no longer good */
+    META_CLASSES
+};
+
+/* Code and subcode decide, then is_transient, then the HTTP status; `code` 0 = the answer names none. */
+enum meta_class meta_classify(int64_t code, int64_t subcode, bool is_transient, int status);
+
 /* ---- step.c ---- */
 
 enum meta_flavour { META_PAGE, META_INSTAGRAM_PAGE, META_INSTAGRAM_LOGIN };
@@ -46,8 +65,10 @@ struct meta_talk {
     struct str        token;      /* of the calls; an exchange works with others than the account's */
     struct str        page_id;    /* of META_PAGE and META_INSTAGRAM_PAGE; none = not known yet */
     int64_t           rest_ms;    /* how long the account must be quiet, as the answers' headers say */
-    bool              refused;    /* the last answer was an error */
+    enum meta_class   error;      /* of the last answer */
+    bool              refused;    /* the last answer was no success; `error` says why */
     bool              again;      /* the one repeat that some errors are worth has been made */
+    size_t            cap;        /* of op->accounts */
 };
 
 void facebook_step(struct op *op, const struct net_response *last, struct op_step *out);
@@ -55,10 +76,9 @@ void instagram_step(struct op *op, const struct net_response *last, struct op_st
 
 struct meta_talk *meta_talk(struct op *op);
 enum meta_flavour meta_flavour(const struct platform *platform, const struct account *account);
+struct str meta_detail(struct arena *a, const struct account *account, const char *key); /* of account.details */
 
 /* ---- call.c ---- */
-
-enum meta_host { META_HOST_GRAPH, META_HOST_INSTAGRAM };
 
 struct meta_param {
     const char *name;
@@ -70,8 +90,9 @@ struct meta_param {
 void meta_call(struct op *op, const char *method, struct str path, const struct meta_param *params, size_t n,
     struct op_step *out);
 
-/* POSTs JSON, which is taken from `body` and freed; or parts; or a form to any URL, without the token. */
+/* POSTs JSON, which is taken from `body` (freed here); or parts; or a form to any URL, without the token. */
 void meta_call_json(struct op *op, struct str path, struct buf *body, struct op_step *out);
+void meta_call_url(struct op *op, struct str url, struct op_step *out); /* GETs it as it is, without the token */
 void meta_call_parts(struct op *op, struct str path, struct net_part *parts, size_t n, struct op_step *out);
 void meta_call_form(struct op *op, struct str url, const struct meta_param *params, size_t n, struct op_step *out);
 
@@ -83,7 +104,7 @@ struct str meta_path(struct op *op, struct str id, const char *edge); /* "<id>/<
 struct str meta_account_path(struct op *op, const char *edge); /* of the account's Page, or of an account of its own */
 struct str meta_query(struct arena *a, struct str url, const struct meta_param *params, size_t n); /* with "?" */
 struct str meta_url(struct arena *a, struct str base, const char *path); /* `base` with or without a slash at its end */
-struct str meta_host_url(struct op *op, enum meta_host host); /* with the version and a slash at the end */
+struct str meta_graph_url(struct op *op, const char *path); /* of the flavour's Graph API, without a version */
 
 /* ---- answer.c ---- */
 
@@ -98,26 +119,11 @@ void meta_retry(struct op *op, struct op_step *out, int code, struct str reason)
 /* `text` without a token or an app's secret, and not longer than an error message may be. */
 struct str meta_reason(struct op *op, struct str text);
 
-/* How long the account must be quiet: what the headers about usage say, in milliseconds; 0 = not at all. Those that
- * do not concern messages count only for the call that was `refused`. */
+#define META_REST_SHORT_MS 5000
+
+/* How long the account must be quiet: what the headers about usage say; 0 = not at all, META_REST_SHORT_MS = a limit
+ * is near. Those that do not concern messages count only for a call that was `refused`. */
 int64_t meta_rest_ms(struct arena *a, const struct net_response *last, bool refused);
-
-/* ---- errors.c ---- */
-
-enum meta_class {
-    META_REFUSED,    /* this request will never be taken */
-    META_WINDOW,     /* the person has not written for too long */
-    META_LATER,      /* worth another try */
-    META_ONCE,       /* worth one more try, at once */
-    META_UNSURE,     /* worth another try, and it may have happened */
-    META_LIMIT,      /* too many calls: the account must be quiet for a while */
-    META_PAUSE,      /* refused, and so would others be: quiet for hours */
-    META_ACCESS,     /* a permission is missing or was taken away */
-    META_TOKEN,      /* the token is no longer good */
-    META_CLASSES
-};
-
-enum meta_class meta_classify(int64_t code, int64_t subcode, bool is_transient, int status);
 
 /* ---- the operations ---- */
 
@@ -139,6 +145,7 @@ bool facebook_login_url(const struct platform_env *env, struct str redirect_uri,
 bool instagram_login_url(const struct platform_env *env, struct str redirect_uri, struct str state, struct arena *a,
     struct str *out, struct error *err);
 
+struct str meta_page_detail(struct arena *a, struct str page_id); /* account.details: {"page_id":...} */
 struct str meta_attachment_type(enum meta_flavour flavour, const struct op_file *file); /* "image" ... */
 
 /* ---- facebook.c: what both check ---- */

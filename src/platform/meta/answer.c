@@ -1,0 +1,327 @@
+/* answer.c -- what an answer of Meta's means, and what it means that there is none.
+ *
+ * The HTTP status says little: the codes in the JSON decide (errors.c), and only where there are none the status. A
+ * refusal is passed on in Meta's own words. Only a send can do harm when it is repeated, so only there an unknown
+ * outcome is called one. What the headers tell about usage holds the account back before Meta does: to call on while
+ * throttled makes the block longer. */
+#include "platform/meta/meta.h"
+
+#define REASON_MAX     400
+#define PAUSE_MS       ((int64_t)3600 * 1000)
+#define SLOW_MS        ((int64_t)60 * 1000)
+#define REST_FULL_MS   ((int64_t)60 * 1000)      /* where a limit is reached and nothing says for how long */
+#define REST_MAX_MS    ((int64_t)24 * 3600 * 1000)
+#define USAGE_NEAR     90                        /* percent */
+#define USAGE_FULL     100
+
+void
+meta_done(struct op_step *out)
+{
+    *out = (struct op_step){ .verdict = OP_DONE };
+}
+
+/* ---- words ---- */
+
+static struct str
+without(struct arena *a, struct str text, struct str secret)
+{
+    struct buf buf;
+    struct str out;
+    ptrdiff_t  at;
+
+    if (secret.len == 0 || str_find(text, secret) < 0)
+        return text;
+    buf_init(&buf, 64 * KIB);
+    while ((at = str_find(text, secret)) >= 0) {
+        buf_append(&buf, str_slice(text, 0, (size_t)at));
+        buf_append(&buf, STR("***"));
+        text = str_from(text, (size_t)at + secret.len);
+    }
+    buf_append(&buf, text);
+    out = arena_copy(a, buf_str(&buf));
+    buf_deinit(&buf);
+    return out;
+}
+
+struct str
+meta_reason(struct op *op, struct str text)
+{
+    struct arena *a = op->arena;
+
+    text = without(a, str_utf8_cut(text, 16 * KIB), op->account.token);
+    text = without(a, text, meta_talk(op)->token);
+    text = without(a, text, op->env->meta_app_secret);
+    text = without(a, text, op->env->instagram_app_secret);
+    text = without(a, text, op->code);
+    return arena_copy(a, str_utf8_cut(text, REASON_MAX));
+}
+
+void
+meta_fail(struct op *op, struct op_step *out, int code, struct str why)
+{
+    *out = (struct op_step){ .verdict = OP_FAIL, .code = code, .reason = meta_reason(op, why) };
+}
+
+void
+meta_retry(struct op *op, struct op_step *out, int code, struct str why)
+{
+    *out = (struct op_step){ .verdict = OP_RETRY, .code = code, .reason = meta_reason(op, why) };
+}
+
+/* ---- no answer ---- */
+
+static void
+unanswered(struct op *op, const struct net_response *last, struct op_step *out)
+{
+    const char *what = "Meta could not be reached";
+
+    switch (last->result) {
+    case NET_ANSWERED:
+    case NET_NOT_SENT:
+        break;
+    case NET_UNKNOWN:
+        what = "Meta did not answer";
+        break;
+    case NET_LOCAL_FAULT:
+        what = "The call to Meta failed on our side";
+        break;
+    case NET_FORBIDDEN:
+        what = op->kind == OP_MEDIA ? "The file's address is not allowed" : "The address of Meta's API is not allowed";
+        break;
+    case NET_TOO_BIG:
+        what = op->kind == OP_MEDIA ? "The file is larger than it may be" : "Meta's answer is too large";
+        break;
+    }
+    meta_retry(op, out, 0, arena_printf(op->arena, "%s%s%s", what, last->error[0] ? ": " : "", last->error));
+    if (last->result == NET_FORBIDDEN || (last->result == NET_TOO_BIG && op->kind == OP_MEDIA))
+        out->verdict = OP_FAIL;
+    out->maybe_done = op->kind == OP_SEND && (last->result == NET_UNKNOWN || last->result == NET_TOO_BIG);
+}
+
+/* ---- usage ---- */
+
+static int64_t
+percent(yyjson_val *usage)
+{
+    static const char *const keys[] = { "call_count", "total_cputime", "total_time" };
+    int64_t                  most = 0;
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        yyjson_val *val = json_get(usage, keys[i]);
+
+        if (yyjson_is_num(val) && yyjson_get_num(val) > (double)most)
+            most = yyjson_get_num(val) >= USAGE_FULL ? USAGE_FULL : (int64_t)yyjson_get_num(val);
+    }
+    return most;
+}
+
+static int64_t
+rest_of(yyjson_val *usage)
+{
+    int64_t minutes = json_int(usage, "estimated_time_to_regain_access", 0), used = percent(usage);
+
+    if (minutes > 0)
+        return minutes > REST_MAX_MS / 60000 ? REST_MAX_MS : minutes * 60000;
+    return used >= USAGE_FULL ? REST_FULL_MS : used >= USAGE_NEAR ? META_REST_SHORT_MS : 0;
+}
+
+/* A list for each business or asset; messages are counted under these two types. */
+static int64_t
+business_rest(yyjson_val *root, bool refused)
+{
+    yyjson_obj_iter ids = yyjson_obj_iter_with(root);
+    yyjson_arr_iter it;
+    yyjson_val     *id, *usage;
+    int64_t         rest = 0;
+
+    while ((id = yyjson_obj_iter_next(&ids)) != NULL) {
+        it = yyjson_arr_iter_with(yyjson_obj_iter_get_val(id));
+        while ((usage = yyjson_arr_iter_next(&it)) != NULL) {
+            struct str type = json_str(usage, "type");
+
+            if (!refused && !str_eq(type, STR("messenger")) && !str_eq(type, STR("instagram")))
+                continue;
+            rest = rest_of(usage) > rest ? rest_of(usage) : rest;
+        }
+    }
+    return rest;
+}
+
+int64_t
+meta_rest_ms(struct arena *a, const struct net_response *last, bool refused)
+{
+    static const char *const headers[] = { "x-business-use-case-usage", "x-app-usage", "x-page-usage" };
+    int64_t                  rest = 0, here;
+    struct error             err;
+    yyjson_val              *root;
+
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        struct str text = net_response_header(last, str_of(headers[i]));
+
+        if (text.len == 0 || !json_parse(a, text, JSON_DEPTH_MAX, &root, &err))
+            continue;
+        here = i == 0 ? business_rest(root, refused) : rest_of(root);
+        rest = here > rest ? here : rest;
+    }
+    return rest;
+}
+
+/* ---- refusals ---- */
+
+/* Without a permission a chat's messages cannot be sent, and no other chat's: the account needs somebody's attention.
+ * A profile that may not be read, or a comment that may not be answered, is no such thing. */
+static bool
+is_about_the_account(const struct op *op)
+{
+    switch (op->kind) {
+    case OP_SEND:
+        return op->comment_id.len == 0;
+    case OP_CONNECT:
+    case OP_SUBSCRIBE:
+    case OP_CHECK:
+        return true;
+    case OP_EXCHANGE: case OP_REFRESH: case OP_UNSUBSCRIBE: case OP_POLL: case OP_MESSAGE: case OP_FIND_SENT:
+    case OP_EDIT: case OP_REACT: case OP_UNREACT: case OP_ARCHIVE: case OP_UNARCHIVE: case OP_PROBE_CHAT:
+    case OP_ANSWER_TAP: case OP_PARTICIPANT: case OP_MEDIA: case OP_KINDS:
+        break;
+    }
+    return false;
+}
+
+static void
+judge(struct op *op, const struct net_response *last, enum meta_class class, int code, struct str why,
+    struct op_step *out)
+{
+    meta_fail(op, out, code, why);
+    switch (class) {
+    case META_REFUSED:
+    case META_WINDOW:
+    case META_ONCE: /* whoever can repeats it; this is for the second time */
+    case META_CLASSES:
+        return;
+    case META_LATER:
+    case META_UNSURE:
+    case META_LIMIT:
+        out->verdict = OP_RETRY;
+        out->retry_after_ms = last->retry_after_ms;
+        out->account_wide = class == META_LIMIT;
+        out->maybe_done = class == META_UNSURE && op->kind == OP_SEND;
+        return;
+    case META_SLOW:
+    case META_PAUSE:
+        out->account_wide = true;
+        out->retry_after_ms = class == META_PAUSE ? PAUSE_MS : SLOW_MS;
+        return;
+    case META_ACCESS:
+        out->token_invalid = is_about_the_account(op);
+        return;
+    case META_TOKEN:
+        out->token_invalid = true;
+        return;
+    }
+}
+
+/* The Graph API's envelope, or the flat one of Instagram's token exchange. */
+static yyjson_val *
+error_of(yyjson_val *root)
+{
+    yyjson_val *error = json_obj(root, "error");
+
+    return error ? error : json_get(root, "error_message") || json_get(root, "error_type") ? root : NULL;
+}
+
+static struct str
+words_of(yyjson_val *error)
+{
+    static const char *const keys[] = { "error_user_msg", "message", "error_message" };
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (json_str(error, keys[i]).len > 0)
+            return json_str(error, keys[i]);
+    return STR_NONE;
+}
+
+static int
+short_code(int64_t code, int status)
+{
+    return code > 0 && code <= INT32_MAX ? (int)code : status;
+}
+
+static void
+refused(struct op *op, const struct net_response *last, yyjson_val *root, struct op_step *out)
+{
+    struct meta_talk *talk = meta_talk(op);
+    yyjson_val       *error = error_of(root);
+    int64_t           code = json_int(error, "code", 0);
+    struct str        why = words_of(error);
+    bool              success = last->status >= 200 && last->status < 300;
+
+    talk->error = meta_classify(code, json_int(error, "error_subcode", 0), json_true(error, "is_transient"),
+        last->status);
+    /* A page of a proxy that lost its way would cost every account its connection; a 200 without JSON may be that, or
+     * Meta's after the message went out. */
+    if (!error && success)
+        talk->error = META_UNSURE;
+    else if (!error && (talk->error == META_TOKEN || last->status == 403 || last->status == 404))
+        talk->error = META_LATER;
+    if (str_find_nocase(json_str(error, "message"), STR("outside of allowed window")) >= 0)
+        talk->error = META_WINDOW;
+    if (why.len == 0)
+        why = arena_printf(op->arena, "Meta answered with HTTP %d and no explanation", last->status);
+    judge(op, last, talk->error, short_code(code, last->status), why, out);
+}
+
+static yyjson_val *
+parse_answer(struct op *op, const struct net_response *last)
+{
+    struct error err;
+    yyjson_val  *root;
+
+    return json_parse(op->arena, last->body, JSON_DEPTH_MAX, &root, &err) && yyjson_is_obj(root) ? root : NULL;
+}
+
+bool
+meta_answered(struct op *op, const struct net_response *last, yyjson_val **root, struct op_step *out)
+{
+    struct meta_talk *talk = meta_talk(op);
+    int64_t           rest;
+
+    *root = NULL;
+    talk->refused = true;
+    talk->error = META_CLASSES;
+    if (last->result != NET_ANSWERED) {
+        unanswered(op, last, out);
+        return false;
+    }
+    *root = parse_answer(op, last);
+    talk->refused = !*root || error_of(*root) || last->status < 200 || last->status >= 300;
+    rest = meta_rest_ms(op->arena, last, talk->refused);
+    talk->rest_ms = rest > talk->rest_ms ? rest : talk->rest_ms;
+    if (!talk->refused)
+        return true;
+    refused(op, last, *root, out);
+    *root = NULL;
+    return false;
+}
+
+bool
+meta_downloaded(struct op *op, const struct net_response *last, struct op_step *out)
+{
+    int status = last->status;
+
+    if (last->result != NET_ANSWERED) {
+        unanswered(op, last, out);
+        return false;
+    }
+    if (status >= 200 && status < 300)
+        return true;
+    if (status == 403 || status == 404 || status == 410) {
+        meta_fail(op, out, status, arena_printf(op->arena, "The link to the file has expired (HTTP %d)", status));
+        return false;
+    }
+    meta_retry(op, out, status, arena_printf(op->arena, "The file could not be fetched: HTTP %d", status));
+    out->retry_after_ms = last->retry_after_ms;
+    if (status >= 400 && status < 500 && status != 408 && status != 429)
+        out->verdict = OP_FAIL;
+    return false;
+}

@@ -1,0 +1,120 @@
+/* participant.c -- who the other side is, and the files that lie with Meta. */
+#include "platform/meta/meta.h"
+
+/* What Meta may tell and the chat's `metadata` holds. */
+static const char *const metadata_keys[] = {
+    "is_verified_user", "is_user_follow_business", "is_business_follow_user", "follower_count", "is_payment_enabled",
+    "is_subscribed_to_messenger",
+};
+
+static void
+ask(struct op *op, struct op_step *out)
+{
+    struct str              fields = meta_talk(op)->flavour == META_PAGE
+        ? STR("name,first_name,last_name,profile_pic")
+        : STR("name,username,profile_pic,follower_count,is_user_follow_business,is_business_follow_user,"
+              "is_verified_user");
+    const struct meta_param params[] = { { "fields", fields } };
+
+    meta_call(op, "GET", meta_path(op, op->participant_id, NULL), params, 1, out);
+}
+
+static struct str
+full_name(struct op *op, yyjson_val *person)
+{
+    struct str name = str_trim(json_str(person, "name"));
+    struct str first = json_str(person, "first_name"), last = json_str(person, "last_name");
+
+    if (name.len > 0)
+        return name;
+    name = str_trim(arena_printf(op->arena, "%.*s %.*s", STR_ARG(first), STR_ARG(last)));
+    return name.len > 0 ? name : STR_NONE;
+}
+
+/* A link to a file of its own keeps its path and changes its signature; its hosts take turns. Where the path is a
+ * script's, the picture is in the query, and nothing tells one from another. */
+static struct str
+picture_id(struct str url)
+{
+    ptrdiff_t  scheme = str_find(url, STR("://"));
+    struct str host, path, query;
+    size_t     name;
+
+    str_cut(str_from(url, scheme < 0 ? 0 : (size_t)scheme + 3), '?', &path, &query);
+    str_cut(path, '/', &host, &path);
+    for (name = path.len; name > 0 && path.ptr[name - 1] != '/';)
+        name--;
+    return str_find(str_from(path, name), STR(".")) > 0 ? path : STR_NONE;
+}
+
+/* A JSON object of what was told; none when nothing was. */
+static struct str
+metadata(struct arena *a, yyjson_val *person)
+{
+    struct buf  buf;
+    struct json w = { .buf = &buf };
+    struct str  text = STR_NONE;
+    size_t      n = 0;
+
+    buf_init(&buf, 4 * KIB);
+    json_begin(&w, NULL);
+    for (size_t i = 0; i < sizeof(metadata_keys) / sizeof(metadata_keys[0]); i++) {
+        yyjson_val *val = json_get(person, metadata_keys[i]);
+
+        if (!yyjson_is_bool(val) && !yyjson_is_int(val))
+            continue;
+        json_put_val(&w, metadata_keys[i], val);
+        n++;
+    }
+    json_end(&w);
+    if (n > 0)
+        text = arena_copy(a, buf_str(&buf));
+    buf_deinit(&buf);
+    return text;
+}
+
+static void
+read_person(struct op *op, yyjson_val *person)
+{
+    struct participant *p = &op->participant;
+
+    p->name = full_name(op, person);
+    p->username = json_str(person, "username");
+    if (json_str(person, "profile_pic").len > 0) {
+        p->avatar_ref = json_str(person, "profile_pic");
+        p->avatar_id = picture_id(p->avatar_ref);
+    }
+    p->metadata = metadata(op->arena, person);
+}
+
+/* No consent yet, an account by telephone number, a block: then there is nothing new, and nothing wrong. */
+void
+meta_participant(struct op *op, const struct net_response *last, struct op_step *out)
+{
+    yyjson_val *person;
+
+    if (!last && op->participant_id.len == 0) {
+        meta_fail(op, out, 400, STR("Nobody is named"));
+        return;
+    }
+    if (!last) {
+        ask(op, out);
+        return;
+    }
+    op->participant = (struct participant){ .external_id = op->participant_id };
+    if (meta_answered(op, last, &person, out))
+        read_person(op, person);
+    else if (out->verdict != OP_FAIL || out->token_invalid || out->account_wide)
+        return;
+    meta_done(out);
+}
+
+void
+meta_media(struct op *op, const struct net_response *last, struct op_step *out)
+{
+    if (last) {
+        if (meta_downloaded(op, last, out))
+            meta_done(out);
+    } else if (!meta_call_file(op, op->media_ref, out))
+        meta_fail(op, out, 422, STR("The file is not on one of Meta's servers for media"));
+}
