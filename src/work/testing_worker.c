@@ -10,6 +10,8 @@ enum { PATIENCE_MS = 10000, LOOK_AGAIN_MS = 50 };
 
 /* ---- the platform ---- */
 
+void (*scripted_watch)(const struct op *op);
+
 static struct str
 path_of(const struct op *op)
 {
@@ -24,15 +26,20 @@ path_of(const struct op *op)
         return arena_printf(op->arena, "/participant/%.*s", STR_ARG(op->participant_id));
     case OP_ANSWER_TAP:
         return arena_printf(op->arena, "/tap/%.*s", STR_ARG(op->tap_id));
-    case OP_CONNECT:
+    case OP_REFRESH:
+        return arena_printf(op->arena, "/refresh/%.*s", STR_ARG(op->account.token));
+    case OP_MESSAGE:
+        return arena_printf(op->arena, "/message/%.*s", STR_ARG(op->message_id));
+    case OP_FIND_SENT:
+        return arena_printf(op->arena, "/find/%.*s/%.*s", STR_ARG(op->participant_id), STR_ARG(op->body));
     case OP_SUBSCRIBE:
-    case OP_UNSUBSCRIBE:
+        return STR("/subscribe");
     case OP_CHECK:
+        return STR("/check");
+    case OP_CONNECT:
+    case OP_UNSUBSCRIBE:
     case OP_EDIT:
     case OP_EXCHANGE:
-    case OP_REFRESH:
-    case OP_MESSAGE:
-    case OP_FIND_SENT:
     case OP_REACT:
     case OP_UNREACT:
     case OP_ARCHIVE:
@@ -45,20 +52,57 @@ path_of(const struct op *op)
 }
 
 static void
+save_file(const struct op *op)
+{
+    FILE *f = fopen(op->save_path.ptr, "w");
+
+    ck_assert_ptr_nonnull(f);
+    fputs("a file of plain text\n", f);
+    fclose(f);
+}
+
+static void
+find(struct op *op, struct str ids)
+{
+    op->found = arena_array(op->arena, struct str, 8);
+    while (ids.len > 0 && op->found_count < 8) {
+        struct str rest;
+
+        str_cut(ids, ',', &op->found[op->found_count++], &rest);
+        ids = rest;
+    }
+}
+
+static void
 finish(struct op *op, struct str payload)
 {
-    FILE *f;
-
     if (op->kind == OP_SEND)
         op->external_id = arena_printf(op->arena, "x-%.*s", STR_ARG(op->body));
-    if (op->kind == OP_POLL)
+    if (op->kind == OP_POLL || op->kind == OP_MESSAGE)
         op->poll_body = payload;
-    if (op->kind == OP_MEDIA) {
-        f = fopen(op->save_path.ptr, "w");
-        ck_assert_ptr_nonnull(f);
-        fputs("a file of plain text\n", f);
-        fclose(f);
+    if (op->kind == OP_FIND_SENT)
+        find(op, payload);
+    if (op->kind == OP_REFRESH) {
+        op->account.token = payload;
+        op->account.refresh_at = op->now_ms + 3600 * 1000;
     }
+    if (op->kind == OP_MEDIA)
+        save_file(op);
+}
+
+/* False when the word is none for an end that is well. */
+static bool
+is_done(struct op *op, struct str word, struct str rest, struct str body, struct op_step *out)
+{
+    if (!str_eq(word, STR("done")) && !str_eq(word, STR("more")) && !str_eq(word, STR("quiet")))
+        return false;
+    *out = (struct op_step){ .verdict = OP_DONE };
+    if (str_eq(word, STR("quiet"))) {
+        out->account_wide = true;
+        str_to_i64(rest, &out->retry_after_ms);
+    }
+    finish(op, str_eq(word, STR("more")) ? body : rest);
+    return true;
 }
 
 void
@@ -69,6 +113,8 @@ scripted_step(struct op *op, const struct net_response *last, struct op_step *ou
     if (!last) {
         struct str path = path_of(op);
 
+        if (scripted_watch)
+            scripted_watch(op);
         out->verdict = OP_CALL;
         out->call.url = arena_printf(op->arena, "%.*s%.*s", STR_ARG(op->env->telegram_url), STR_ARG(path));
         return;
@@ -82,10 +128,9 @@ scripted_step(struct op *op, const struct net_response *last, struct op_step *ou
     *out = (struct op_step){ .verdict = OP_RETRY, .reason = STR("Not now") };
     if (rest.len > 0)
         str_to_i64(rest, &out->retry_after_ms);
-    if (str_eq(word, STR("done"))) {
-        *out = (struct op_step){ .verdict = OP_DONE };
-        finish(op, rest);
-    } else if (str_eq(word, STR("fail"))) {
+    if (is_done(op, word, rest, last->body, out))
+        return;
+    if (str_eq(word, STR("fail"))) {
         *out = (struct op_step){ .verdict = OP_FAIL, .code = 400, .reason = STR("Bad Request") };
     } else if (str_eq(word, STR("token"))) {
         *out = (struct op_step){ .verdict = OP_FAIL, .code = 401, .token_invalid = true,
@@ -93,15 +138,22 @@ scripted_step(struct op *op, const struct net_response *last, struct op_step *ou
     }
     out->account_wide = str_eq(word, STR("account"));
     out->maybe_done = str_eq(word, STR("maybe"));
+    out->token_stale = str_eq(word, STR("stale"));
 }
 
 void
 scripted_parse_poll(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out)
 {
+    struct str word, rest;
+
     (void)account;
     *out = (struct inbound_batch){ 0 };
     if (payload.len == 0)
         return;
+    if (str_cut(payload, ' ', &word, &rest)) {
+        out->more = true;
+        payload = rest;
+    }
     out->events = arena_new(a, struct inbound_event);
     out->count = 1;
     out->events[0] = ts_inbound("77", arena_printf(a, "m%.*s", STR_ARG(payload)).ptr, "polled", clock_now_ms());
@@ -346,4 +398,74 @@ int64_t
 tw_call_ms(struct testing_worker *t, const char *prefix, int i)
 {
     return t->calls_at[find_call(t, prefix, i)];
+}
+
+struct reading {
+    struct testing_worker *t;
+    const char            *sql;
+    struct str             text;
+};
+
+static bool
+read_text(void *arg, struct db *db, struct error *err)
+{
+    struct reading *r = arg;
+    struct db_rows rows;
+
+    if (!db_query(db, r->sql, DB_NO_ARGS, &rows, err))
+        return false;
+    if (db_next(&rows))
+        r->text = db_col_text(&rows, 0, &r->t->store.arena);
+    return db_finish(&rows, err);
+}
+
+struct str
+tw_text(struct testing_worker *t, const char *sql)
+{
+    struct reading r = { .t = t, .sql = sql };
+    struct error err;
+
+    ck_assert_msg(db_run(t->engine, DB_READ, read_text, &r, &err), "%s", err.message);
+    return r.text;
+}
+
+/* ---- what tests do often ---- */
+
+void
+tw_write(struct testing_worker *t, const char *participant, const char *texts)
+{
+    struct chat c = ts_chat(&t->store, &t->store.profile, participant);
+    char text[2] = "";
+
+    for (; *texts; texts++) {
+        text[0] = *texts;
+        ts_draft(&t->store, &c, arena_copy(&t->store.arena, str_of(text)).ptr);
+    }
+}
+
+void
+tw_ck_sent(struct testing_worker *t, const char *const *calls, int n)
+{
+    ck_assert_int_eq(tw_calls(t, "/send/"), n);
+    for (int i = 0; i < n; i++)
+        ck_assert_str_eq(tw_call(t, "/send/", i), calls[i]);
+}
+
+static bool
+connect_again(void *arg, struct db *db, struct error *err)
+{
+    const struct account account = { .external_id = STR("4242"), .token = STR("4242:second-token") };
+    struct testing_worker *t = arg;
+    struct profile p;
+
+    return profile_connect(db, t->store.scope.workspace_id, t->store.group.id, 1, t->store.profile.platform, &account,
+                           clock_now_ms(), &t->store.arena, &p, err);
+}
+
+void
+tw_reconnect(struct testing_worker *t)
+{
+    struct error err;
+
+    ck_assert_msg(db_run(t->engine, DB_WRITE, connect_again, t, &err), "%s", err.message);
 }

@@ -2,9 +2,19 @@
  * what the test says.
  *
  * The platform asks a server on this machine, GET /send/<participant>/<text> and the like, and the answer is the
- * verdict in words: "done", "retry", "retry <ms>", "account <ms>" (all of it must wait), "maybe" (nobody knows whether
- * it went out), "fail", "token" (no longer valid); behind "done " of a poll the number of the message that came. A
- * test's program puts this platform in Telegram's place with SCRIPTED_TELEGRAM. */
+ * verdict in words:
+ *
+ *   done         behind it what came of it: the number of the message that a poll or OP_MESSAGE brought, the new token,
+ *                the ids that were found, with commas
+ *   more         of a poll: done, and there is more at once
+ *   quiet <ms>   done, and nothing more of this account for so long
+ *   retry, retry <ms>, account <ms>   not now; the latter: all of the account must wait
+ *   maybe        nobody knows whether it went out
+ *   stale        after OP_REFRESH
+ *   fail         never
+ *   token        the credentials are no longer valid
+ *
+ * A test's program puts this platform in Telegram's place with SCRIPTED_TELEGRAM, or SCRIPTED() with more. */
 #ifndef PARLEY_WORK_TESTING_WORKER_H
 #define PARLEY_WORK_TESTING_WORKER_H
 
@@ -14,13 +24,18 @@
 #include "store/testing.h"
 #include "work/worker.h"
 
-#define SCRIPTED_TELEGRAM                                                                                  \
+#define SCRIPTED(able, ...)                                                                                \
     const struct platform telegram = {                                                                     \
-        .name = "telegram", .can = CAN_ATTACH, .step = scripted_step, .parse_poll = scripted_parse_poll,   \
+        .name = "telegram", .can = (able), .step = scripted_step, .parse_poll = scripted_parse_poll,       \
+        __VA_ARGS__                                                                                        \
     }
+#define SCRIPTED_TELEGRAM SCRIPTED(CAN_ATTACH | CAN_POLL, .title = "Telegram")
 
 void scripted_step(struct op *op, const struct net_response *last, struct op_step *out);
 void scripted_parse_poll(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out);
+
+/* When set: sees each operation as it begins. On the worker's thread. */
+extern void (*scripted_watch)(const struct op *op);
 
 enum { CALLS_MAX = 256 };
 
@@ -65,6 +80,38 @@ const char *tw_call(struct testing_worker *t, const char *prefix, int i); /* fro
 
 int64_t     tw_call_ms(struct testing_worker *t, const char *prefix, int i); /* when it came */
 
-int64_t tw_look(struct testing_worker *t, const char *sql);
+int64_t    tw_look(struct testing_worker *t, const char *sql);
+struct str tw_text(struct testing_worker *t, const char *sql); /* the same of a text; none when there is no row */
+
+/* A message for each letter of `texts`, in the test's transaction. */
+void tw_write(struct testing_worker *t, const char *participant, const char *texts);
+
+/* Exactly these sends have come, in this order. */
+void tw_ck_sent(struct testing_worker *t, const char *const *calls, int n);
+#define CK_SENT(t, ...)                                                      \
+    do {                                                                     \
+        static const char *const expected[] = { __VA_ARGS__ };               \
+                                                                             \
+        tw_ck_sent((t), expected, sizeof(expected) / sizeof(expected[0]));   \
+    } while (0)
+
+/* The account is connected again, in a transaction of its own. */
+void tw_reconnect(struct testing_worker *t);
+
+#define PUBLISHED "SELECT COUNT(*) FROM message WHERE status = 2"
+#define PENDING   "SELECT COUNT(*) FROM message WHERE status = 3"
+#define WAITING   "SELECT COUNT(*) FROM message WHERE status = 4"
+#define FAILED    "SELECT COUNT(*) FROM message WHERE status = 5"
+#define DOUBTFUL  "SELECT COUNT(*) FROM message WHERE platform_data LIKE '%\"possible_duplicate\":true%'"
+#define SENDS     "SELECT COUNT(*) FROM job WHERE kind = 1"
+#define IN_FLIGHT "SELECT COUNT(*) FROM job WHERE kind = 1 AND state = 2"
+#define EXPIRED   "SELECT COUNT(*) FROM profile WHERE status = 2"
+
+/* The counters that lists are paged by, against the messages there are: 0 = they agree. */
+#define MISCOUNTED                                                                                        \
+    "SELECT COUNT(*) FROM chat c WHERE n_published <> (SELECT COUNT(*) FROM message m WHERE m.chat_id = c.id" \
+    " AND status = 2) OR n_pending <> (SELECT COUNT(*) FROM message m WHERE m.chat_id = c.id AND status = 3)" \
+    " OR n_waiting <> (SELECT COUNT(*) FROM message m WHERE m.chat_id = c.id AND status = 4)"                 \
+    " OR n_failed <> (SELECT COUNT(*) FROM message m WHERE m.chat_id = c.id AND status = 5)"
 
 #endif
