@@ -11,8 +11,10 @@ struct media_driver {
     bool (*put)(struct media_store *m, const char *path, const char *name, struct error *err); /* a file of the spool */
     bool (*path)(struct media_store *m, const char *name, struct arena *a, struct str *out, struct error *err);
     bool (*open)(struct media_store *m, const char *name, int *fd, int64_t *modified_ms, struct error *err);
+    bool (*url)(struct media_store *m, const char *name, struct arena *a, struct str *out); /* NULL = has none */
     bool (*remove)(struct media_store *m, const char *name, struct error *err); /* gone already is fine */
     void (*close)(struct media_store *m);
+    bool is_remote; /* all of it may take long: a network is in between */
 };
 
 struct media_store {

@@ -282,3 +282,18 @@ media_remove(struct media_store *m, struct str name, struct error *err)
 
     return take_name(name, ours, err) && m->driver->remove(m, ours, err);
 }
+
+bool
+media_url(struct media_store *m, struct str name, struct arena *a, struct str *out)
+{
+    struct error ignored;
+    char ours[MEDIA_NAME_MAX];
+
+    return m->driver->url && take_name(name, ours, &ignored) && m->driver->url(m, ours, a, out);
+}
+
+bool
+media_is_remote(const struct media_store *m)
+{
+    return m->driver->is_remote;
+}

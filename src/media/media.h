@@ -23,7 +23,22 @@ struct media_info {
 
 /* Makes the folder when it is missing, and removes what has lain in its spool for more than a day. */
 bool media_open_disk(const char *folder, struct media_store **out, struct error *err);
+
+struct media_s3_options {
+    struct str  endpoint;            /* https://s3.eu-central-1.amazonaws.com */
+    struct str  region, bucket, prefix;
+    struct str  key_id, secret;
+    bool        path_style;          /* https://host/bucket/... instead of https://bucket.host/... */
+    const char *folder;              /* for what is arriving, and for copies of what was asked for */
+    int64_t     copies_max;          /* bytes */
+    int64_t     url_seconds;         /* how long addresses from media_url() work; 0 = there are none */
+};
+/* Asks the bucket for something, so that wrong keys are found now. */
+bool media_open_s3(const struct media_s3_options *o, struct media_store **out, struct error *err);
 void media_close(struct media_store *m); /* NULL is fine */
+
+/* Everything that touches an object may take long: not for a loop's thread. */
+bool media_is_remote(const struct media_store *m);
 
 /* A new file name on the store's file system for something that is arriving; the caller writes and then adds
  * or unlinks it. */
@@ -49,6 +64,8 @@ bool media_path(struct media_store *m, struct str name, struct arena *a, struct 
  * whatever it holds. */
 bool media_open(struct media_store *m, struct str name, int *fd, const char **content_type, int64_t *modified_ms,
                 struct error *err);
+/* Where else the object can be read for a while, without us. False when nowhere. */
+bool media_url(struct media_store *m, struct str name, struct arena *a, struct str *out);
 bool media_remove(struct media_store *m, struct str name, struct error *err); /* gone already is fine */
 
 const char *media_extension(const char *content_type); /* "jpg"; "bin" when unknown */

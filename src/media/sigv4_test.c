@@ -59,7 +59,8 @@ END_TEST
 
 START_TEST(queries)
 {
-    struct sigv4_request lifecycle = request("GET", "/", "lifecycle="), list = request("GET", "/", "max-keys=2&prefix=J");
+    struct sigv4_request lifecycle = request("GET", "/", "lifecycle=");
+    struct sigv4_request list = request("GET", "/", "max-keys=2&prefix=J");
 
     check_signed(&lifecycle, "host;x-amz-content-sha256;x-amz-date",
                  "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543");
