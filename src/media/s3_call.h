@@ -1,0 +1,44 @@
+/* s3_call.h -- one request to an S3 bucket, from a thread that may wait for it. */
+#ifndef PARLEY_MEDIA_S3_CALL_H
+#define PARLEY_MEDIA_S3_CALL_H
+
+#include <pthread.h>
+
+#include "media/sigv4.h"
+
+struct s3_bucket {
+    struct str      scheme, host;  /* of the endpoint: "https", "s3.example.com:9000" */
+    struct str      base;          /* "/bucket/prefix/" before a name; "/prefix/" where `host` has the bucket */
+    struct sigv4_key key;
+    int             patience_ms;   /* how long a request may stand still */
+
+    pthread_mutex_t lock;          /* of what follows */
+    struct s3_line *idle;          /* connections that were used and may be again */
+};
+
+struct s3_call {
+    const char *method;
+    struct str  name;      /* of the object; none = the bucket itself */
+    struct str  query;     /* encoded and sorted, as in sigv4.h */
+    struct str  body;      /* sent; or with `body_fd` >= 0 that many bytes of the file from `body_at` */
+    int         body_fd;
+    int64_t     body_at, body_len;
+    int         save_fd;   /* where the body of a 200 goes; -1 = memory */
+
+    /* the answer */
+    int         status;    /* 0 = none */
+    struct str  answer;    /* in the arena; at most S3_ANSWER_MAX of it */
+    char        etag[128], last_modified[40];
+    char        why[256];  /* there is no answer */
+};
+
+#define S3_ANSWER_MAX (256 * 1024)
+
+/* Makes the call, and makes it again after a moment where that may help (no answer, 5xx, 429), at most S3_TRIES times.
+ * False when there was no answer. */
+#define S3_TRIES 4
+bool s3_call(struct s3_bucket *b, struct s3_call *call, struct arena *a);
+
+void s3_hang_up(struct s3_bucket *b); /* closes idle connections */
+
+#endif
