@@ -1,6 +1,6 @@
 /* connect.c -- see connect.h: an account becomes a profile.
  *
- *     initialize_connection -> OP_CONNECT (whose token is this?) -> connect_account -> OP_SUBSCRIBE -> store_profile
+ *     initialize_connection -> OP_CONNECT (whose token is this?) -> choose_profile -> OP_SUBSCRIBE -> store_profile
  *
  * A webhook's address may hold the profile's id, so the id is chosen before there is a profile. An account that
  * is connected already keeps its id and its webhook secret: two calls that connect it at once then tell the
@@ -71,8 +71,8 @@ choose_id(struct db *db, struct call *call, struct connecting *c, const struct p
     return true;
 }
 
-bool
-connect_account(struct db *db, struct call *call, struct error *err)
+static bool
+choose_profile(struct db *db, struct call *call, struct error *err)
 {
     struct connecting *c = call->state;
     struct profile     known;
@@ -94,8 +94,24 @@ know_account(struct db *db, struct call *call, struct error *err)
 {
     struct connecting *c = call->state;
 
+    if (call->ask->end.verdict != OP_DONE) {
+        call_refused(call->ask, err);
+        return c->refused(call, err);
+    }
     c->account = call->ask->op.account;
-    return connect_account(db, call, err);
+    return choose_profile(db, call, err);
+}
+
+void
+connect_begin(struct call *call, struct connecting *c)
+{
+    struct account account = c->account;
+
+    account.token = arena_copy(call->arena, account.token); /* it may be wiped after the answer */
+    call_ask(call, OP_CONNECT, c->platform, &account);
+    if (c->refused)
+        call_hear_refusal(call);
+    call_then(call, know_account, WRITES);
 }
 
 static bool
@@ -124,7 +140,7 @@ store_profile(struct db *db, struct call *call, struct error *err)
                             &profile, &found, err))
         return false;
     if (found ? profile.id != c->profile_id : c->is_known) {
-        call_then(call, connect_account, WRITES);
+        call_then(call, choose_profile, WRITES);
         return true;
     }
     if (!found && !still_has_group(db, call, c, err))
@@ -165,19 +181,17 @@ initialize_connection(struct db *db, struct call *call, struct error *err)
 {
     struct connecting *c = arena_new(call->arena, struct connecting);
     struct group       group;
-    struct account     account = { 0 };
     bool               is_grant;
 
     call->state = c;
     if (!group_find(db, &call->scope, call_param(call, "id"), call->arena, &group, err)
         || !platform_from_body(call, &c->platform, err)
-        || !connect_form_read(call, c->platform, &account, &is_grant, err))
+        || !connect_form_read(call, c->platform, &c->account, &is_grant, err))
         return false;
     if (is_grant)
         return oauth_begin(call, c->platform, group.id, err);
     c->group_id = group.id;
     c->connected = reply_connected;
-    call_ask(call, OP_CONNECT, c->platform, &account);
-    call_then(call, know_account, WRITES);
+    connect_begin(call, c);
     return true;
 }

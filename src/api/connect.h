@@ -24,8 +24,9 @@ struct connecting {
     bool (*refused)(struct call *call, struct error *err);
 };
 
-/* The step (WRITES) that connects `account`, all of it known by now: call->state begins with a struct connecting. */
-bool connect_account(struct db *db, struct call *call, struct error *err);
+/* Connects what is in `account`: its credentials, and whatever else of it is known. call->state begins with `c`. The
+ * step at hand must be the last to say what follows. */
+void connect_begin(struct call *call, struct connecting *c);
 
 /* The credentials in the request's body. 400 where one is missing; *is_grant says that there is none at all, and that
  * the platform can be asked for them. */

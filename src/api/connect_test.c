@@ -1,4 +1,4 @@
-/* connect_test.c -- what needs the platform's consent before ours: connecting accounts, editing messages. */
+/* connect_test.c -- connecting accounts with their credentials. */
 #include "api/testing_api.h"
 
 #include "base/config.h"
@@ -191,10 +191,19 @@ static const struct {
     { "{\"platform\":\"telegram\",\"bot_token\":5}", 400, "bot_token must be a string" },
     { "{\"platform\":\"tiktok\"}", 422, "Direct messages are not supported on tiktok" },
     { "{\"platform\":\"Telegram\"}", 422, "Direct messages are not supported on Telegram" },
-    { "{\"platform\":\"facebook\"}", 422, "This version cannot connect facebook accounts yet" },
-    { "{\"platform\":\"instagram\",\"redirect_url\":\"https://x\"}", 422,
-      "This version cannot connect instagram accounts yet" },
-    { "{\"platform\":\"bluesky\"}", 422, "This version cannot connect bluesky accounts yet" },
+    { "{\"platform\":\"facebook\",\"page_id\":\"1\"}", 400, "access_token is required" },
+    { "{\"platform\":\"facebook\",\"access_token\":\"EAA\"}", 400, "page_id is required" },
+    { "{\"platform\":\"facebook\",\"page_id\":{},\"access_token\":\"EAA\"}", 400, "page_id must be a string" },
+    { "{\"platform\":\"instagram\",\"account_id\":\"1\"}", 400, "access_token is required" },
+    { "{\"platform\":\"instagram\",\"page_id\":\"1\"}", 400, "account_id is required" },
+    { "{\"platform\":\"instagram\",\"redirect_url\":\"ftp://x\"}", 422,
+      "redirect_url must begin with http:// or https://" },
+    { "{\"platform\":\"bluesky\"}", 400, "identifier is required" },
+    { "{\"platform\":\"bluesky\",\"identifier\":\"a.example\"}", 400, "app_password is required" },
+    { "{\"platform\":\"bluesky\",\"identifier\":\"a.example\",\"app_password\":\"p\",\"service\":\"gopher://x\"}", 422,
+      "service must begin with http:// or https://" },
+    { "{\"platform\":\"bluesky\",\"identifier\":\"a.example\",\"app_password\":\"p\","
+      "\"service\":\"http://127.0.0.1:2583\"}", 422, "service leads to a private or reserved address (127.0.0.1)" },
 };
 
 START_TEST(wrong_requests_reach_no_platform)
@@ -203,6 +212,87 @@ START_TEST(wrong_requests_reach_no_platform)
 
     ck_assert(str_eq(api_text(&t, r, "error"), str_of(wrong[_i].sentence)));
     api_ask(&t, "POST", "/api/profile_groups/grp_1/initialize_connection", wrong[_i].body, 404);
+}
+END_TEST
+
+/* ---- what each platform's accounts are connected with ---- */
+
+static void
+connects(const char *body, const char *token, const char *external_id, const char *details)
+{
+    struct ask *ask;
+
+    api_send(&t, &t.client, "POST", path, JSON, body);
+    ask = testing_asked(OP_CONNECT);
+    ck_assert(str_eq(ask->op.account.token, str_of(token)));
+    ck_assert(str_eq(ask->op.account.external_id, str_of(external_id)));
+    ck_assert(str_eq(ask->op.account.details, str_of(details)));
+    testing_refuse(ask, "Not today");
+    ck_assert_error(&t, api_read(&t.client, 422), "Not today");
+}
+
+START_TEST(every_platform_has_its_own_credentials)
+{
+    connects("{\"platform\":\"bluesky\",\"identifier\":\" lindgren.example \",\"app_password\":\"a\\\"b\\n\"}",
+             "{\"identifier\":\"lindgren.example\",\"password\":\"a\\\"b\"}", NULL, NULL);
+    connects("{\"platform\":\"bluesky\",\"identifier\":\"a.example\",\"app_password\":\"p\","
+             "\"service\":\"https://pds.example\"}",
+             "{\"identifier\":\"a.example\",\"password\":\"p\"}", NULL, "{\"service\":\"https://pds.example\"}");
+    connects("{\"platform\":\"facebook\",\"page_id\":102938475610293,\"access_token\":\" EAA\\n\"}", "EAA",
+             "102938475610293", NULL);
+    connects("{\"platform\":\"instagram\",\"account_id\":\"17841\",\"access_token\":\"IGAA\"}", "IGAA", "17841", NULL);
+    connects("{\"platform\":\"instagram\",\"account_id\":\"17841\",\"access_token\":\"EAA\",\"page_id\":\"1029\"}", "EAA",
+             "17841", "{\"page_id\":\"1029\"}");
+}
+END_TEST
+
+/* All that connecting finds out is kept, also credentials of another form than the ones that were given. */
+START_TEST(what_the_platform_says_is_stored)
+{
+    struct testing_reply r;
+    struct ask          *ask;
+
+    api_send(&t, &t.client, "POST", path, JSON,
+             "{\"platform\":\"instagram\",\"account_id\":\"17841\",\"access_token\":\"short\"}");
+    ask = testing_asked(OP_CONNECT);
+    ask->op.account.external_id = STR("17841");
+    ask->op.account.alt_external_id = STR("5550");
+    ask->op.account.username = STR("lindgren");
+    ask->op.account.token = arena_copy(&t.arena, STR("long-lived"));
+    ask->op.account.details = STR("{\"login\":true}");
+    ask->op.account.expires_at = 1789374310000;
+    ask->op.account.refresh_at = 1789374000000;
+    testing_answer(ask);
+    ask = testing_asked(OP_SUBSCRIBE);
+    ck_assert_slice(ask->op.account.token, "long-lived");
+    ck_assert_slice(ask->op.account.details, "{\"login\":true}");
+    ck_assert_slice(ask->op.hook_url, "https://dm.example.org/webhooks/meta");
+    testing_answer(ask);
+    r = api_read(&t.client, 201);
+    ck_assert_slice(api_text(&t, r, "profile.network"), "instagram");
+    ck_assert_slice(api_text(&t, r, "profile.name"), "lindgren");
+    ck_assert_slice(api_text(&t, r, "next_step"),
+                    "See that your app names https://dm.example.org/webhooks/meta as its webhook.");
+    r = api_ask(&t, "GET", text(&t, "/api/profiles/%.*s", STR_ARG(api_text(&t, r, "profile.id"))), NULL, 200);
+    ck_assert_slice(api_text(&t, r, "expires_at"), "2026-09-14T08:25:10.000Z");
+    ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM profile WHERE alt_external_id = '5550'"), 1);
+    ck_assert_int_eq(testing_jobs(&t, JOB_REFRESH), 1);
+}
+END_TEST
+
+START_TEST(without_a_public_url_meta_cannot_tell_us_anything)
+{
+    struct ask *ask;
+
+    config.public_url = STR_NONE;
+    api_send(&t, &t.client, "POST", path, JSON, "{\"platform\":\"facebook\",\"page_id\":\"1029\",\"access_token\":\"EAA\"}");
+    ask = testing_asked(OP_CONNECT);
+    testing_answer(ask);
+    ask = testing_asked(OP_SUBSCRIBE);
+    ck_assert_none(ask->op.hook_url);
+    testing_answer(ask);
+    ck_assert_slice(api_text(&t, api_read(&t.client, 201), "next_step"),
+                    "This server has no public URL, so it can send messages but receives none.");
 }
 END_TEST
 
@@ -221,92 +311,6 @@ START_TEST(a_repeat_of_connecting_asks_nobody)
 }
 END_TEST
 
-/* ---- editing ---- */
-
-static const char *
-published(const char *external_id)
-{
-    return text(&t, "/api/messages/%s", testing_published(&t, testing_api_chat(&t, "55"), external_id));
-}
-
-START_TEST(an_edit_changes_what_it_names)
-{
-    const char          *message = published("900");
-    struct testing_reply r;
-    struct ask          *ask;
-
-    api_send(&t, &t.client, "PATCH", message, JSON,
-        "{\"body\":\"second\",\"reply_markup\":{\"inline_keyboard\":[[{\"text\":\"A\",\"callback_data\":\"a\"}]]}}");
-    ask = testing_asked(OP_EDIT);
-    ck_assert_slice(ask->op.message_id, "900");
-    ck_assert_slice(ask->op.participant_id, "55");
-    ck_assert_slice(ask->op.body, "second");
-    ck_assert(ask->op.has_body && ask->op.has_markup && !ask->op.is_media_message);
-    ask->op.edited_at = 1789374310000;
-    ask->op.out_body = STR("second, as Telegram has it");
-    testing_answer(ask);
-    r = api_read(&t.client, 200);
-    ck_assert_slice(api_text(&t, r, "body"), "second, as Telegram has it");
-    ck_assert_slice(api_text(&t, r, "external_edited_at"), "2026-09-14T08:25:10.000Z");
-    ck_assert_ptr_nonnull(json_arr(json_obj(api_json(&t, r), "reply_markup"), "inline_keyboard"));
-
-    /* the text alone: the keyboard goes along, so that it stays */
-    api_send(&t, &t.client, "PATCH", message, JSON, "{\"body\":\"third\"}");
-    ask = testing_asked(OP_EDIT);
-    ck_assert(ask->op.has_body && !ask->op.has_markup);
-    ck_assert_slice(ask->op.reply_markup, "{\"inline_keyboard\":[[{\"text\":\"A\",\"callback_data\":\"a\"}]]}");
-    testing_answer(ask);
-    r = api_read(&t.client, 200);
-    ck_assert_slice(api_text(&t, r, "body"), "third");
-    ck_assert_ptr_nonnull(json_obj(api_json(&t, r), "reply_markup"));
-
-    api_send(&t, &t.client, "PATCH", message, JSON, "{\"reply_markup\":{}}");
-    ask = testing_asked(OP_EDIT);
-    ck_assert(!ask->op.has_body && ask->op.has_markup);
-    ck_assert_slice(ask->op.reply_markup, "{}");
-    testing_answer(ask);
-    r = api_read(&t.client, 200);
-    ck_assert_slice(api_text(&t, r, "body"), "third");
-    ck_assert(yyjson_is_null(json_get(api_json(&t, r), "reply_markup")));
-    ck_assert_int_eq(testing_api_events(&t, EVENT_MESSAGE_EDITED), 3);
-}
-END_TEST
-
-START_TEST(an_edit_is_checked_in_order)
-{
-    const char          *chat = testing_api_chat(&t, "55");
-    struct testing_reply r;
-
-    api_ask(&t, "PATCH", "/api/messages/msg_1", "{}", 404);
-    r = api_ask(&t, "PATCH", "/api/messages/11", "{}", 422);
-    ck_assert_error(&t, r, "Only published outbound messages can be edited");
-    r = api_ask(&t, "POST", text(&t, "/api/chats/%s/messages", chat), "{\"body\":\"x\"}", 202);
-    r = api_ask(&t, "PATCH", text(&t, "/api/messages/%.*s", STR_ARG(api_text(&t, r, "id"))), "{\"body\":\"y\"}", 422);
-    ck_assert_error(&t, r, "Only published outbound messages can be edited");
-    testing_published(&t, chat, "900");
-    r = api_ask(&t, "PATCH", "/api/messages/900", "{}", 400);
-    ck_assert_error(&t, r, "body or reply_markup is required");
-    r = api_ask(&t, "PATCH", "/api/messages/900", "{\"body\":\" \",\"reply_markup\":null}", 400);
-    ck_assert_error(&t, r, "body or reply_markup is required");
-    r = api_ask(&t, "PATCH", "/api/messages/900", "{\"reply_markup\":5}", 422);
-    ck_assert_error(&t, r, "reply_markup must be an object");
-}
-END_TEST
-
-START_TEST(a_refused_edit_changes_nothing)
-{
-    const char          *message = published("900");
-    struct testing_reply r;
-
-    api_send(&t, &t.client, "PATCH", message, JSON, "{\"body\":\"first\"}");
-    testing_refuse(testing_asked(OP_EDIT), "Bad Request: message is not modified");
-    ck_assert_error(&t, api_read(&t.client, 422), "Bad Request: message is not modified");
-    r = api_ask(&t, "GET", message, NULL, 200);
-    ck_assert_slice(api_text(&t, r, "body"), "first");
-    ck_assert(yyjson_is_null(json_get(api_json(&t, r), "external_edited_at")));
-}
-END_TEST
-
 static TCase *
 connecting(void)
 {
@@ -320,20 +324,11 @@ connecting(void)
     tcase_add_test(c, a_profile_deleted_meanwhile_is_connected_anew);
     tcase_add_test(c, refusals_come_in_the_platforms_words);
     tcase_add_loop_test(c, wrong_requests_reach_no_platform, 0, sizeof(wrong) / sizeof(wrong[0]));
+    tcase_add_test(c, every_platform_has_its_own_credentials);
+    tcase_add_test(c, what_the_platform_says_is_stored);
+    tcase_add_test(c, without_a_public_url_meta_cannot_tell_us_anything);
     tcase_add_test(c, a_repeat_of_connecting_asks_nobody);
     return c;
 }
 
-static TCase *
-editing(void)
-{
-    TCase *c = tcase_create("editing");
-
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_add_test(c, an_edit_changes_what_it_names);
-    tcase_add_test(c, an_edit_is_checked_in_order);
-    tcase_add_test(c, a_refused_edit_changes_nothing);
-    return c;
-}
-
-TEST_CASES("connect", connecting, editing)
+TEST_CASES("connect", connecting)

@@ -134,6 +134,31 @@ START_TEST(what_is_not_understood_is_kept)
 }
 END_TEST
 
+/* Of some size it is not even read of a stranger: the answer comes at the head. */
+START_TEST(a_large_body_is_read_of_telegram_alone)
+{
+    const char           *length = "Content-Length: 100000\r\n";
+    char                 *body = arena_alloc(&t.arena, 100001);
+    struct testing_client other;
+
+    for (int i = 0; i < 2; i++) { /* the second time from the cache */
+        testing_connect(&other, &t.server);
+        api_send(&t, &other, "POST", path, text(&t, "X-Telegram-Bot-Api-Secret-Token: wrong\r\n%s", length), NULL);
+        api_read(&other, 401);
+        testing_close(&other);
+        memset(body, ' ', 100000);
+        memcpy(body, update(i + 1), strlen(update(i + 1)));
+        api_ask_with(&t, "POST", path, SECRET, body, 200);
+    }
+    testing_connect(&other, &t.server);
+    api_send(&t, &other, "POST", "/webhooks/telegram/prof_1", text(&t, SECRET "%s", length), NULL);
+    api_read(&other, 404);
+    testing_close(&other);
+    ck_assert_int_eq(messages(), 2);
+    ck_assert_int_eq(atomic_load(&t.api->updates_refused), 2);
+}
+END_TEST
+
 START_TEST(a_body_has_a_bound)
 {
     char *body = arena_alloc(&t.arena, 2 * MIB);
@@ -156,6 +181,7 @@ all(void)
     tcase_add_test(c, a_new_secret_counts_at_once);
     tcase_add_test(c, a_secret_changed_elsewhere_is_looked_up);
     tcase_add_test(c, what_is_not_understood_is_kept);
+    tcase_add_test(c, a_large_body_is_read_of_telegram_alone);
     tcase_add_test(c, a_body_has_a_bound);
     return c;
 }

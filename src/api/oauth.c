@@ -1,7 +1,7 @@
 /* oauth.c -- see connect.h: access granted on the platform's own pages.
  *
  *     oauth_begin -> (the person, on the platform's pages) -> finish_granting -> OP_EXCHANGE -> exchanged
- *         -> for each account: connect_account -> OP_SUBSCRIBE -> ... -> account_done -> next_account
+ *         -> for each account: connect_begin() -> ... -> account_connected or account_refused -> next_account
  *         -> oauth_reply
  *
  * Accounts are connected one after another, and one that is refused does not keep the others from it. */
@@ -15,7 +15,7 @@
 #define REDIRECT_URL_MAX 1000 /* it goes along sealed in an address, and those have an end */
 
 struct granting {
-    struct connecting    connecting; /* first: connect_account() finds it there */
+    struct connecting    connecting; /* first: connect.c finds it there */
     struct str           redirect_url;
     struct account      *accounts;
     struct oauth_result *results;
@@ -65,6 +65,17 @@ oauth_begin(struct call *call, const struct platform *platform, int64_t group_id
 
 /* ---- coming back ---- */
 
+/* Never empty, so that it can be told from none. */
+static struct str
+shown_name(struct str name, struct str username, struct str external_id)
+{
+    if (name.len > 0)
+        return name;
+    if (username.len > 0)
+        return username;
+    return external_id.len > 0 ? external_id : STR("An account");
+}
+
 static bool
 end_with(struct call *call, struct granting *g, int status, struct str failure)
 {
@@ -77,7 +88,7 @@ begin_account(struct call *call, struct granting *g)
     if (g->at == g->count)
         return end_with(call, g, 200, STR_NONE);
     g->connecting.account = g->accounts[g->at];
-    call_then(call, connect_account, WRITES);
+    connect_begin(call, &g->connecting);
     return true;
 }
 
@@ -101,8 +112,8 @@ account_connected(struct call *call, const struct profile *p, bool is_new, struc
 
     (void)is_new;
     (void)err;
-    g->results[g->at].failure = STR_NONE;
-    g->results[g->at].profile_id = p->id;
+    g->results[g->at] = (struct oauth_result){ .name = shown_name(p->name, p->username, p->external_id),
+                                               .profile_id = p->id };
     call_then(call, next_account, PLAIN);
     return true;
 }
@@ -116,14 +127,6 @@ account_refused(struct call *call, struct error *err)
     err->status = 0;
     call_then(call, next_account, PLAIN);
     return true;
-}
-
-static struct str
-shown_name(const struct account *account)
-{
-    if (account->name.len > 0)
-        return account->name;
-    return account->username.len > 0 ? account->username : account->external_id;
 }
 
 /* The platform has said what was granted, or that nothing was. */
@@ -146,7 +149,7 @@ exchanged(struct db *db, struct call *call, struct error *err)
     g->count = op->account_count;
     g->results = arena_array(call->arena, struct oauth_result, g->count);
     for (size_t i = 0; i < g->count; i++)
-        g->results[i].name = shown_name(&g->accounts[i]);
+        g->results[i].name = shown_name(g->accounts[i].name, g->accounts[i].username, g->accounts[i].external_id);
     return begin_account(call, g);
 }
 

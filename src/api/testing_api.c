@@ -73,9 +73,10 @@ account_hook_url(const struct platform *p, struct str public_url, int64_t profil
 {
     char id[ID_TEXT_MAX];
 
-    ck_assert(p == &telegram);
-    if (public_url.len == 0)
+    if (public_url.len == 0 || !(p->can & CAN_PUSH))
         return STR_NONE;
+    if (p->app)
+        return arena_printf(a, "%.*s/webhooks/%s", STR_ARG(public_url), p->app->name);
     return arena_printf(a, "%.*s/hook/%s", STR_ARG(public_url), id_format(ID_PROFILE, profile_id, id));
 }
 
@@ -93,6 +94,14 @@ account_tend(struct db *db, const struct profile *p, struct str public_url, int6
     struct job job = { .kind = JOB_CHECK, .lane_id = p->id, .record_id = p->id, .due_at = now_ms };
 
     (void)public_url;
+    return job_add_once(db, &job, now_ms, err);
+}
+
+bool
+account_queue_refresh(struct db *db, int64_t profile_id, int64_t now_ms, struct error *err)
+{
+    struct job job = { .kind = JOB_REFRESH, .lane_id = profile_id, .record_id = profile_id, .due_at = now_ms };
+
     return job_add_once(db, &job, now_ms, err);
 }
 
@@ -213,6 +222,12 @@ testing_postpone(struct ask *ask, int code, int64_t retry_after_ms, const char *
 {
     end(ask, (struct op_step){ .verdict = OP_RETRY, .code = code, .retry_after_ms = retry_after_ms,
                                .reason = str_of(reason) });
+}
+
+void
+testing_refuse_stale(struct ask *ask)
+{
+    end(ask, (struct op_step){ .verdict = OP_RETRY, .code = 401, .token_stale = true, .reason = STR("ExpiredToken") });
 }
 
 /* ---- the server ---- */
@@ -435,9 +450,40 @@ testing_api_events(struct testing_api *t, enum event_type type)
     return testing_count(t, text(t, "SELECT COUNT(*) FROM event WHERE type = %d", type));
 }
 
+struct joining {
+    struct testing_api    *t;
+    const struct platform *platform;
+    struct account         account;
+    int64_t                id;
+};
+
+static bool
+join(void *arg, struct db *db, struct error *err)
+{
+    struct joining *j = arg;
+    struct profile  p;
+
+    j->id = id_generate(clock_now_ms());
+    return profile_connect(db, j->t->workspace_id, j->t->group_id, j->id, j->platform, &j->account, clock_now_ms(),
+                           &j->t->arena, &p, err);
+}
+
+const char *
+testing_profile(struct testing_api *t, const struct platform *platform, const char *external_id)
+{
+    struct joining j = { .t = t, .platform = platform,
+                         .account = { .external_id = str_of(external_id), .name = STR("Lindgren"),
+                                      .token = STR("its-token") } };
+    struct error   err = { 0 };
+    char           id[ID_TEXT_MAX];
+
+    ck_assert_msg(db_run(t->engine, DB_WRITE, join, &j, &err), "%s", err.message);
+    return text(t, "%s", id_format(ID_PROFILE, j.id, id));
+}
+
 struct arriving {
     struct testing_api *t;
-    const char         *participant;
+    const char         *profile, *participant;
     int64_t             chat_id;
 };
 
@@ -453,10 +499,11 @@ arrive(void *arg, struct db *db, struct error *err)
     struct inbound_batch batch = { .events = &e, .count = 1 };
     struct ingest_counts counts;
     struct profile       profile;
+    struct scope         scope = { .workspace_id = t->workspace_id };
     struct chat          chat;
-    bool                 found, created;
+    bool                 created;
 
-    if (!profile_get(db, t->profile_id, &t->arena, &profile, &found, err)
+    if (!profile_find(db, &scope, str_of(r->profile), &t->arena, &profile, err)
         || !ingest(db, &profile, &batch, STR("{}"), clock_now_ms(), &t->arena, &counts, err)
         || !chat_open(db, &profile, &e.from, STR_NONE, clock_now_ms(), &t->arena, &chat, &created, err))
         return false;
@@ -467,7 +514,13 @@ arrive(void *arg, struct db *db, struct error *err)
 const char *
 testing_api_chat(struct testing_api *t, const char *participant)
 {
-    struct arriving r = { .t = t, .participant = participant };
+    return testing_chat_of(t, t->profile, participant);
+}
+
+const char *
+testing_chat_of(struct testing_api *t, const char *profile, const char *participant)
+{
+    struct arriving r = { .t = t, .profile = profile, .participant = participant };
     struct error    err = { 0 };
     char            id[ID_TEXT_MAX];
 

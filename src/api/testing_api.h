@@ -56,6 +56,7 @@ struct ask *testing_asked(enum op_kind kind);
 void testing_answer(struct ask *ask);                          /* done; fill ask->op's results before */
 void testing_refuse(struct ask *ask, const char *reason);      /* OP_FAIL */
 void testing_refuse_token(struct ask *ask, const char *reason);
+void testing_refuse_stale(struct ask *ask);                    /* OP_RETRY after a new token */
 void testing_postpone(struct ask *ask, int code, int64_t retry_after_ms, const char *reason);
 bool testing_nothing_asked(void);
 
@@ -69,6 +70,10 @@ int64_t testing_jobs(struct testing_api *t, enum job_kind kind);
 int64_t testing_api_events(struct testing_api *t, enum event_type type);
 /* A chat with a message from its participant, as a webhook would have made it; its public id. */
 const char *testing_api_chat(struct testing_api *t, const char *participant);
+/* The same with another profile, where the message is "11" too. */
+const char *testing_chat_of(struct testing_api *t, const char *profile, const char *participant);
+/* Another profile of the group; its public id. */
+const char *testing_profile(struct testing_api *t, const struct platform *platform, const char *external_id);
 /* An outbound message of the chat that was sent as `external_id`. */
 const char *testing_published(struct testing_api *t, const char *chat, const char *external_id);
 
