@@ -1,0 +1,298 @@
+/* answer.c -- what an answer means, and what it means that there is none.
+ *
+ * The HTTP status decides, then the error's name, then words in its message, because names came years after the
+ * texts and servers of every age are about. A token that has run out is a 400 here as often as a 401. The chat
+ * service's answers come through the account's server, which hides some of them: its 500 arrives as 502, and of a
+ * 429 nothing remains but the number, beside figures that are the server's own. */
+#include "platform/bluesky/bluesky.h"
+
+#define REASON_MAX    400
+#define TOO_MANY_MS   60000                         /* where nobody says how long */
+#define RESET_MAX_MS  ((int64_t)24 * 3600 * 1000)
+#define CHAT_PASSWORD \
+    "This app password may not use direct messages. Create one under Settings > Privacy and security > App" \
+    " passwords with \"Allow access to your direct messages\" checked, and connect with that"
+
+void
+bluesky_done(struct op_step *out)
+{
+    *out = (struct op_step){ .verdict = OP_DONE };
+}
+
+/* ---- reasons ---- */
+
+static struct str
+without(struct arena *a, struct str text, struct str secret)
+{
+    struct buf buf;
+    struct str out;
+    ptrdiff_t  at;
+
+    if (secret.len < 4 || str_find(text, secret) < 0)
+        return text;
+    buf_init(&buf, 16 * KIB);
+    while ((at = str_find(text, secret)) >= 0) {
+        buf_append(&buf, str_slice(text, 0, (size_t)at));
+        buf_append(&buf, STR("***"));
+        text = str_from(text, (size_t)at + secret.len);
+    }
+    buf_append(&buf, text);
+    out = arena_copy(a, buf_str(&buf));
+    buf_deinit(&buf);
+    return out;
+}
+
+struct str
+bluesky_reason(struct op *op, struct str text)
+{
+    const struct bluesky_token *token = &bluesky_talk(op)->token;
+
+    text = str_utf8_cut(text, 2 * REASON_MAX);
+    text = without(op->arena, text, token->access);
+    text = without(op->arena, text, token->refresh);
+    text = without(op->arena, text, token->password);
+    return arena_copy(op->arena, str_utf8_cut(text, REASON_MAX));
+}
+
+void
+bluesky_fail(struct op *op, struct op_step *out, int code, struct str why)
+{
+    *out = (struct op_step){ .verdict = OP_FAIL, .code = code, .reason = bluesky_reason(op, why) };
+}
+
+void
+bluesky_retry(struct op *op, struct op_step *out, int code, struct str why)
+{
+    *out = (struct op_step){ .verdict = OP_RETRY, .code = code, .reason = bluesky_reason(op, why) };
+}
+
+/* Whether the call under way is the one that must not be made twice. */
+static bool
+is_sending(const struct op *op)
+{
+    return op->kind == OP_SEND && op->stage != BLUESKY_RESOLVES;
+}
+
+/* ---- no answer ---- */
+
+static void
+unanswered(struct op *op, const struct net_response *last, struct op_step *out)
+{
+    const char *what = "Bluesky could not be reached";
+
+    switch (last->result) {
+    case NET_ANSWERED:
+    case NET_NOT_SENT:
+        break;
+    case NET_UNKNOWN:
+        what = "Bluesky did not answer";
+        break;
+    case NET_LOCAL_FAULT:
+        what = "The call to Bluesky failed on our side";
+        break;
+    case NET_FORBIDDEN:
+        what = op->kind == OP_MEDIA ? "The picture's address is not allowed"
+                                    : "The address of the account's server is not allowed";
+        break;
+    case NET_TOO_BIG:
+        what = op->kind == OP_MEDIA ? "The picture is larger than it may be" : "Bluesky's answer is too large";
+        break;
+    }
+    bluesky_retry(op, out, 0, arena_printf(op->arena, "%s%s%s", what, last->error[0] ? ": " : "", last->error));
+    if (last->result == NET_FORBIDDEN || (last->result == NET_TOO_BIG && op->kind == OP_MEDIA))
+        out->verdict = OP_FAIL;
+    out->maybe_done = is_sending(op) && (last->result == NET_UNKNOWN || last->result == NET_TOO_BIG);
+}
+
+/* ---- refusals ---- */
+
+static yyjson_val *
+parse_answer(struct op *op, const struct net_response *last)
+{
+    struct error err;
+    yyjson_val  *root;
+
+    return json_parse(op->arena, last->body, JSON_DEPTH_MAX, &root, &err) && yyjson_is_obj(root) ? root : NULL;
+}
+
+static bool
+is_success(const struct net_response *last)
+{
+    return last->status >= 200 && last->status < 300;
+}
+
+bool
+bluesky_refused(struct op *op, const struct net_response *last, struct bluesky_refusal *out)
+{
+    yyjson_val *root;
+
+    *out = (struct bluesky_refusal){ 0 };
+    if (last->result != NET_ANSWERED || is_success(last))
+        return false;
+    root = parse_answer(op, last);
+    out->status = last->status;
+    out->name = json_str(root, "error");
+    out->message = json_str(root, "message");
+    return true;
+}
+
+bool
+bluesky_is_named(const struct bluesky_refusal *r, const char *name)
+{
+    return str_eq(r->name, str_of(name));
+}
+
+bool
+bluesky_is_about_token(const struct bluesky_refusal *r)
+{
+    return r->status == 401
+        || (r->status == 400 && (bluesky_is_named(r, "ExpiredToken") || bluesky_is_named(r, "InvalidToken")));
+}
+
+bool
+bluesky_lacks_chat(const struct bluesky_refusal *r)
+{
+    return str_find_nocase(r->message, STR("bad token method")) >= 0
+        || str_find_nocase(r->message, STR("bad token scope")) >= 0;
+}
+
+/* What servers say in words of their own; where they give only the name, this is what it means. */
+static struct str
+meaning_of(struct str name)
+{
+    static const struct {
+        const char *name, *meaning;
+    } meanings[] = {
+        { "NotFollowedBySender", "recipient requires incoming messages to come from someone they follow" },
+        { "MessagesDisabled", "recipient has disabled incoming messages" },
+        { "BlockedActor", "block between recipient and sender" },
+        { "BlockedSubject", "block between recipient and sender" },
+        { "RecipientNotFound", "recipient does not exist" },
+        { "AccountSuspended", "this account may not use direct messages" },
+        { "InvalidConvo", "there is no such conversation" },
+        { "ConvoLocked", "the conversation is locked" },
+        { "AccountTakedown", "the account has been taken down" },
+        { "AccountDeactivated", "the account is deactivated" },
+        { "ExpiredToken", "the session has run out" },
+        { "InvalidToken", "the session is not valid" },
+        { "RateLimitExceeded", "Rate Limit Exceeded" },
+    };
+
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+        if (str_eq(name, str_of(meanings[i].name)))
+            return str_of(meanings[i].meaning);
+    return name;
+}
+
+static struct str
+words_of(struct op *op, const struct bluesky_refusal *r)
+{
+    if (r->message.len > 0)
+        return r->message;
+    if (r->name.len > 0)
+        return meaning_of(r->name);
+    return arena_printf(op->arena, "Bluesky answered with HTTP %d and no explanation", r->status);
+}
+
+/* A token refused is renewed once. One renewed just now would be refused again, unless it is the server's own
+ * standing with the chat service that is refused, which names itself after the tokens it is made of. */
+static void
+refused_token(struct op *op, struct op_step *out, const struct bluesky_refusal *r)
+{
+    bool is_fresh = op->now_ms < bluesky_talk(op)->token.renewed_at + BLUESKY_FRESH_MS;
+
+    if (bluesky_lacks_chat(r)) {
+        bluesky_fail(op, out, r->status, STR(CHAT_PASSWORD));
+        out->token_invalid = true;
+    } else if (!is_fresh) {
+        bluesky_retry(op, out, r->status, words_of(op, r));
+        out->token_stale = true;
+    } else if (str_starts(r->name, STR("BadJwt")) || str_starts(r->name, STR("Jwt"))) {
+        bluesky_retry(op, out, r->status, words_of(op, r));
+    } else {
+        bluesky_fail(op, out, r->status, words_of(op, r));
+        out->token_invalid = true;
+    }
+}
+
+/* Until when, by the server's headers: seconds since 1970. They count only what the server itself limits. */
+static int64_t
+reset_ms(const struct op *op, const struct net_response *last)
+{
+    int64_t remaining, reset, wait;
+
+    if (!str_to_i64(net_response_header(last, STR("ratelimit-remaining")), &remaining) || remaining > 0
+        || !str_to_i64(net_response_header(last, STR("ratelimit-reset")), &reset) || reset < 0
+        || reset > INT64_MAX / 1000)
+        return 0;
+    wait = reset * 1000 - op->now_ms;
+    return wait <= 0 ? 0 : wait < RESET_MAX_MS ? wait : RESET_MAX_MS;
+}
+
+static void
+too_many(struct op *op, const struct net_response *last, struct op_step *out, const struct bluesky_refusal *r)
+{
+    int64_t wait_ms = last->retry_after_ms > 0 ? last->retry_after_ms : reset_ms(op, last);
+
+    bluesky_retry(op, out, r->status, words_of(op, r));
+    out->account_wide = true;
+    out->retry_after_ms = wait_ms > 0 ? wait_ms : TOO_MANY_MS;
+}
+
+/* Whether the call was made with the access token: what others say of tokens is not about it. */
+static bool
+has_shown_token(struct op *op)
+{
+    return op->kind != OP_MEDIA && op->kind != OP_REFRESH && op->kind != OP_UNSUBSCRIBE
+        && bluesky_talk(op)->token.access.len > 0;
+}
+
+static void
+refused(struct op *op, const struct net_response *last, const struct bluesky_refusal *r, struct op_step *out)
+{
+    bool in_its_words = r->name.len > 0 || r->message.len > 0;
+
+    if (bluesky_is_about_token(r) && has_shown_token(op)) {
+        refused_token(op, out, r);
+    } else if (r->status == 429) {
+        too_many(op, last, out, r);
+    } else if (r->status == 501 || (r->status == 404 && in_its_words)) {
+        bluesky_fail(op, out, r->status, arena_printf(op->arena, "The account's server does not offer this: %.*s",
+            STR_ARG(words_of(op, r))));
+    } else if (r->status >= 400 && r->status < 500 && r->status != 404 && r->status != 408 && r->status != 425) {
+        bluesky_fail(op, out, r->status, words_of(op, r));
+    } else { /* its own trouble, a redirect, or a proxy that lost its way */
+        bluesky_retry(op, out, r->status, words_of(op, r));
+        out->retry_after_ms = last->retry_after_ms;
+        out->maybe_done = is_sending(op) && (r->status >= 500 || r->status == 408 || r->status == 425);
+    }
+}
+
+bool
+bluesky_accepted(struct op *op, const struct net_response *last, struct op_step *out)
+{
+    struct bluesky_refusal r;
+
+    if (last->result != NET_ANSWERED) {
+        unanswered(op, last, out);
+        return false;
+    }
+    if (!bluesky_refused(op, last, &r))
+        return true;
+    refused(op, last, &r, out);
+    return false;
+}
+
+bool
+bluesky_answered(struct op *op, const struct net_response *last, yyjson_val **root, struct op_step *out)
+{
+    *root = NULL;
+    if (!bluesky_accepted(op, last, out))
+        return false;
+    *root = parse_answer(op, last);
+    if (*root)
+        return true;
+    bluesky_retry(op, out, last->status, STR("Bluesky's answer could not be read"));
+    out->maybe_done = is_sending(op);
+    return false;
+}
