@@ -14,12 +14,9 @@ static const struct account account = {
     .username = { "the.shop", 8 },
 };
 
-/* What of a platform golden needs, whichever of the two it is. */
-static const struct platform asked = { .name = "instagram", .parse_poll = meta_parse_fetched };
-
 START_TEST(each_answer_gives_its_events)
 {
-    golden_check_updates(&asked, &account, paths[_i]);
+    golden_check_updates(&instagram, &account, paths[_i]);
 }
 END_TEST
 

@@ -32,7 +32,7 @@ read_signature(struct str value, uint8_t out[SHA256_SIZE])
     static const struct str prefix = { "sha256=", 7 };
     struct str hex = str_from(value, prefix.len);
 
-    if (!str_starts(value, prefix) || hex.len != 2 * SHA256_SIZE)
+    if (!str_starts(value, prefix) || hex.len != (size_t)2 * SHA256_SIZE)
         return false;
     for (size_t i = 0; i < SHA256_SIZE; i++) {
         int high = hex_digit(hex.ptr[2 * i]), low = hex_digit(hex.ptr[2 * i + 1]);

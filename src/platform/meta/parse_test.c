@@ -14,11 +14,9 @@ static const struct platform_env env = {
     .meta_graph_url = { "https://graph.facebook.com", 26 },
 };
 
-static const struct platform_app app = { .verify = meta_verify, .parse = meta_parse };
-
 START_TEST(each_payload_gives_its_events)
 {
-    golden_check_app_updates(&app, &env, paths[_i]);
+    golden_check_app_updates(&meta_app, &env, paths[_i]);
 }
 END_TEST
 
@@ -110,8 +108,8 @@ START_TEST(ids_and_times_come_in_several_forms)
     yyjson_val  *val;
 
     arena_init(&a);
-    ck_assert(json_parse(&a, STR("{\"text\":\"m_x\",\"n\":18446744073709551615,\"minus\":-7,\"real\":1.5,\"empty\":\"\","
-        "\"nul\":\"a\\u0000b\",\"s\":1790000000,\"ms\":\"1790000000123\",\"last_s\":99999999999,"
+    ck_assert(json_parse(&a, STR("{\"text\":\"m_x\",\"n\":18446744073709551615,\"minus\":-7,\"real\":1.5,"
+        "\"empty\":\"\",\"nul\":\"a\\u0000b\",\"s\":1790000000,\"ms\":\"1790000000123\",\"last_s\":99999999999,"
         "\"first_ms\":100000000000,\"word\":\"soon\",\"never\":0,\"huge\":253402300800000}"), 4, &val, &err));
     ck_assert(str_eq(meta_id(&a, val, "text"), STR("m_x")));
     ck_assert(str_eq(meta_id(&a, val, "n"), STR("18446744073709551615")));
@@ -300,8 +298,8 @@ parse_nested(struct arena *a, size_t depth, struct inbound_batch *batch)
     struct str deep = nested(a, depth);
 
     meta_parse(a, &env, arena_printf(a, "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"messaging\":[{\"sender\":"
-        "{\"id\":\"7\"},\"recipient\":{\"id\":\"1\"},\"timestamp\":1790000000100,\"message\":{\"mid\":\"m\",\"attachments\":"
-        "[{\"type\":\"new\",\"payload\":{\"url\":%.*s}}]}}]}]}", STR_ARG(deep)), batch);
+        "{\"id\":\"7\"},\"recipient\":{\"id\":\"1\"},\"timestamp\":1790000000100,\"message\":{\"mid\":\"m\","
+        "\"attachments\":[{\"type\":\"new\",\"payload\":{\"url\":%.*s}}]}}]}]}", STR_ARG(deep)), batch);
 }
 
 START_TEST(what_is_too_deep_is_refused)
