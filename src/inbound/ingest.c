@@ -1,106 +1,307 @@
 #include "inbound/inbound.h"
 
 #include "store/job.h"
+#include "store/post.h"
 #include "store/raw_payload.h"
 
+#define HINT_DELAY_MS 10000 /* what is only hinted at usually comes by itself within seconds */
+
+/* What storing one event needs at every step. */
+struct ingest {
+    struct db            *db;
+    const struct profile *profile;
+    int64_t               now_ms;
+    struct arena         *arena;
+    struct ingest_counts *counts;
+};
+
+/* The chat an event belongs to. What names a person makes one where there is none; what names a conversation only does
+ * not say whose a new one would be. */
 static bool
-ingest_message(struct db *db, const struct profile *p, const struct inbound_event *e, int64_t now_ms, struct arena *a,
-               struct ingest_counts *counts, struct error *err)
+ingest_chat(struct ingest *in, const struct inbound_event *e, struct chat *out, bool *found, bool *created,
+            struct error *err)
 {
-    struct chat chat;
-    struct message message;
-    bool created, stored;
-
-    if (!chat_open(db, p, &e->from, e->conversation_id, now_ms, a, &chat, &created, err)
-        || !message_receive(db, &chat, e, now_ms, a, &message, &stored, err))
+    *found = true;
+    *created = false;
+    if (e->from.external_id.len > 0)
+        return chat_open(in->db, in->profile, &e->from, e->conversation_id, in->now_ms, in->arena, out, created, err);
+    *found = false;
+    if (e->conversation_id.len > 0
+        && !chat_of_conversation(in->db, in->profile->id, e->conversation_id, in->arena, out, found, err))
         return false;
-    if (!stored)
-        return true;
-    counts->stored++;
-    if (e->tap_id.len > 0) {
-        struct job job = { .kind = JOB_ANSWER_TAP, .lane_id = p->id, .record_id = message.id, .due_at = now_ms,
-                           .payload = e->tap_id };
+    if (!*found)
+        in->counts->ignored++;
+    return true;
+}
 
-        if (!job_add(db, &job, now_ms, err))
-            return false;
-    }
-    if (chat.blocked_at != 0 && !e->outbound && (e->at_ms == 0 || e->at_ms >= chat.blocked_at)
-        && !chat_set_blocked(db, chat.id, 0, err))
+/* One that is already there: nothing is made of it otherwise. */
+static bool
+ingest_known_chat(struct ingest *in, const struct inbound_event *e, struct chat *out, bool *found, struct error *err)
+{
+    *found = false;
+    if (e->from.external_id.len > 0
+        && !chat_of_participant(in->db, in->profile->id, e->from.external_id, in->arena, out, found, err))
         return false;
-    return created || e->outbound || chat_ask_participant(db, &chat, now_ms, err);
+    return *found || e->conversation_id.len == 0
+        || chat_of_conversation(in->db, in->profile->id, e->conversation_id, in->arena, out, found, err);
 }
 
 static bool
-ingest_edit(struct db *db, const struct profile *p, const struct inbound_event *e, int64_t now_ms, struct arena *a,
-            struct ingest_counts *counts, struct error *err)
+ingest_referral(struct ingest *in, struct chat *c, const struct inbound_event *e, struct error *err)
+{
+    bool told;
+
+    return e->referral.len == 0
+        || chat_refer(in->db, c, e->referral, e->at_ms ? e->at_ms : in->now_ms, !e->is_history, in->now_ms, in->arena,
+                      &told, err);
+}
+
+/* The person is there, so they have not blocked us, and may have a new name. */
+static bool
+ingest_sign_of_life(struct ingest *in, const struct chat *c, const struct inbound_event *e, bool created,
+                    struct error *err)
+{
+    if (e->outbound || e->is_history)
+        return true;
+    if (c->blocked_at != 0 && (e->at_ms == 0 || e->at_ms >= c->blocked_at)
+        && !chat_set_blocked(in->db, c->id, 0, err))
+        return false;
+    return created || chat_ask_participant(in->db, c, in->now_ms, err);
+}
+
+static bool
+ingest_message(struct ingest *in, struct chat *c, const struct inbound_event *e, bool created, struct error *err)
+{
+    struct job answer = { .kind = JOB_ANSWER_TAP, .lane_id = in->profile->id, .due_at = in->now_ms,
+                          .payload = e->tap_id };
+    struct message message;
+    bool stored;
+
+    if (!message_receive(in->db, c, e, in->now_ms, in->arena, &message, &stored, err))
+        return false;
+    if (!stored)
+        return true;
+    in->counts->stored++;
+    answer.record_id = message.id;
+    return (e->tap_id.len == 0 || job_add(in->db, &answer, in->now_ms, err))
+        && ingest_referral(in, c, e, err)
+        && ingest_sign_of_life(in, c, e, created, err);
+}
+
+/* Everything that belongs to a chat and makes it where it is missing, so that the order does not matter. */
+static bool
+ingest_in_chat(struct ingest *in, const struct inbound_event *e, struct error *err)
 {
     struct chat chat;
-    bool created;
+    bool found, created;
 
-    counts->stored++;
-    return chat_open(db, p, &e->from, e->conversation_id, now_ms, a, &chat, &created, err)
-        && message_receive_edit(db, &chat, e, now_ms, a, err);
+    if (!ingest_chat(in, e, &chat, &found, &created, err))
+        return false;
+    if (!found)
+        return true;
+    if (e->kind == INBOUND_MESSAGE)
+        return ingest_message(in, &chat, e, created, err);
+    in->counts->stored++;
+    switch (e->kind) {
+    case INBOUND_EDIT:
+        return message_receive_edit(in->db, &chat, e, in->now_ms, in->arena, err);
+    case INBOUND_DELETION:
+        return message_receive_deletion(in->db, &chat, e, in->now_ms, in->arena, err);
+    case INBOUND_REACTION:
+        return message_receive_reaction(in->db, &chat, e, in->now_ms, in->arena, err);
+    case INBOUND_DELIVERY:
+    case INBOUND_READ:
+        return message_receive_receipt(in->db, &chat, e, in->now_ms, in->arena, err);
+    case INBOUND_REFERRAL:
+        return ingest_referral(in, &chat, e, err);
+    case INBOUND_MESSAGE:
+    case INBOUND_COMMENT:
+    case INBOUND_BLOCK:
+    case INBOUND_UNBLOCK:
+    case INBOUND_MUTE:
+    case INBOUND_UNMUTE:
+    case INBOUND_HINT:
+    case INBOUND_KINDS:
+        break;
+    }
+    return true;
+}
+
+static bool
+ingest_comment(struct ingest *in, const struct inbound_event *e, struct error *err)
+{
+    bool stored;
+
+    if (!e->comment || e->comment->external_id.len == 0 || e->comment->post_id.len == 0) {
+        in->counts->ignored++;
+        return true;
+    }
+    if (!comment_receive(in->db, in->profile, e, in->now_ms, in->arena, &stored, err))
+        return false;
+    in->counts->stored += stored;
+    return true;
 }
 
 /* Somebody who blocks an account that never talked to them opens no chat. What comes late or again is overtaken by
  * what the person did since: they wrote after the block, or blocked after the unblocking. */
 static bool
-ingest_block(struct db *db, const struct profile *p, const struct inbound_event *e, int64_t now_ms, struct arena *a,
-             struct error *err)
+ingest_block(struct ingest *in, const struct inbound_event *e, struct error *err)
 {
     bool lifts = e->kind == INBOUND_UNBLOCK, found;
-    int64_t at_ms = e->at_ms ? e->at_ms : now_ms;
+    int64_t at_ms = e->at_ms ? e->at_ms : in->now_ms;
     struct chat chat;
 
-    if (!chat_of_participant(db, p->id, e->from.external_id, a, &chat, &found, err))
+    if (!ingest_known_chat(in, e, &chat, &found, err))
         return false;
     if (!found || at_ms < (lifts ? chat.blocked_at : chat.last_inbound_at))
         return true;
-    return chat_set_blocked(db, chat.id, lifts ? 0 : at_ms, err);
+    return chat_set_blocked(in->db, chat.id, lifts ? 0 : at_ms, err);
 }
 
 static bool
-ingest_event(struct db *db, const struct profile *p, const struct inbound_event *e, int64_t now_ms, struct arena *a,
-             struct ingest_counts *counts, struct error *err)
+ingest_mute(struct ingest *in, const struct inbound_event *e, struct error *err)
+{
+    struct chat chat;
+    bool found;
+
+    if (!ingest_known_chat(in, e, &chat, &found, err))
+        return false;
+    if (!found) {
+        in->counts->ignored++;
+        return true;
+    }
+    return chat_set_archived(in->db, &chat, e->kind == INBOUND_MUTE, in->arena, err);
+}
+
+static bool
+ingest_hint(struct ingest *in, const struct inbound_event *e, struct error *err)
+{
+    struct job ask = { .kind = JOB_HINT, .lane_id = in->profile->id, .record_id = in->profile->id,
+                       .due_at = in->now_ms + HINT_DELAY_MS, .payload = e->external_id };
+    bool known;
+
+    if (e->external_id.len == 0) {
+        in->counts->ignored++;
+        return true;
+    }
+    if (!message_is_known(in->db, in->profile, e->external_id, &known, err))
+        return false;
+    return known || job_add_named(in->db, &ask, in->now_ms, err);
+}
+
+static bool
+ingest_event(struct ingest *in, const struct inbound_event *e, struct error *err)
 {
     switch (e->kind) {
     case INBOUND_MESSAGE:
-        return ingest_message(db, p, e, now_ms, a, counts, err);
     case INBOUND_EDIT:
-        return ingest_edit(db, p, e, now_ms, a, counts, err);
-    case INBOUND_BLOCK:
-    case INBOUND_UNBLOCK:
-        return ingest_block(db, p, e, now_ms, a, err);
     case INBOUND_DELETION:
     case INBOUND_REACTION:
     case INBOUND_DELIVERY:
     case INBOUND_READ:
     case INBOUND_REFERRAL:
-    case INBOUND_COMMENT:
+        return ingest_in_chat(in, e, err);
+    case INBOUND_BLOCK:
+    case INBOUND_UNBLOCK:
+        return ingest_block(in, e, err);
     case INBOUND_MUTE:
     case INBOUND_UNMUTE:
+        return ingest_mute(in, e, err);
+    case INBOUND_COMMENT:
+        return ingest_comment(in, e, err);
     case INBOUND_HINT:
-        counts->ignored++; /* Telegram tells bots none of these */
-        return true;
+        return ingest_hint(in, e, err);
     case INBOUND_KINDS:
         break;
     }
-    return error_set(err, 500, "An event of unknown kind %d came from %s", (int)e->kind, p->platform->name);
+    return error_set(err, 500, "An event of unknown kind %d came from %s", (int)e->kind, in->profile->platform->name);
+}
+
+static void
+count(const struct inbound_batch *batch, struct ingest_counts *counts)
+{
+    *counts = (struct ingest_counts){ .events = (int)batch->count, .ignored = (int)batch->ignored,
+                                      .not_understood = batch->not_understood };
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->events[i].kind < INBOUND_KINDS)
+            counts->kinds[batch->events[i].kind]++;
 }
 
 bool
 ingest(struct db *db, const struct profile *p, const struct inbound_batch *batch, struct str payload, int64_t now_ms,
        struct arena *a, struct ingest_counts *counts, struct error *err)
 {
-    *counts = (struct ingest_counts){ .events = (int)batch->count, .ignored = (int)batch->ignored };
+    struct ingest in = { .db = db, .profile = p, .now_ms = now_ms, .arena = a, .counts = counts };
+
+    count(batch, counts);
     for (size_t i = 0; i < batch->count; i++)
-        if (!ingest_event(db, p, &batch->events[i], now_ms, a, counts, err))
+        if (!ingest_event(&in, &batch->events[i], err))
             return false;
-    if (batch->not_understood) {
-        counts->not_understood++;
-        if (!raw_payload_keep(db, p->id, payload, now_ms, err))
-            return false;
-    }
+    if (batch->not_understood && !raw_payload_keep(db, p->id, payload, now_ms, err))
+        return false;
     return batch->cursor.len == 0 || str_eq(batch->cursor, p->poll_cursor)
         || profile_set_cursor(db, p->id, batch->cursor, err);
+}
+
+/* ---- one payload, many accounts ---- */
+
+struct route { /* whose an account is */
+    struct str      account_id;
+    struct profile *profiles;
+    size_t          count;
+};
+
+struct routes {
+    struct route *list;
+    size_t        count, cap;
+    size_t        latest; /* events of one account come together */
+};
+
+static bool
+route_find(struct ingest *in, struct routes *r, const struct platform *platform, struct str account_id,
+           const struct route **out, struct error *err)
+{
+    struct route *new;
+
+    for (size_t i = 0; i < r->count; i++) {
+        const struct route *at = &r->list[(r->latest + i) % r->count];
+
+        if (str_eq(at->account_id, account_id)) {
+            r->latest = (r->latest + i) % r->count;
+            *out = at;
+            return true;
+        }
+    }
+    r->list = arena_more(in->arena, r->list, r->count, &r->cap, sizeof(*r->list));
+    new = &r->list[r->count];
+    *new = (struct route){ .account_id = account_id };
+    if (!profile_list_of_account(in->db, platform->name, account_id, in->arena, &new->profiles, &new->count, err))
+        return false;
+    r->latest = r->count++;
+    *out = new;
+    return true;
+}
+
+bool
+ingest_app(struct db *db, const struct inbound_batch *batch, struct str payload, int64_t now_ms, struct arena *a,
+           struct ingest_counts *counts, struct error *err)
+{
+    struct ingest in = { .db = db, .now_ms = now_ms, .arena = a, .counts = counts };
+    struct routes routes = { 0 };
+    const struct route *route;
+    int64_t first = 0;
+
+    count(batch, counts);
+    for (size_t i = 0; i < batch->count && batch->platform; i++) {
+        if (!route_find(&in, &routes, batch->platform, batch->events[i].account_id, &route, err))
+            return false;
+        counts->unrouted += route->count == 0;
+        for (size_t j = 0; j < route->count; j++) {
+            in.profile = &route->profiles[j];
+            first = first ? first : in.profile->id;
+            if (!ingest_event(&in, &batch->events[i], err))
+                return false;
+        }
+    }
+    return !batch->not_understood || raw_payload_keep(db, first, payload, now_ms, err);
 }

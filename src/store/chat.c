@@ -4,8 +4,10 @@
 #include "base/id.h"
 #include "json/json.h"
 #include "store/candidates.h"
+#include "store/event.h"
 #include "store/job.h"
 #include "store/message.h"
+#include "store/metadata.h"
 
 #define PARTICIPANT_REFRESH_MS ((int64_t)3600 * 1000)
 
@@ -26,6 +28,9 @@ static const char chat_get_sql[] =
     "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.id = $1 AND p.deleted_at = 0";
 static const char chat_by_participant_sql[] =
     "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.profile_id = $1 AND c.participant_external_id = $2";
+static const char chat_of_conversation_sql[] =
+    "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.workspace_id = (SELECT workspace_id FROM profile WHERE id = $1)"
+    " AND c.external_conversation_id = $2 AND c.profile_id = $1 ORDER BY c.id LIMIT 1";
 static const char chat_insert_sql[] =
     "INSERT INTO chat (id, workspace_id, profile_id, participant_external_id, participant_username, participant_name,"
     " external_conversation_id, metadata, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -46,6 +51,12 @@ static const char chat_count_sql[] =
     "UPDATE chat SET n_received = n_received + $2, n_pending = n_pending + $3, n_waiting = n_waiting + $4,"
     " n_published = n_published + $5, n_failed = n_failed + $6 WHERE id = $1";
 static const char chat_conversation_sql[] = "UPDATE chat SET external_conversation_id = $2 WHERE id = $1";
+static const char chat_archived_sql[] = "UPDATE chat SET archived = $2, metadata = $3 WHERE id = $1";
+static const char chat_metadata_sql[] = "UPDATE chat SET metadata = $2 WHERE id = $1";
+/* Of two at the same moment it is the one whose bytes are greater: always the same. */
+static const char chat_refer_sql[] =
+    "UPDATE chat SET referral_at = $2, metadata = $3 WHERE id = $1"
+    " AND (referral_at < $2 OR (referral_at = $2 AND metadata < $3))";
 static const char chat_blocked_sql[] = "UPDATE chat SET blocked_at = $2 WHERE id = $1";
 static const char chat_keep_avatar_sql[] = "INSERT INTO replaced_media (chat_id, media) VALUES ($1, $2)";
 static const char chat_participant_sql[] =
@@ -161,30 +172,11 @@ chat_get(struct db *db, int64_t id, struct arena *a, struct chat *out, bool *fou
     return true;
 }
 
-/* The metadata object with one member set anew. */
 static struct str
-metadata_with(struct arena *a, struct str metadata, const char *key, struct str value)
+metadata_of(struct arena *a, struct str metadata, const struct participant *who)
 {
-    struct error ignored;
-    struct buf text;
-    struct json w;
-    yyjson_val *old = NULL;
-    struct str out;
-
-    if (value.len == 0)
-        return metadata;
-    if (metadata.len > 0 && json_parse(a, metadata, JSON_DEPTH_MAX, &old, &ignored)
-        && str_eq(json_str(old, key), value))
-        return metadata;
-    buf_init(&text, 64 * KIB);
-    w = (struct json){ .buf = &text };
-    json_begin(&w, NULL);
-    json_put_others(&w, old, key);
-    json_put_str(&w, key, value);
-    json_end(&w);
-    out = buf_ok(&text) ? arena_copy(a, buf_str(&text)) : metadata;
-    buf_deinit(&text);
-    return out;
+    metadata = metadata_set_text(a, metadata, "language_code", who->language_code);
+    return who->metadata.len > 0 ? metadata_merge(a, metadata, who->metadata) : metadata;
 }
 
 /* Takes over what is known of the participant; writes only when that is news. */
@@ -192,7 +184,7 @@ static bool
 chat_refresh(struct db *db, struct chat *c, const struct participant *who, struct str conversation_id,
              struct arena *a, struct error *err)
 {
-    struct str metadata = metadata_with(a, c->metadata, "language_code", who->language_code);
+    struct str metadata = metadata_of(a, c->metadata, who);
     struct str username = who->username.ptr ? who->username : c->participant_username;
     struct str name = who->name.ptr ? who->name : c->participant_name;
     struct str conversation = conversation_id.ptr ? conversation_id : c->external_conversation_id;
@@ -218,6 +210,19 @@ chat_ask_participant(struct db *db, const struct chat *c, int64_t now_ms, struct
 }
 
 bool
+chat_of_conversation(struct db *db, int64_t profile_id, struct str conversation_id, struct arena *a, struct chat *out,
+                     bool *found, struct error *err)
+{
+    size_t n;
+
+    if (!chat_read(db, chat_of_conversation_sql, DB_ARGS(db_int(profile_id), db_text(conversation_id)), a, out, 1, &n,
+                   err))
+        return false;
+    *found = n == 1;
+    return true;
+}
+
+bool
 chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id, struct arena *a, struct chat *out,
                     bool *found, struct error *err)
 {
@@ -228,6 +233,18 @@ chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id
         return false;
     *found = n == 1;
     return true;
+}
+
+/* A Page's conversations say which Page's. */
+static struct str
+metadata_of_page(struct arena *a, const struct profile *p)
+{
+    struct error ignored;
+    yyjson_val *details;
+
+    if (p->details.len == 0 || !json_parse(a, p->details, JSON_DEPTH_MAX, &details, &ignored))
+        return STR_NONE;
+    return metadata_set_text(a, STR_NONE, "page_id", json_str(details, "page_id"));
 }
 
 bool
@@ -244,7 +261,7 @@ chat_open(struct db *db, const struct profile *p, const struct participant *who,
     if (found)
         return chat_refresh(db, out, who, conversation_id, a, err);
 
-    metadata = metadata_with(a, STR_NONE, "language_code", who->language_code);
+    metadata = metadata_of(a, metadata_of_page(a, p), who);
     if (!db_exec(db, chat_insert_sql,
                  DB_ARGS(db_int(id_generate(now_ms)), db_int(p->workspace_id), db_int(p->id),
                          db_text(who->external_id), db_text(who->username), db_text(who->name),
@@ -312,6 +329,45 @@ chat_set_conversation(struct db *db, int64_t chat_id, struct str conversation_id
 }
 
 bool
+chat_set_archived(struct db *db, struct chat *c, bool archived, struct arena *a, struct error *err)
+{
+    struct str metadata = metadata_set(a, c->metadata, "muted", archived ? STR("true") : STR("false"));
+
+    if (archived == c->archived && str_eq(metadata, c->metadata))
+        return true;
+    c->archived = archived;
+    c->metadata = metadata;
+    return db_exec(db, chat_archived_sql, DB_ARGS(db_int(c->id), db_int(archived), db_text(metadata)), NULL, err);
+}
+
+bool
+chat_set_metadata(struct db *db, struct chat *c, const char *key, struct str json, struct arena *a, struct error *err)
+{
+    struct str metadata = metadata_set(a, c->metadata, key, json);
+
+    if (str_eq(metadata, c->metadata))
+        return true;
+    c->metadata = metadata;
+    return db_exec(db, chat_metadata_sql, DB_ARGS(db_int(c->id), db_text(metadata)), NULL, err);
+}
+
+bool
+chat_refer(struct db *db, struct chat *c, struct str referral, int64_t at_ms, bool tell, int64_t now_ms,
+           struct arena *a, bool *told, struct error *err)
+{
+    struct str metadata = metadata_set(a, c->metadata, "referral", referral);
+    int64_t changed;
+
+    if (!db_exec(db, chat_refer_sql, DB_ARGS(db_int(c->id), db_int(at_ms), db_text(metadata)), &changed, err))
+        return false;
+    *told = changed > 0;
+    if (!*told)
+        return true;
+    c->metadata = metadata;
+    return !tell || event_referral(db, c, referral, at_ms, now_ms, a, err);
+}
+
+bool
 chat_set_blocked(struct db *db, int64_t chat_id, int64_t at_ms, struct error *err)
 {
     return db_exec(db, chat_blocked_sql, DB_ARGS(db_int(chat_id), db_int(at_ms)), NULL, err);
@@ -334,8 +390,8 @@ chat_set_participant(struct db *db, struct chat *c, const struct participant *wh
         c->avatar = avatar;
         c->avatar_id = who->avatar_id;
     }
-    c->metadata = metadata_with(a, c->metadata, "language_code", who->language_code);
-    c->metadata = metadata_with(a, c->metadata, "participant_fetched_at", str_of(time_format(now_ms, now)));
+    c->metadata = metadata_of(a, c->metadata, who);
+    c->metadata = metadata_set_text(a, c->metadata, "participant_fetched_at", str_of(time_format(now_ms, now)));
     c->participant_fetched_at = now_ms;
     return db_exec(db, chat_participant_sql,
                    DB_ARGS(db_int(c->id), db_text(c->participant_username), db_text(c->participant_name),

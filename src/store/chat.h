@@ -56,6 +56,10 @@ bool chat_set_archived(struct db *db, struct chat *c, bool archived, struct aren
 /* One member of the metadata set anew; nothing when it is the same. */
 bool chat_set_metadata(struct db *db, struct chat *c, const char *key, struct str json, struct arena *a,
                        struct error *err);
+/* What led the person here, in metadata.referral and, with `tell`, as referral.received: the latest counts. *told: it
+ * was news. */
+bool chat_refer(struct db *db, struct chat *c, struct str referral, int64_t at_ms, bool tell, int64_t now_ms,
+                struct arena *a, bool *told, struct error *err);
 bool chat_set_blocked(struct db *db, int64_t chat_id, int64_t at_ms, struct error *err); /* 0 = no longer */
 
 /* What the platform said of the participant: fields that are none stay as they are. `avatar` is the media object of the

@@ -127,6 +127,69 @@ event_message(struct db *db, enum event_type type, const struct message *m, int6
 }
 
 bool
+event_reaction(struct db *db, const struct message *m, const struct reaction *r, int64_t now_ms, struct error *err)
+{
+    struct event e = { .workspace_id = m->workspace_id, .profile_id = m->profile_id, .chat_id = m->chat_id,
+                       .type = EVENT_REACTION };
+    struct buf data;
+    struct json w = { .buf = &data };
+    bool ok;
+
+    buf_init(&data, EVENT_MAX);
+    json_begin(&w, NULL);
+    view_message(&w, "message", m);
+    json_put_str(&w, "sender_external_id", r->sender);
+    json_put_str(&w, "action", r->is_removed ? STR("unreact") : STR("react"));
+    json_put_str(&w, "reaction", r->reaction);
+    json_put_str(&w, "emoji", r->emoji);
+    json_put_time(&w, "occurred_at", r->at_ms);
+    json_end(&w);
+    ok = event_add(db, &e, &data, now_ms, err);
+    buf_deinit(&data);
+    return ok;
+}
+
+bool
+event_referral(struct db *db, const struct chat *c, struct str referral, int64_t at_ms, int64_t now_ms,
+               struct arena *a, struct error *err)
+{
+    struct event e = { .workspace_id = c->workspace_id, .profile_id = c->profile_id, .chat_id = c->id,
+                       .type = EVENT_REFERRAL };
+    struct error ignored;
+    struct buf data;
+    struct json w = { .buf = &data };
+    yyjson_val *from = NULL;
+    bool ok;
+
+    (void)json_parse(a, referral, JSON_DEPTH_MAX, &from, &ignored);
+    buf_init(&data, EVENT_MAX);
+    json_begin(&w, NULL);
+    view_chat(&w, "chat", c);
+    json_put_str(&w, "ref", json_str(from, "ref"));
+    json_put_str(&w, "source", json_str(from, "source"));
+    json_put_str(&w, "type", json_str(from, "type"));
+    json_put_time(&w, "received_at", at_ms);
+    json_end(&w);
+    ok = event_add(db, &e, &data, now_ms, err);
+    buf_deinit(&data);
+    return ok;
+}
+
+bool
+event_comment(struct db *db, const struct comment *c, int64_t now_ms, struct error *err)
+{
+    struct event e = { .workspace_id = c->workspace_id, .profile_id = c->profile_id, .type = EVENT_COMMENT };
+    struct buf data;
+    bool ok;
+
+    buf_init(&data, EVENT_MAX);
+    view_comment_event(&(struct json){ .buf = &data }, NULL, c);
+    ok = event_add(db, &e, &data, now_ms, err);
+    buf_deinit(&data);
+    return ok;
+}
+
+bool
 event_profile(struct db *db, enum event_type type, const struct profile *p, int64_t now_ms, struct error *err)
 {
     struct event e = { .workspace_id = p->workspace_id, .profile_id = p->id, .type = type };

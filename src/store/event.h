@@ -34,11 +34,25 @@ struct event {
     struct str      data; /* the object, as JSON text */
 };
 
+struct chat;
+struct comment;
 struct message;
 struct profile;
 struct webhook;
 
+struct reaction {
+    struct str sender, reaction, emoji;
+    int64_t    at_ms;
+    bool       is_removed;
+};
+
 bool event_message(struct db *db, enum event_type type, const struct message *m, int64_t now_ms, struct error *err);
+bool event_reaction(struct db *db, const struct message *m, const struct reaction *r, int64_t now_ms,
+                    struct error *err);
+/* `referral` is the platform's JSON object. */
+bool event_referral(struct db *db, const struct chat *c, struct str referral, int64_t at_ms, int64_t now_ms,
+                    struct arena *a, struct error *err);
+bool event_comment(struct db *db, const struct comment *c, int64_t now_ms, struct error *err);
 bool event_profile(struct db *db, enum event_type type, const struct profile *p, int64_t now_ms, struct error *err);
 bool event_webhook_disabled(struct db *db, const struct webhook *w, int64_t now_ms, struct error *err);
 

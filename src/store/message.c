@@ -174,6 +174,15 @@ message_by_external(struct db *db, const struct chat *c, struct str external_id,
     return true;
 }
 
+bool
+message_is_known(struct db *db, const struct profile *p, struct str external_id, bool *known, struct error *err)
+{
+    int64_t one;
+
+    return db_get_int(db, message_known_sql, DB_ARGS(db_int(p->workspace_id), db_text(external_id), db_int(p->id)),
+                      &one, known, err);
+}
+
 /* The chat keeps a counter for each status, and only inbound messages are `received`, so every total is a sum. */
 static int64_t
 message_total(const struct chat *c, const struct message_filter *f)
@@ -191,15 +200,6 @@ message_total(const struct chat *c, const struct message_filter *f)
             total += by_status[status];
     }
     return total;
-}
-
-bool
-message_known(struct db *db, const struct profile *p, struct str external_id, bool *known, struct error *err)
-{
-    int64_t one;
-
-    return db_get_int(db, message_known_sql, DB_ARGS(db_int(p->workspace_id), db_text(external_id), db_int(p->id)), &one,
-                      known, err);
 }
 
 bool

@@ -38,8 +38,9 @@ bool message_find(struct db *db, const struct scope *s, struct str id, struct ar
 bool message_get(struct db *db, int64_t id, struct arena *a, struct message *out, bool *found, struct error *err);
 bool message_by_external(struct db *db, const struct chat *c, struct str external_id, struct arena *a,
                          struct message *out, bool *found, struct error *err);
+
 /* Whether any chat of the profile has it. */
-bool message_known(struct db *db, const struct profile *p, struct str external_id, bool *known, struct error *err);
+bool message_is_known(struct db *db, const struct profile *p, struct str external_id, bool *known, struct error *err);
 
 struct message_filter {
     int     direction, status; /* 0 = any */

@@ -1,23 +1,28 @@
-/* message_in.c -- the inbound half of message.h: storing what the platform tells, once. */
+/* message_in.c -- the inbound half of message.h: storing what the platform tells, once, and forgetting it again. */
 #include "base/id.h"
 #include "store/event.h"
 #include "store/job.h"
-#include "store/message.h"
+#include "store/message_internal.h"
 
 static const char message_insert_sql[] =
     "INSERT INTO message (id, workspace_id, chat_id, direction, status, external_id, body, platform_data,"
     " reply_to_external_id, reply_markup, is_unsupported, attachments_count, posted_at, edited_at, sort_at, created_at)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $15)"
     " ON CONFLICT (workspace_id, external_id, chat_id) WHERE external_id IS NOT NULL DO NOTHING";
-static const char message_edited_sql[] =
-    "UPDATE message SET body = $2, platform_data = $3, edited_at = $4, attachments_count = $5, reply_markup = $6,"
-    " is_unsupported = $7 WHERE id = $1";
-static const char attachment_keep_media_sql[] =
-    "INSERT INTO replaced_media (chat_id, media)"
-    " SELECT $2, media FROM attachment WHERE message_id = $1 AND media IS NOT NULL";
+static const char message_redact_sql[] =
+    "UPDATE message SET body = NULL, platform_data = NULL, reactions = NULL, reply_markup = NULL, is_unsupported = 0,"
+    " attachments_count = 0, edited_at = 0, deleted_at = $2 WHERE id = $1";
+static const char message_deleted_at_sql[] = "UPDATE message SET deleted_at = $2 WHERE id = $1";
 static const char attachment_forget_sql[] = "DELETE FROM attachment WHERE message_id = $1";
 
-static bool
+/* What is only shown where it is needs no fetching: it is as ready as it will be. */
+static enum attachment_status
+status_of(const struct inbound_media *media)
+{
+    return media->refusal.len > 0 ? ATTACHMENT_FAILED : media->is_link ? ATTACHMENT_PROCESSED : ATTACHMENT_PENDING;
+}
+
+bool
 message_add_media(struct db *db, struct message *m, const struct inbound_event *e, int64_t now_ms, struct arena *a,
                   struct error *err)
 {
@@ -31,7 +36,7 @@ message_add_media(struct db *db, struct message *m, const struct inbound_event *
         *at = (struct attachment){
             .message_id   = m->id,
             .type         = from->type,
-            .status       = from->refusal.len ? ATTACHMENT_FAILED : ATTACHMENT_PENDING,
+            .status       = status_of(from),
             .external_id  = from->external_id,
             .source_url   = from->source_url,
             .ref          = from->ref,
@@ -44,8 +49,8 @@ message_add_media(struct db *db, struct message *m, const struct inbound_event *
         if (!attachment_add(db, at, now_ms, err))
             return false;
         job.record_id = at->id;
-        if (at->status == ATTACHMENT_PENDING ? !job_add(db, &job, now_ms, err)
-                                             : !message_note_media_error(db, m, from->refusal, a, err))
+        if ((at->status == ATTACHMENT_PENDING && !job_add(db, &job, now_ms, err))
+            || (at->status == ATTACHMENT_FAILED && !message_note_media_error(db, m, from->refusal, a, err)))
             return false;
     }
     return true;
@@ -65,16 +70,13 @@ message_note_media_error(struct db *db, struct message *m, struct str reason, st
     return ok;
 }
 
-bool
-message_receive(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms, struct arena *a,
-                struct message *out, bool *stored, struct error *err)
+static struct message
+message_of_event(const struct chat *c, const struct inbound_event *e, int64_t now_ms)
 {
     bool is_edit = e->kind == INBOUND_EDIT;
     int64_t told_ms = is_edit ? e->posted_ms : e->at_ms;
-    int64_t at_ms = told_ms ? told_ms : now_ms;
-    int64_t inserted;
 
-    *out = (struct message){
+    return (struct message){
         .id                   = id_generate(now_ms),
         .workspace_id         = c->workspace_id,
         .chat_id              = c->id,
@@ -90,85 +92,115 @@ message_receive(struct db *db, const struct chat *c, const struct inbound_event 
         .reply_to_external_id = e->reply_to,
         .reply_markup         = e->reply_markup,
         .is_unsupported       = e->is_unsupported,
-        .posted_at            = at_ms,
+        .posted_at            = told_ms ? told_ms : now_ms,
         .edited_at            = is_edit ? e->at_ms : 0,
         .created_at           = now_ms,
     };
-    *stored = false;
-    if (!db_exec(db, message_insert_sql,
-                 DB_ARGS(db_int(out->id), db_int(c->workspace_id), db_int(c->id), db_int(out->direction),
-                         db_int(out->status), db_text(e->external_id), db_text(e->body), db_text(e->platform_data),
-                         db_text(e->reply_to), db_text(e->reply_markup), db_int(e->is_unsupported),
-                         db_int((int64_t)e->media_count), db_int(at_ms), db_int(out->edited_at), db_int(now_ms)),
-                 &inserted, err))
-        return false;
-    if (inserted == 0)
-        return true;
-    *stored = true;
-    return chat_touch(db, c->id, STATUS_NONE, out->status, e->outbound ? 0 : at_ms, e->outbound ? at_ms : 0, err)
-        && (e->media_count == 0 || message_add_media(db, out, e, now_ms, a, err))
-        && event_message(db, e->outbound ? EVENT_MESSAGE_SENT : EVENT_MESSAGE_RECEIVED, out, now_ms, err);
 }
 
-/* A person can replace the picture of a message they edit. The same file under a new reference is not a change. */
 static bool
-media_changed(const struct message *m, const struct inbound_event *e)
+message_insert(struct db *db, const struct message *m, size_t media_count, bool *inserted, struct error *err)
 {
-    if (m->attachment_count != e->media_count)
-        return true;
-    for (size_t i = 0; i < e->media_count; i++)
-        if (!str_eq(m->attachments[i].external_id, e->media[i].external_id)
-            || m->attachments[i].type != e->media[i].type)
-            return true;
-    return false;
+    int64_t changed;
+
+    if (!db_exec(db, message_insert_sql,
+                 DB_ARGS(db_int(m->id), db_int(m->workspace_id), db_int(m->chat_id), db_int(m->direction),
+                         db_int(m->status), db_text(m->external_id), db_text(m->body), db_text(m->platform_data),
+                         db_text(m->reply_to_external_id), db_text(m->reply_markup), db_int(m->is_unsupported),
+                         db_int((int64_t)media_count), db_int(m->posted_at), db_int(m->edited_at),
+                         db_int(m->created_at)),
+                 &changed, err))
+        return false;
+    *inserted = changed > 0;
+    return true;
 }
 
-/* Why its file is not to be had, which an edit of the text does not change. */
-static struct str
-message_media_error(const struct message *m, struct arena *a)
+/* What followed it, where that came first. One that was deleted before it came is never shown. */
+static bool
+message_complete(struct db *db, struct message *m, const struct inbound_event *e, int64_t now_ms, struct arena *a,
+                 struct error *err)
 {
-    struct error ignored;
-    yyjson_val *data;
+    enum event_type type = e->outbound ? EVENT_MESSAGE_SENT : EVENT_MESSAGE_RECEIVED;
+    struct followup *list;
+    bool is_gone;
+    size_t n;
 
-    if (m->platform_data.len == 0 || !json_parse(a, m->platform_data, JSON_DEPTH_MAX, &data, &ignored))
-        return STR_NONE;
-    return json_str(data, "media_error");
+    if (!parked_take(db, m, a, &list, &n, err))
+        return false;
+    is_gone = n > 0 && list[0].kind == FOLLOWUP_DELETION;
+    if (!is_gone
+        && ((e->media_count > 0 && !message_add_media(db, m, e, now_ms, a, err))
+            || (!e->is_history && !event_message(db, type, m, now_ms, err))))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!followup_apply(db, m, &list[i], now_ms, a, err))
+            return false;
+    return m->direction != OUTBOUND || receipt_cover(db, m, now_ms, err);
 }
 
 bool
-message_receive_edit(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
-                     struct arena *a, struct error *err)
+message_receive(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms, struct arena *a,
+                struct message *out, bool *stored, struct error *err)
 {
-    struct str media_error;
-    struct message m;
-    bool found, stored;
+    bool matched = false;
 
-    if (!message_by_external(db, c, e->external_id, a, &m, &found, err))
+    *stored = false;
+    if (e->outbound && !echo_match(db, c, e, now_ms, a, out, &matched, err))
         return false;
-    if (!found) /* the original is late or was never ours to see; the edit carries all of it */
-        return message_receive(db, c, e, now_ms, a, &m, &stored, err)
-            && event_message(db, EVENT_MESSAGE_EDITED, &m, now_ms, err);
-    if (e->at_ms < m.edited_at
-        || (e->at_ms == m.edited_at && str_eq(e->body, m.body) && !media_changed(&m, e)))
+    if (matched)
         return true;
-    media_error = message_media_error(&m, a);
-    m.body = e->body;
-    m.platform_data = e->platform_data;
-    m.reply_markup = e->reply_markup;
-    m.is_unsupported = e->is_unsupported;
-    m.edited_at = e->at_ms;
-    if (!db_exec(db, message_edited_sql,
-                 DB_ARGS(db_int(m.id), db_text(m.body), db_text(m.platform_data), db_int(m.edited_at),
-                         db_int((int64_t)e->media_count), db_text(m.reply_markup), db_int(m.is_unsupported)),
-                 NULL, err))
+    *out = message_of_event(c, e, now_ms);
+    if (!message_insert(db, out, e->media_count, stored, err))
         return false;
-    if (media_changed(&m, e)) {
-        if (!db_exec(db, attachment_keep_media_sql, DB_ARGS(db_int(m.id), db_int(m.chat_id)), NULL, err)
-            || !db_exec(db, attachment_forget_sql, DB_ARGS(db_int(m.id)), NULL, err)
-            || !message_add_media(db, &m, e, now_ms, a, err))
+    if (!*stored)
+        return true;
+    return chat_touch(db, c->id, STATUS_NONE, out->status, e->outbound ? 0 : out->posted_at,
+                      e->outbound ? out->posted_at : 0, err)
+        && message_complete(db, out, e, now_ms, a, err);
+}
+
+/* ---- deletions ---- */
+
+bool
+message_forget_media(struct db *db, struct message *m, int64_t now_ms, struct error *err)
+{
+    for (size_t i = 0; i < m->attachment_count; i++) {
+        struct job job = { .kind = JOB_FORGET_MEDIA, .lane_id = m->profile_id, .record_id = m->id, .due_at = now_ms,
+                           .payload = m->attachments[i].media };
+
+        if (job.payload.len > 0 && !job_add(db, &job, now_ms, err))
             return false;
-    } else if (media_error.len > 0 && !message_note_media_error(db, &m, media_error, a, err)) {
-        return false;
     }
-    return event_message(db, EVENT_MESSAGE_EDITED, &m, now_ms, err);
+    if (m->attachment_count > 0 && !db_exec(db, attachment_forget_sql, DB_ARGS(db_int(m->id)), NULL, err))
+        return false;
+    m->attachment_count = 0;
+    return true;
+}
+
+bool
+deletion_apply(struct db *db, struct message *m, const struct followup *f, int64_t now_ms, struct error *err)
+{
+    if (m->deleted_at != 0 && m->deleted_at <= f->at_ms)
+        return true;
+    if (m->deleted_at != 0) {
+        m->deleted_at = f->at_ms;
+        return db_exec(db, message_deleted_at_sql, DB_ARGS(db_int(m->id), db_int(m->deleted_at)), NULL, err);
+    }
+    m->body = m->platform_data = m->reactions = m->reply_markup = STR_NONE;
+    m->is_unsupported = false;
+    m->edited_at = 0;
+    m->deleted_at = f->at_ms;
+    return message_forget_media(db, m, now_ms, err)
+        && db_exec(db, message_redact_sql, DB_ARGS(db_int(m->id), db_int(m->deleted_at)), NULL, err)
+        && (f->is_history || event_message(db, EVENT_MESSAGE_DELETED, m, now_ms, err));
+}
+
+bool
+message_receive_deletion(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms,
+                         struct arena *a, struct error *err)
+{
+    const struct followup f = { .kind = FOLLOWUP_DELETION, .at_ms = e->at_ms ? e->at_ms : now_ms,
+                                .is_history = e->is_history };
+
+    return followup_take(db, c, e->external_id, &f, now_ms, a, err);
 }

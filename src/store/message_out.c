@@ -5,7 +5,7 @@
 #include "json/json.h"
 #include "store/event.h"
 #include "store/job.h"
-#include "store/message.h"
+#include "store/message_internal.h"
 
 static const char message_insert_sql[] =
     "INSERT INTO message (id, workspace_id, chat_id, direction, status, external_comment_id, body,"
@@ -25,15 +25,9 @@ static const bool may_become[STATUSES][STATUSES] = {
     [STATUS_PENDING] = { [STATUS_PUBLISHED] = true, [STATUS_WAITING] = true, [STATUS_FAILED] = true },
     [STATUS_WAITING] = { [STATUS_PUBLISHED] = true, [STATUS_WAITING] = true, [STATUS_FAILED] = true },
 };
-static const enum event_type event_of[STATUSES] = {
-    [STATUS_PUBLISHED] = EVENT_MESSAGE_SENT,
-    [STATUS_WAITING] = EVENT_MESSAGE_WAITING,
-    [STATUS_FAILED] = EVENT_MESSAGE_FAILED,
-};
-
 static bool
-message_add_media(struct db *db, struct message *m, const struct attachment *media, int64_t now_ms, struct arena *a,
-                  struct error *err)
+message_add_file(struct db *db, struct message *m, const struct attachment *media, int64_t now_ms, struct arena *a,
+                 struct error *err)
 {
     m->attachments = arena_new(a, struct attachment);
     m->attachment_count = 1;
@@ -70,44 +64,83 @@ message_accept(struct db *db, const struct chat *c, const struct draft *d, int64
                            db_text(d->reply_to_external_id), db_text(d->reply_markup), db_int(d->has_media),
                            db_int(now_ms)),
                    NULL, err)
-        && (!d->has_media || message_add_media(db, out, &d->media, now_ms, a, err))
+        && (!d->has_media || message_add_file(db, out, &d->media, now_ms, a, err))
         && job_add(db, &job, now_ms, err);
+}
+
+static bool
+message_set_conversation(struct db *db, struct message *m, struct str conversation_id, struct error *err)
+{
+    if (conversation_id.len == 0 || str_eq(conversation_id, m->chat_conversation))
+        return true;
+    m->chat_conversation = conversation_id;
+    return chat_set_conversation(db, m->chat_id, conversation_id, err);
+}
+
+bool
+message_publish(struct db *db, struct message *m, enum message_status from, struct str external_id,
+                struct str conversation_id, int64_t posted_at, int64_t now_ms, struct arena *a, struct error *err)
+{
+    if (!echo_absorb(db, m, external_id, &posted_at, now_ms, a, err))
+        return false;
+    m->status = STATUS_PUBLISHED;
+    m->external_id = external_id;
+    m->posted_at = posted_at;
+    m->error_message = STR_NONE;
+    return chat_touch(db, m->chat_id, from, STATUS_PUBLISHED, 0, posted_at, err)
+        && db_exec(db, message_published_sql,
+                   DB_ARGS(db_int(m->id), db_int(STATUS_PUBLISHED), db_text(external_id), db_int(posted_at)), NULL, err)
+        && message_set_conversation(db, m, conversation_id, err)
+        && event_message(db, EVENT_MESSAGE_SENT, m, now_ms, err)
+        && message_known(db, m, now_ms, a, err);
+}
+
+/* Its echo was here first: there is nothing to do, or it was the echo of something else. */
+static bool
+message_settle_again(struct db *db, struct message *m, const struct send_result *r, int64_t now_ms, struct arena *a,
+                     struct error *err)
+{
+    struct message now;
+    bool found;
+
+    m->status = STATUS_PUBLISHED;
+    if (!message_get(db, m->id, a, &now, &found, err))
+        return false;
+    if (!found)
+        return true;
+    *m = now;
+    if (r->status != STATUS_PUBLISHED)
+        return true;
+    return message_set_conversation(db, m, r->conversation_id, err)
+        && (str_eq(m->external_id, r->external_id) || echo_give_back(db, m, r, now_ms, a, err));
 }
 
 bool
 message_settle(struct db *db, struct message *m, const struct send_result *r, int64_t now_ms, struct arena *a,
                struct error *err)
 {
-    bool published = r->status == STATUS_PUBLISHED, found;
-    int64_t posted_at = published ? (r->posted_at ? r->posted_at : now_ms) : 0, from = STATUS_NONE;
+    int64_t from = STATUS_NONE;
+    bool found;
 
-    (void)a;
     /* `m` may be what a transaction that was rolled back made of it, or older than what another did with the row */
     if (!db_get_int(db, message_status_sql, DB_ARGS(db_int(m->id)), &from, &found, err))
         return false;
     if (!found)
         return true;
+    if (from == STATUS_PUBLISHED)
+        return message_settle_again(db, m, r, now_ms, a, err);
     assert(may_become[from][r->status]);
+    if (r->status == STATUS_PUBLISHED)
+        return message_identify(db, m, r->participant_id, now_ms, a, err)
+            && message_publish(db, m, (enum message_status)from, r->external_id, r->conversation_id,
+                               r->posted_at ? r->posted_at : now_ms, now_ms, a, err);
     m->status = r->status;
-    if (published) {
-        m->external_id = r->external_id;
-        m->posted_at = posted_at;
-        m->error_message = STR_NONE;
-    } else {
-        m->error_message = r->error_message;
-    }
-    if (!chat_touch(db, m->chat_id, (int)from, r->status, 0, posted_at, err))
-        return false;
-    if (published
-            ? !db_exec(db, message_published_sql,
-                       DB_ARGS(db_int(m->id), db_int(r->status), db_text(r->external_id), db_int(posted_at)), NULL, err)
-            : !db_exec(db, message_unpublished_sql,
-                       DB_ARGS(db_int(m->id), db_int(r->status), db_text(r->error_message)), NULL, err))
-        return false;
-    if (published && r->conversation_id.len > 0 && !str_eq(r->conversation_id, m->chat_conversation)
-        && !chat_set_conversation(db, m->chat_id, r->conversation_id, err))
-        return false;
-    return event_message(db, event_of[r->status], m, now_ms, err);
+    m->error_message = r->error_message;
+    return chat_touch(db, m->chat_id, (int)from, r->status, 0, 0, err)
+        && db_exec(db, message_unpublished_sql,
+                   DB_ARGS(db_int(m->id), db_int(r->status), db_text(r->error_message)), NULL, err)
+        && event_message(db, r->status == STATUS_WAITING ? EVENT_MESSAGE_WAITING : EVENT_MESSAGE_FAILED, m, now_ms,
+                         err);
 }
 
 bool

@@ -7,7 +7,8 @@
 
 #define PROFILE_COLUMNS                                                                              \
     "p.id, p.workspace_id, p.group_id, p.platform, p.external_id, p.username, p.name, p.status,"    \
-    " p.status_detail, p.poll_cursor, p.chats_count, p.created_at, p.hook_url"
+    " p.status_detail, p.poll_cursor, p.chats_count, p.created_at, p.hook_url, p.alt_external_id,"  \
+    " p.details, p.token_expires_at, p.refresh_at, p.posts_count"
 
 const char *const profile_status_names[PROFILE_STATUSES] = {
     [PROFILE_ACTIVE] = "active",
@@ -28,12 +29,23 @@ static const char profile_list_sql[] =
     " AND p.deleted_at = 0 ORDER BY p.id";
 static const char profile_list_all_sql[] =
     "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.deleted_at = 0 ORDER BY p.id";
+/* Two look-ups, because no index serves an OR of both columns and a LIMIT in order. */
+static const char profile_of_account_sql[] =
+    "SELECT " PROFILE_COLUMNS " FROM profile p WHERE p.id IN"
+    " (SELECT id FROM profile WHERE platform = $1 AND external_id = $2 AND deleted_at = 0"
+    " UNION SELECT id FROM profile WHERE platform = $1 AND alt_external_id = $2 AND alt_external_id IS NOT NULL"
+    " AND deleted_at = 0) LIMIT $3";
 static const char profile_insert_sql[] =
     "INSERT INTO profile (id, workspace_id, group_id, platform, external_id, username, name, status, token,"
-    " webhook_secret, hook_url, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11)";
-static const char profile_refresh_sql[] =
+    " webhook_secret, hook_url, created_at, alt_external_id, details, token_expires_at, refresh_at, poll_cursor)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+static const char profile_reconnect_sql[] =
     "UPDATE profile SET username = $2, name = $3, status = 1, status_detail = NULL, token = $4, webhook_secret = $5,"
-    " hook_url = $6 WHERE id = $1";
+    " hook_url = $6, alt_external_id = $7, details = $8, token_expires_at = $9, refresh_at = $10, poll_cursor = $11"
+    " WHERE id = $1";
+static const char profile_token_sql[] = "SELECT token FROM profile WHERE id = $1 AND deleted_at = 0";
+static const char profile_refreshed_sql[] =
+    "UPDATE profile SET token = $2, details = $3, token_expires_at = $4, refresh_at = $5 WHERE id = $1";
 static const char profile_secrets_sql[] = "SELECT token, webhook_secret FROM profile WHERE id = $1";
 static const char profile_expire_sql[] =
     "UPDATE profile SET status = 2, status_detail = $2 WHERE id = $1 AND status <> 2 AND deleted_at = 0";
@@ -63,6 +75,11 @@ profile_from_row(struct db_rows *rows, struct arena *a, struct profile *out)
         .chats_count   = db_col_int(rows, 10),
         .created_at    = db_col_int(rows, 11),
         .hook_url      = db_col_text(rows, 12, a),
+        .alt_external_id = db_col_text(rows, 13, a),
+        .details       = db_col_text(rows, 14, a),
+        .expires_at    = db_col_int(rows, 15),
+        .refresh_at    = db_col_int(rows, 16),
+        .posts_count   = db_col_int(rows, 17),
     };
 }
 
@@ -140,6 +157,15 @@ profile_by_account(struct db *db, int64_t workspace_id, const char *platform, st
 }
 
 bool
+profile_list_of_account(struct db *db, const char *platform, struct str external_id, struct arena *a,
+                        struct profile **out, size_t *n, struct error *err)
+{
+    return profile_read_all(db, profile_of_account_sql,
+                            DB_ARGS(db_text(str_of(platform)), db_text(external_id), db_int(PROFILES_OF_ACCOUNT_MAX)),
+                            a, out, n, err);
+}
+
+bool
 profile_list(struct db *db, const struct scope *s, struct arena *a, struct profile **out, size_t *n, struct error *err)
 {
     return profile_read_all(db, profile_list_sql, DB_ARGS(db_int(s->workspace_id), db_int(s->group_id)), a, out, n,
@@ -158,15 +184,27 @@ profile_store(struct db *db, const struct profile *p, bool is_new, struct str to
               struct error *err)
 {
     if (!is_new)
-        return db_exec(db, profile_refresh_sql,
+        return db_exec(db, profile_reconnect_sql,
                        DB_ARGS(db_int(p->id), db_text(p->username), db_text(p->name), db_blob(token), db_blob(hook),
-                               db_text(p->hook_url)),
+                               db_text(p->hook_url), db_text(p->alt_external_id), db_text(p->details),
+                               db_int(p->expires_at), db_int(p->refresh_at), db_text(p->poll_cursor)),
                        NULL, err);
     return db_exec(db, profile_insert_sql,
                    DB_ARGS(db_int(p->id), db_int(p->workspace_id), db_int(p->group_id),
                            db_text(str_of(p->platform->name)), db_text(p->external_id), db_text(p->username),
-                           db_text(p->name), db_blob(token), db_blob(hook), db_text(p->hook_url), db_int(now_ms)),
+                           db_text(p->name), db_blob(token), db_blob(hook), db_text(p->hook_url), db_int(now_ms),
+                           db_text(p->alt_external_id), db_text(p->details), db_int(p->expires_at),
+                           db_int(p->refresh_at), db_text(p->poll_cursor)),
                    NULL, err);
+}
+
+/* A reconnect may bring credentials that need none, so one that waits is left to find that out. */
+static bool
+profile_schedule_refresh(struct db *db, const struct profile *p, int64_t now_ms, struct error *err)
+{
+    struct job job = { .kind = JOB_REFRESH, .lane_id = p->id, .record_id = p->id, .due_at = p->refresh_at };
+
+    return p->refresh_at == 0 || job_schedule(db, &job, now_ms, err);
 }
 
 bool
@@ -186,6 +224,12 @@ profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t i
     out->username = account->username;
     out->name = account->name;
     out->hook_url = account->hook_url;
+    out->alt_external_id = account->alt_external_id;
+    out->details = account->details;
+    out->expires_at = account->expires_at;
+    out->refresh_at = account->refresh_at;
+    if (out->poll_cursor.len == 0)
+        out->poll_cursor = account->cursor;
     out->status = PROFILE_ACTIVE;
     out->status_detail = STR_NONE;
     seal(&config.keys, str_of(token_context), account->token, &token);
@@ -193,7 +237,8 @@ profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t i
         seal(&config.keys, str_of(hook_context), account->webhook_secret, &hook);
     ok = profile_store(db, out, !found, buf_str(&token), hook.len ? buf_str(&hook) : STR_NONE, now_ms, err)
         && event_profile(db, EVENT_PROFILE_CONNECTED, out, now_ms, err)
-        && job_hurry_lane(db, out->id, now_ms, err);
+        && job_hurry_lane(db, out->id, now_ms, err)
+        && profile_schedule_refresh(db, out, now_ms, err);
     if (ok)
         db_signal(db, TOPIC_PROFILE, out->id);
 out:
@@ -223,8 +268,10 @@ profile_account(struct db *db, const struct profile *p, struct arena *a, struct 
     struct db_rows rows;
     bool ok = true;
 
-    *out = (struct account){ .id = p->id, .external_id = p->external_id, .name = p->name, .username = p->username,
-                             .hook_url = p->hook_url, .cursor = p->poll_cursor };
+    *out = (struct account){ .id = p->id, .external_id = p->external_id, .alt_external_id = p->alt_external_id,
+                             .name = p->name, .username = p->username, .details = p->details,
+                             .expires_at = p->expires_at, .refresh_at = p->refresh_at, .hook_url = p->hook_url,
+                             .cursor = p->poll_cursor };
     if (!db_query(db, profile_secrets_sql, DB_ARGS(db_int(p->id)), &rows, err))
         return false;
     if (db_next(&rows))
@@ -241,6 +288,49 @@ account_wipe(struct account *account)
         explicit_bzero((char *)(uintptr_t)account->token.ptr, account->token.len);
     if (account->webhook_secret.ptr)
         explicit_bzero((char *)(uintptr_t)account->webhook_secret.ptr, account->webhook_secret.len);
+}
+
+/* Whether the account still has the credentials `used`. */
+static bool
+profile_has_token(struct db *db, int64_t id, struct str used, bool *out, struct error *err)
+{
+    struct secret plain = { 0 };
+    struct db_rows rows;
+
+    *out = false;
+    if (!db_query(db, profile_token_sql, DB_ARGS(db_int(id)), &rows, err))
+        return false;
+    if (db_next(&rows) && unseal(&config.keys, str_of(token_context), db_col_peek(&rows, 0), &plain))
+        *out = crypto_equal(secret_str(&plain), used);
+    secret_wipe(&plain);
+    return db_finish(&rows, err);
+}
+
+bool
+profile_refreshed(struct db *db, int64_t id, struct str used, const struct account *account, int64_t now_ms,
+                  struct error *err)
+{
+    /* a row of its own: whoever is running the refresh finishes the job that asked for it */
+    struct job next = { .kind = JOB_REFRESH, .lane_id = id, .record_id = id, .due_at = account->refresh_at };
+    struct buf token;
+    bool same, ok;
+
+    if (!profile_has_token(db, id, used, &same, err))
+        return false;
+    if (!same)
+        return true;
+    buf_init(&token, 64 * KIB);
+    seal(&config.keys, str_of(token_context), account->token, &token);
+    ok = db_exec(db, profile_refreshed_sql,
+                 DB_ARGS(db_int(id), db_blob(buf_str(&token)), db_text(account->details), db_int(account->expires_at),
+                         db_int(account->refresh_at)),
+                 NULL, err)
+        && job_hurry_lane(db, id, now_ms, err)
+        && (account->refresh_at == 0 || job_add(db, &next, now_ms, err));
+    buf_deinit(&token);
+    if (ok)
+        db_signal(db, TOPIC_PROFILE, id);
+    return ok;
 }
 
 bool

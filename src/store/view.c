@@ -77,8 +77,8 @@ view_profile(struct json *w, const char *name, const struct profile *p)
     json_put_str(w, "status", str_of(profile_status_names[p->status]));
     json_put_str(w, "platform", str_of(p->platform->name));
     put_id(w, "profile_group_id", ID_GROUP, p->group_id);
-    json_put_null(w, "expires_at");
-    json_put_int(w, "post_count", 0);
+    json_put_time(w, "expires_at", p->expires_at);
+    json_put_int(w, "post_count", p->posts_count);
     json_put_str(w, "external_id", p->external_id);
     json_put_str(w, "username", p->username);
     view_capabilities(w, p->platform);
@@ -128,7 +128,32 @@ view_attachment(struct json *w, const struct attachment *at)
     put_int_or_null(w, "width", at->width);
     put_int_or_null(w, "height", at->height);
     json_put_str(w, "file_name", at->file_name);
+    if (at->status == ATTACHMENT_PROCESSED && at->media.len == 0) /* we may not keep it, so its URL is the platform's */
+        json_put_bool(w, "stored", false);
     json_end(w);
+}
+
+/* Without those that were taken back, which are only kept so that nothing older comes again. */
+static void
+view_reactions(struct json *w, struct str reactions)
+{
+    struct arena a;
+    struct error ignored;
+    yyjson_val *list, *one;
+    size_t i, n;
+
+    if (str_find(reactions, STR("\"removed\"")) < 0) {
+        json_put_raw(w, "reactions", reactions.len > 0 ? reactions : STR("[]"));
+        return;
+    }
+    arena_init(&a);
+    json_begin_array(w, "reactions");
+    if (json_parse(&a, reactions, JSON_DEPTH_MAX, &list, &ignored))
+        yyjson_arr_foreach(list, i, n, one)
+            if (!json_true(one, "removed"))
+                json_put_val(w, NULL, one);
+    json_end_array(w);
+    arena_deinit(&a);
 }
 
 void
@@ -151,7 +176,7 @@ view_message(struct json *w, const char *name, const struct message *m)
     json_put_str(w, "reply_to_external_id", m->reply_to_external_id);
     json_put_raw(w, "reply_markup", m->reply_markup);
     json_put_time(w, "external_deleted_at", m->deleted_at);
-    json_put_raw(w, "reactions", m->reactions.len ? m->reactions : STR("[]"));
+    view_reactions(w, m->reactions);
     json_begin_array(w, "attachments");
     for (size_t i = 0; i < m->attachment_count; i++)
         view_attachment(w, &m->attachments[i]);

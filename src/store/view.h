@@ -15,6 +15,7 @@ void view_chat(struct json *w, const char *name, const struct chat *c);
 void view_message(struct json *w, const char *name, const struct message *m);
 void view_post(struct json *w, const char *name, const struct post *p);
 void view_comment(struct json *w, const char *name, const struct comment *c); /* with its replies */
+void view_comment_event(struct json *w, const char *name, const struct comment *c); /* the members of comment.created */
 void view_webhook(struct json *w, const char *name, const struct webhook *wh); /* with its secret */
 void view_delivery(struct json *w, const char *name, const struct delivery *d);
 

@@ -1,0 +1,66 @@
+/* identify.c -- a chat whose participant was only known as the author of a comment gets its person.
+ *
+ * A private reply may name a comment whose author nobody told us. Its message waits in a chat with the pseudo
+ * participant "comment:<id>" until the platform's answer, or an echo, says whom it reached. */
+#include "store/message_internal.h"
+
+#include "store/job.h"
+
+static const char chat_rename_sql[] = "UPDATE chat SET participant_external_id = $2 WHERE id = $1";
+static const char chat_move_messages_sql[] = "UPDATE message SET chat_id = $2 WHERE chat_id = $1";
+static const char chat_move_media_sql[] = "UPDATE replaced_media SET chat_id = $2 WHERE chat_id = $1";
+static const char chat_move_counters_sql[] =
+    "UPDATE chat SET n_received = n_received + old.n_received, n_pending = n_pending + old.n_pending,"
+    " n_waiting = n_waiting + old.n_waiting, n_published = n_published + old.n_published,"
+    " n_failed = n_failed + old.n_failed,"
+    " last_outbound_at = CASE WHEN chat.last_outbound_at < old.last_outbound_at THEN old.last_outbound_at"
+    " ELSE chat.last_outbound_at END,"
+    " last_message_at = CASE WHEN chat.last_message_at < old.last_message_at THEN old.last_message_at"
+    " ELSE chat.last_message_at END"
+    " FROM (SELECT n_received AS n_received, n_pending AS n_pending, n_waiting AS n_waiting,"
+    " n_published AS n_published, n_failed AS n_failed, last_outbound_at AS last_outbound_at,"
+    " last_message_at AS last_message_at FROM chat WHERE id = $1) AS old WHERE chat.id = $2";
+static const char chat_drop_sql[] = "DELETE FROM chat WHERE id = $1";
+static const char chat_count_one_less_sql[] = "UPDATE profile SET chats_count = chats_count - 1 WHERE id = $1";
+
+bool
+chat_is_unidentified(struct str participant_id)
+{
+    return str_starts(participant_id, STR("comment:"));
+}
+
+/* Jobs keep the old chat's id as the name of their queue, which has no other meaning. */
+static bool
+chat_merge_into(struct db *db, int64_t from, const struct chat *to, struct error *err)
+{
+    return db_exec(db, chat_move_counters_sql, DB_ARGS(db_int(from), db_int(to->id)), NULL, err)
+        && db_exec(db, chat_move_messages_sql, DB_ARGS(db_int(from), db_int(to->id)), NULL, err)
+        && db_exec(db, chat_move_media_sql, DB_ARGS(db_int(from), db_int(to->id)), NULL, err)
+        && db_exec(db, chat_drop_sql, DB_ARGS(db_int(from)), NULL, err)
+        && db_exec(db, chat_count_one_less_sql, DB_ARGS(db_int(to->profile_id)), NULL, err);
+}
+
+bool
+message_identify(struct db *db, struct message *m, struct str participant_id, int64_t now_ms, struct arena *a,
+                 struct error *err)
+{
+    struct job ask = { .kind = JOB_PARTICIPANT, .lane_id = m->profile_id, .due_at = now_ms };
+    struct chat there;
+    bool found;
+
+    if (participant_id.len == 0 || !chat_is_unidentified(m->chat_participant))
+        return true;
+    if (!chat_of_participant(db, m->profile_id, participant_id, a, &there, &found, err))
+        return false;
+    m->chat_participant = participant_id;
+    if (!found) {
+        ask.record_id = m->chat_id;
+        return db_exec(db, chat_rename_sql, DB_ARGS(db_int(m->chat_id), db_text(participant_id)), NULL, err)
+            && job_add_once(db, &ask, now_ms, err);
+    }
+    if (!chat_merge_into(db, m->chat_id, &there, err))
+        return false;
+    m->chat_id = there.id;
+    m->chat_conversation = there.external_conversation_id;
+    return true;
+}
