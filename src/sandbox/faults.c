@@ -10,7 +10,7 @@
 struct fault_order {
     struct fault_order *next;
     struct fault        fault;
-    char                platform[32], on[64];
+    char                platform[32], on[64], account[64];
     int64_t             bot, chat;
     int64_t             count, every; /* count -1 = until cleared */
     int64_t             seen;
@@ -139,9 +139,12 @@ read_order(yyjson_val *obj, struct fault_order *o, struct error *err)
     if (!read_kind(obj, &o->fault.kind, err) || !read_text(obj, "on", o->on, sizeof(o->on), err)
         || !read_text(obj, "platform", o->platform, sizeof(o->platform), err)
         || !read_text(obj, "description", o->fault.description, sizeof(o->fault.description), err)
+        || !read_text(obj, "account", o->account, sizeof(o->account), err)
         || !read_number(obj, "bot", 1, INT64_MAX, &o->bot, err)
         || !read_number(obj, "chat", 1, INT64_MAX, &o->chat, err)
         || !read_number(obj, "status", 400, 599, &status, err)
+        || !read_number(obj, "code", 1, INT32_MAX, &o->fault.code, err)
+        || !read_number(obj, "subcode", 1, INT32_MAX, &o->fault.subcode, err)
         || !read_number(obj, "retry_after", 0, 86400, &o->fault.retry_after, err)
         || !read_number(obj, "delay_ms", 0, DELAY_MAX_MS, &o->fault.delay_ms, err)
         || !read_number(obj, "count", -1, INT32_MAX, &o->count, err)
@@ -187,7 +190,9 @@ fits(const struct fault_order *o, const struct fault_call *call)
     bool is_method = !str_eq(call->on, STR("webhook")) && !str_eq(call->on, STR("file"));
 
     return (o->platform[0] == '\0' || str_eq_nocase(str_of(o->platform), call->platform))
-        && (str_eq_nocase(str_of(o->on), call->on) || (is_method && str_eq(str_of(o->on), STR("*"))))
+        && (str_eq_nocase(str_of(o->on), call->on) || (is_method && str_eq(str_of(o->on), STR("*")))
+            || (!str_is_none(call->full_name) && str_eq_nocase(str_of(o->on), call->full_name)))
+        && (o->account[0] == '\0' || str_eq(str_of(o->account), call->account))
         && (o->bot == 0 || o->bot == call->bot) && (o->chat == 0 || o->chat == call->chat);
 }
 
@@ -222,10 +227,16 @@ faults_write(const struct faults *all, struct json *w, const char *name)
             json_put_str(w, "platform", str_of(o->platform));
         if (o->bot > 0)
             json_put_int(w, "bot", o->bot);
+        if (o->account[0])
+            json_put_str(w, "account", str_of(o->account));
         if (o->chat > 0)
             json_put_int(w, "chat", o->chat);
         if (o->fault.kind == FAULT_STATUS || o->fault.kind == FAULT_HTML)
             json_put_int(w, "status", o->fault.status);
+        if (o->fault.code > 0)
+            json_put_int(w, "code", o->fault.code);
+        if (o->fault.subcode > 0)
+            json_put_int(w, "subcode", o->fault.subcode);
         if (o->fault.description[0])
             json_put_str(w, "description", str_of(o->fault.description));
         if (o->fault.kind == FAULT_RATE_LIMIT)

@@ -24,12 +24,15 @@ enum fault_kind {
 struct fault_call {
     struct str platform, on;
     int64_t    bot, chat; /* 0 = of none */
+    struct str full_name; /* another name of the same method; none = none */
+    struct str account;   /* whose token it came with; none = nobody's */
 };
 
 struct fault {
     enum fault_kind kind;
     int             status;
     int64_t         retry_after, delay_ms;
+    int64_t         code, subcode; /* of platforms whose errors have them; 0 = none */
     char            description[256];
 };
 

@@ -21,6 +21,7 @@
 /* All who can be played. */
 static const struct stand_in *const cast[] = {
     &telegram_stand_in,
+    &bluesky_stand_in,
 };
 #define CAST (sizeof(cast) / sizeof(cast[0]))
 
@@ -362,12 +363,14 @@ serve_control(struct sandbox *s, struct http_exchange *x)
         return;
     }
     route = find_route(s, x, &state, &err);
-    if (!route || !route->raw)
+    if (!route || !(route->raw || route->later))
         json_begin(&w, NULL);
     if (!route || !route->handle(state, x, &w, &err)) {
         finish_with_error(x, &err);
         return;
     }
+    if (route->later)
+        return;
     if (route->raw) {
         http_exchange_done(x);
         return;

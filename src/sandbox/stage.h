@@ -41,6 +41,7 @@ struct stage_route {
     bool (*handle)(void *state, struct http_exchange *x, struct json *w, struct error *err);
     bool takes_files;
     bool raw; /* the handler fills the whole reply, which is no JSON */
+    bool later; /* true from the handler means that it will answer the exchange itself, and finish it */
 };
 
 struct stand_in {
@@ -64,5 +65,7 @@ struct stand_in {
 };
 
 extern const struct stand_in telegram_stand_in;
+extern const struct stand_in bluesky_stand_in;
+extern const struct stand_in meta_stand_in;
 
 #endif
