@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/random.h"
+
 enum { BUSY_TIMEOUT_MS = 5000, BATCH_MAX = 256, QUEUE_MAX = 20000, WRITERS = 2, READERS = 4 };
 
 /* ---- statements ---- */
@@ -160,16 +162,81 @@ compare_told(const void *left, const void *right)
     return a->key < b->key ? -1 : a->key > b->key;
 }
 
+size_t
+db_told_once(struct db *db)
+{
+    size_t n = 0;
+
+    if (db->told_count > 1)
+        qsort(db->told, db->told_count, sizeof(db->told[0]), compare_told);
+    for (size_t i = 0; i < db->told_count; i++)
+        if (n == 0 || compare_told(&db->told[n - 1], &db->told[i]) != 0)
+            db->told[n++] = db->told[i];
+    db->told_count = n;
+    return n;
+}
+
 void
 db_tell(struct db_engine *e, struct db *db)
 {
-    if (e->options.on_signal && db->told_count > 0) {
-        qsort(db->told, db->told_count, sizeof(db->told[0]), compare_told);
-        for (size_t i = 0; i < db->told_count; i++)
-            if (i == 0 || compare_told(&db->told[i - 1], &db->told[i]) != 0)
-                e->options.on_signal(e->options.signal_ctx, db->told[i].topic, db->told[i].key);
+    size_t n = db_told_once(db);
+
+    for (size_t i = 0; i < n && e->options.on_signal; i++)
+        e->options.on_signal(e->options.signal_ctx, db->told[i].topic, db->told[i].key);
+    db_forget(db);
+}
+
+/* ---- what is left for the end ---- */
+
+void
+db_at_commit(struct db *db, bool (*run)(struct db *db, void *arg, struct error *err), void *arg)
+{
+    if (db->later_count == db->later_cap) {
+        db->later_cap = db->later_cap ? 2 * db->later_cap : 64;
+        db->later = realloc(db->later, db->later_cap * sizeof(db->later[0]));
+        if (!db->later)
+            abort();
     }
+    db->later[db->later_count++] = (struct db_later){ .run = run, .arg = arg };
+}
+
+bool
+db_do_later(struct db *db, struct error *err)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < db->later_count; i++) /* which may add more */
+        ok = db->later[i].run(db, db->later[i].arg, err);
+    db->later_count = 0;
+    return ok;
+}
+
+struct arena *
+db_memory(struct db *db)
+{
+    return &db->memory;
+}
+
+bool
+db_alone(struct db *db, int64_t key, struct error *err)
+{
+    return !db->driver->alone_sql || db_exec(db, db->driver->alone_sql, DB_ARGS(db_int(key)), NULL, err);
+}
+
+void
+db_forget(struct db *db)
+{
     db->told_count = 0;
+    db->later_count = 0;
+    arena_reset(&db->memory);
+}
+
+void
+db_free_parts(struct db *db)
+{
+    free(db->told);
+    free(db->later);
+    arena_deinit(&db->memory);
 }
 
 /* ---- transactions ---- */
@@ -259,7 +326,7 @@ db_run_read(struct db_engine *e, struct db_txn *t)
         else
             usable = e->driver->control(db, DB_ROLLBACK, &ignored);
     }
-    db->told_count = 0; /* what only reads has nothing to tell */
+    db_forget(db); /* what only reads has nothing to tell */
     if (usable)
         put_reader(e, db);
     else
@@ -377,6 +444,7 @@ db_open(const struct db_options *options, struct db_engine **out, struct error *
     if (!e)
         abort();
     e->driver = options->url ? &db_postgres : &db_sqlite;
+    random_bytes(&e->origin, sizeof(e->origin));
     set_options(e, options);
     pthread_mutex_init(&e->pool_lock, NULL);
     db_queue_init(&e->writes);
@@ -384,7 +452,8 @@ db_open(const struct db_options *options, struct db_engine **out, struct error *
     if (e->driver->prepare(&e->options, err)
         && e->driver->connect(&e->options, DB_WRITE, &e->writers[0].db, err) /* so that what is wrong is said now */
         && writers_start(e, err)
-        && readers_start(e, err)) {
+        && readers_start(e, err)
+        && (!e->driver->listen || e->driver->listen(e, err))) {
         *out = e;
         return true;
     }
@@ -399,6 +468,8 @@ db_close(struct db_engine *e)
 
     if (!e)
         return;
+    if (e->driver->deafen)
+        e->driver->deafen(e);
     readers_stop(e);
     writers_stop(e);
     while ((db = e->idle_readers) != NULL) {

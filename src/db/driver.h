@@ -15,6 +15,11 @@ struct db_told {
     int64_t key;
 };
 
+struct db_later {
+    bool (*run)(struct db *db, void *arg, struct error *err);
+    void *arg;
+};
+
 /* A connection as every driver has it. The driver sets `lost` and `conflict`, the rest belongs to db.c and writer.c. */
 struct db {
     const struct db_driver *driver;
@@ -27,6 +32,10 @@ struct db {
 
     struct db_told *told; /* signals of this batch so far */
     size_t told_count, told_cap;
+
+    struct db_later *later; /* what is left for the end of this batch */
+    size_t later_count, later_cap;
+    struct arena memory;    /* of this batch */
 };
 
 /* What moves a transaction along. BEGIN of a writing connection waits for the right to write; of a reading
@@ -37,7 +46,8 @@ struct db_driver {
     const char *name;
     const char *key_type, *blob_type; /* what $KEY and $BLOB in a migration stand for */
     const char *table_exists_sql;     /* counts tables named $1 */
-    const char *alone_sql;            /* no other process gets past this until the commit; NULL = BEGIN does that */
+    const char *alone_sql;            /* nobody else gets past this with the same $1 before the commit; NULL = BEGIN
+                                         does that already */
     bool        is_remote;            /* a statement waits for a network: nothing runs on the submitter's thread */
 
     /* Makes the place to connect to ready, once. */
@@ -66,6 +76,11 @@ struct db_driver {
     int64_t    (*col_int)(struct db_rows *rows, int col);
     struct str (*col_peek)(struct db_rows *rows, int col);
     bool       (*col_is_null)(struct db_rows *rows, int col);
+
+    /* Puts the signals of the batch into it, for the listeners of other processes; NULL = there are none. */
+    bool (*tell)(struct db_engine *e, struct db *db, struct error *err);
+    bool (*listen)(struct db_engine *e, struct error *err); /* begins to hear what others tell; NULL = nobody does */
+    void (*deafen)(struct db_engine *e);                    /* fine when not listening */
 
     bool (*backup)(const struct db_options *o, const char *path, struct error *err);
     bool (*check)(struct db *db, struct error *err);
@@ -111,6 +126,9 @@ struct db_engine {
     pthread_mutex_t pool_lock;
     struct db      *idle_readers;
 
+    int64_t origin;   /* tells this engine's signals from those of others */
+    void   *listener; /* the driver's */
+
     struct {
         _Atomic int64_t commits, transactions, rollbacks, batch_largest, commit_us_total;
     } stats;
@@ -126,6 +144,10 @@ void db_start(struct db *db);
 bool db_ended(struct db *db, bool ran, struct error *err);
 
 void db_tell(struct db_engine *e, struct db *db); /* the signals of what has just been committed */
+bool db_do_later(struct db *db, struct error *err); /* what db_at_commit() was told; then it is forgotten */
+size_t db_told_once(struct db *db);               /* sorts the signals, each once; how many are left */
+void db_forget(struct db *db);                    /* all that belonged to a batch; before the next begins */
+void db_free_parts(struct db *db);                /* for a driver that frees a connection */
 void db_answer(struct db_txn *t);                 /* gives `t` back to its submitter */
 
 void db_run_read(struct db_engine *e, struct db_txn *t); /* here and now, without answering */

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define SCHEMA_LOCK INT64_C(7021865102364281) /* any number that nobody else uses */
+
 static const char create_sql[] =
     "CREATE TABLE IF NOT EXISTS schema_version ("
     " number BIGINT NOT NULL UNIQUE, name TEXT NOT NULL, applied_at BIGINT NOT NULL)";
@@ -67,7 +69,7 @@ apply(void *arg, struct db *db, struct error *err)
     int version = 0;
     bool ok;
 
-    if ((db->driver->alone_sql && !db_exec(db, db->driver->alone_sql, DB_NO_ARGS, NULL, err))
+    if (!db_alone(db, SCHEMA_LOCK, err)
         || !db_exec(db, create_sql, DB_NO_ARGS, NULL, err)
         || !read_version(&version, db, err))
         return false;

@@ -157,7 +157,7 @@ postgres_disconnect(struct db *db)
     postgres_abandon(db);
     postgres_forget_statements(c);
     PQfinish(c->conn);
-    free(c->db.told);
+    db_free_parts(&c->db);
     free(c);
 }
 
@@ -242,7 +242,7 @@ const struct db_driver db_postgres = {
     .blob_type = "BYTEA",
     .table_exists_sql = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
                         " AND tablename = $1",
-    .alone_sql = "SELECT pg_advisory_xact_lock(7021865102364281)", /* any number, as long as it is always this */
+    .alone_sql = "SELECT pg_advisory_xact_lock($1)",
     .is_remote = true,
     .prepare = postgres_prepare,
     .connect = postgres_connect,
@@ -259,6 +259,9 @@ const struct db_driver db_postgres = {
     .col_int = postgres_col_int,
     .col_peek = postgres_col_peek,
     .col_is_null = postgres_col_is_null,
+    .tell = postgres_tell,
+    .listen = postgres_listen,
+    .deafen = postgres_deafen,
     .backup = postgres_backup,
     .check = postgres_check,
 };

@@ -59,4 +59,10 @@ bool postgres_send_plain(struct postgres *c, const char *sql, struct error *err)
 
 void postgres_forget_statements(struct postgres *c);
 
+/* ---- postgres_listen.c ---- */
+
+bool postgres_tell(struct db_engine *e, struct db *db, struct error *err);
+bool postgres_listen(struct db_engine *e, struct error *err);
+void postgres_deafen(struct db_engine *e);
+
 #endif

@@ -190,7 +190,7 @@ sqlite_disconnect(struct db *db)
     sqlite_forget_statements(c);
     sqlite3_close(c->handle);
     free(c->path);
-    free(c->db.told);
+    db_free_parts(&c->db);
     free(c);
 }
 

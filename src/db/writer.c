@@ -124,7 +124,7 @@ run_apart(struct db_writer *w, struct db_txn *t)
 {
     const struct db_driver *driver = w->engine->driver;
     struct db *db = w->db;
-    size_t told_before = db->told_count;
+    size_t told_before = db->told_count, later_before = db->later_count;
     struct error undo;
 
     db_start(db);
@@ -132,6 +132,7 @@ run_apart(struct db_writer *w, struct db_txn *t)
         && driver->control(db, DB_RELEASE, &t->err))
         return;
     db->told_count = told_before;
+    db->later_count = later_before;
     if (!db->lost
         && !(driver->control(db, DB_ROLLBACK_TO, &undo) && driver->control(db, DB_RELEASE, &undo))) {
         db->lost = true;
@@ -159,7 +160,7 @@ begin(struct db_writer *w, struct error *err)
 {
     if (!w->db && !w->engine->driver->connect(&w->engine->options, DB_WRITE, &w->db, err))
         return false;
-    w->db->told_count = 0;
+    db_forget(w->db);
     w->db->conflict = false;
     return w->engine->driver->control(w->db, DB_BEGIN, err);
 }
@@ -170,7 +171,7 @@ undo(struct db_writer *w)
 {
     struct error ignored;
 
-    w->db->told_count = 0;
+    db_forget(w->db);
     if (w->engine->driver->control(w->db, DB_ROLLBACK, &ignored))
         return true;
     w->engine->driver->disconnect(w->db);
@@ -212,8 +213,12 @@ static bool
 commit(struct db_writer *w, struct error *err)
 {
     struct db_engine *e = w->engine;
-    int64_t from_us = clock_mono_us(), took_us;
+    int64_t from_us, took_us;
 
+    db_start(w->db); /* what is done now is nobody's alone */
+    if (!db_ended(w->db, db_do_later(w->db, err), err) || (e->driver->tell && !e->driver->tell(e, w->db, err)))
+        return false;
+    from_us = clock_mono_us();
     if (!e->driver->control(w->db, DB_COMMIT, err))
         return false;
     took_us = clock_mono_us() - from_us;
