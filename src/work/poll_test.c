@@ -1,0 +1,247 @@
+/* poll_test.c -- how often a platform is polled that answers at once. */
+#include "work/testing_worker.h"
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "work/task.h"
+
+static int64_t quiet_ms, active_ms;
+
+static void
+pace(const struct platform_env *env, int64_t *out_quiet_ms, int64_t *out_active_ms)
+{
+    (void)env;
+    *out_quiet_ms = quiet_ms;
+    *out_active_ms = active_ms;
+}
+
+SCRIPTED(CAN_POLL, .poll_pace = pace, );
+
+static struct testing_worker w;
+
+#define POLLS_DUE "SELECT due_at FROM job WHERE kind = 8"
+#define PAYLOAD   "SELECT payload FROM job WHERE kind = 8"
+#define EMPTY     "SELECT COUNT(*) FROM job WHERE kind = 8 AND payload = "
+
+static const char *
+nothing_came(const char *call, int nth)
+{
+    (void)call;
+    (void)nth;
+    return "done";
+}
+
+static void
+add_poll(int64_t profile_id, const char *payload, int64_t due_at, int attempts)
+{
+    struct job job = { .kind = JOB_POLL, .lane_id = profile_id, .record_id = profile_id, .due_at = due_at,
+                       .attempts = attempts, .payload = str_of(payload) };
+
+    ck_assert_msg(job_add(w.store.db, &job, w.store.now, &w.store.err), "%s", w.store.err.message);
+}
+
+/* The next poll is due `ms` after the one that just came, give or take its scatter and a slow machine. */
+static void
+ck_due(int64_t ms)
+{
+    int64_t wait_ms = tw_look(&w, POLLS_DUE) - clock_now_ms();
+
+    ck_assert_int_le(wait_ms, ms * 110 / 100);
+    ck_assert_int_ge(wait_ms, ms * 90 / 100 - 900);
+}
+
+static const char *
+one_message_came(const char *call, int nth)
+{
+    (void)nth;
+    return strcmp(call, "/poll/") == 0 ? "done 41" : "done";
+}
+
+static const struct {
+    const char *before, *after;
+    bool        brings;
+    int64_t     active_ms, wait_ms;
+} waits[] = {
+    { "",   "1",  false, 1000,  1000 },
+    { "59", "60", false, 1000,  1000 }, /* a minute of silence */
+    { "60", "61", false, 1000,  2000 },
+    { "62", "63", false, 1000,  8000 },
+    { "70", "71", false, 1000,  100000 },
+    { "70", "",   true,  1000,  1000 },
+    { "",   "1",  false, 0,     100000 },
+    { "3",  "",   true,  0,     100000 },
+    { "",   "1",  false, 200000, 100000 },
+};
+
+START_TEST(silence_makes_polls_rare)
+{
+    w.script = waits[_i].brings ? one_message_came : nothing_came;
+    active_ms = waits[_i].active_ms;
+    add_poll(w.store.profile.id, waits[_i].before, clock_now_ms(), 0);
+    tw_start(&w);
+    tw_await(&w, "SELECT COUNT(*) FROM job WHERE kind = 8 AND due_at > created_at + 500", 1);
+    ck_due(waits[_i].wait_ms);
+    ck_assert_msg(str_eq(tw_text(&w, PAYLOAD), str_of(waits[_i].after)), "%.*s", STR_ARG(tw_text(&w, PAYLOAD)));
+    ck_assert_int_eq(tw_calls(&w, "/poll/"), 1);
+}
+END_TEST
+
+static const char *
+more_and_more(const char *call, int nth)
+{
+    (void)nth;
+    return strcmp(call, "/poll/") == 0 ? "more 41" : "more 42";
+}
+
+START_TEST(what_is_left_is_asked_for_at_once_as_long_as_it_gets_on)
+{
+    w.script = more_and_more;
+    active_ms = 50000;
+    tw_start(&w);
+    tw_await(&w, EMPTY "'1'", 1);
+    ck_assert_int_eq(tw_calls(&w, "/poll/"), 3);
+    ck_assert_str_eq(tw_call(&w, "/poll/", 1), "/poll/41");
+    ck_assert_str_eq(tw_call(&w, "/poll/", 2), "/poll/42"); /* which brings nothing new */
+    ck_due(50000);
+}
+END_TEST
+
+START_TEST(a_send_makes_the_next_poll_come_soon)
+{
+    w.script = nothing_came;
+    add_poll(w.store.profile.id, "70", clock_now_ms() + 90000, 0);
+    tw_write(&w, "7", "a");
+    tw_start(&w);
+    tw_await(&w, PUBLISHED, 1);
+    ck_due(1000);
+    ck_assert_uint_eq(tw_text(&w, PAYLOAD).len, 0);
+}
+END_TEST
+
+/* One that fails has a pace of its own. */
+START_TEST(a_send_leaves_a_failing_poll_alone)
+{
+    w.script = nothing_came;
+    add_poll(w.store.profile.id, "70", clock_now_ms() + 90000, 2);
+    tw_write(&w, "7", "a");
+    tw_start(&w);
+    tw_await(&w, PUBLISHED, 1);
+    ck_due(90000);
+}
+END_TEST
+
+START_TEST(a_send_during_a_poll_is_heeded_after_it)
+{
+    w.script = nothing_came;
+    tw_gate(&w, "/poll/");
+    add_poll(w.store.profile.id, "70", clock_now_ms(), 0);
+    tw_write(&w, "7", "a");
+    tw_start(&w);
+    tw_await_calls(&w, "/poll/", 1);
+    tw_await(&w, PUBLISHED, 1);
+    tw_gate(&w, "");
+    tw_await(&w, EMPTY "'1'", 1);
+    ck_due(1000);
+}
+END_TEST
+
+/* ---- trouble ---- */
+
+static const char *
+not_now(const char *call, int nth)
+{
+    (void)call;
+    (void)nth;
+    return "retry";
+}
+
+static const char *
+not_for_an_hour(const char *call, int nth)
+{
+    (void)call;
+    (void)nth;
+    return "retry 3600000";
+}
+
+START_TEST(trouble_makes_polls_no_rarer_than_silence)
+{
+    w.script = not_now;
+    quiet_ms = 30000;
+    config.retry_ms[0] = 400000;
+    add_poll(w.store.profile.id, "5", clock_now_ms(), 0);
+    tw_start(&w);
+    tw_await(&w, "SELECT COUNT(*) FROM job WHERE kind = 8 AND attempts = 1", 1);
+    ck_due(30000);
+    ck_assert_int_eq(tw_look(&w, EMPTY "'5'"), 1);
+}
+END_TEST
+
+START_TEST(a_wait_the_platform_names_is_kept)
+{
+    w.script = not_for_an_hour;
+    add_poll(w.store.profile.id, "5", clock_now_ms(), 0);
+    tw_start(&w);
+    tw_await(&w, "SELECT COUNT(*) FROM job WHERE kind = 8 AND attempts = 1", 1);
+    ck_due(3600000);
+}
+END_TEST
+
+/* ---- start ---- */
+
+START_TEST(overdue_polls_are_spread_at_start)
+{
+    const char *late[] = { "1", "2", "3", "4", "5", "6", "7", "8", "9" };
+
+    add_poll(w.store.profile.id, "", w.store.now - 5000, 0);
+    for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++)
+        add_poll(ts_profile(&w.store, w.store.group.id, late[i], "token").id, "", w.store.now - 5000, 0);
+    tw_start(&w); /* polls are never answered here */
+    ck_assert_int_eq(tw_look(&w, "SELECT COUNT(DISTINCT due_at) FROM job WHERE kind = 8"), 10);
+    ck_assert_int_eq(tw_look(&w, "SELECT MAX(due_at) - MIN(due_at) FROM job WHERE kind = 8"), 180);
+    tw_await_calls(&w, "/poll/", 10);
+}
+END_TEST
+
+START_TEST(a_poll_that_is_not_due_keeps_its_time)
+{
+    int64_t due_at = clock_now_ms() + 90000;
+
+    add_poll(w.store.profile.id, "70", due_at, 0);
+    tw_start(&w);
+    ck_assert_int_eq(tw_look(&w, POLLS_DUE), due_at);
+}
+END_TEST
+
+static void
+set_up(void)
+{
+    tw_open(&w);
+    quiet_ms = 100000;
+    active_ms = 1000;
+}
+
+static void
+tear_down(void)
+{
+    tw_close(&w);
+}
+
+static TCase *
+polls(void)
+{
+    static const TTest *const *const tests[] = {
+        &what_is_left_is_asked_for_at_once_as_long_as_it_gets_on, &a_send_makes_the_next_poll_come_soon,
+        &a_send_leaves_a_failing_poll_alone, &a_send_during_a_poll_is_heeded_after_it,
+        &trouble_makes_polls_no_rarer_than_silence, &a_wait_the_platform_names_is_kept,
+        &overdue_polls_are_spread_at_start, &a_poll_that_is_not_due_keeps_its_time,
+    };
+    TCase *c = tcase_create("polls");
+
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_loop_test(c, silence_makes_polls_rare, 0, sizeof(waits) / sizeof(waits[0]));
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+        tcase_add_test(c, *tests[i]);
+    return c;
+}
+
+TEST_CASES("polls", polls)
