@@ -3,7 +3,6 @@
  * The Conversations API has another form for the same things: times are texts, attachments have no type but a MIME
  * type, a story is a member of its own. Where a file is withheld (in Europe some are), its name says so. The files'
  * URLs come from the server we asked, so plain http is taken here; what may be fetched is decided when it is. */
-#include "base/clock.h"
 #include "platform/meta/inbound.h"
 
 /* ---- who ---- */
@@ -197,15 +196,6 @@ read_content(struct meta_reader *r, yyjson_val *message, struct inbound_event *e
 
 /* ---- the whole ---- */
 
-/* The documentation has unix times for placeholders. */
-static int64_t
-created_ms(yyjson_val *message)
-{
-    int64_t ms;
-
-    return time_parse(json_str(message, "created_time"), &ms) && ms > 0 ? ms : meta_time(message, "created_time");
-}
-
 /* An error is Meta's way to say that there is no such message any more. */
 void
 meta_parse_fetched(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out)
@@ -220,7 +210,7 @@ meta_parse_fetched(struct arena *a, const struct account *account, struct str pa
     if (out->not_understood || json_obj(message, "error"))
         return;
     event.external_id = meta_id(a, message, "id");
-    event.at_ms = created_ms(message);
+    event.at_ms = meta_time(message, "created_time");
     out->not_understood = event.external_id.len == 0 || !read_people(&r, account, message, &event);
     if (out->not_understood)
         return;

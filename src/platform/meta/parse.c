@@ -7,6 +7,7 @@
  *
  * The dashboard's "Test" button sends what looks like a message as a change of entry "0": ignored. So is what opens no
  * conversation and changes none (opt-ins, hand-overs between apps, policy notices). */
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "platform/meta/inbound.h"
 
@@ -106,10 +107,10 @@ meta_time(yyjson_val *obj, const char *key)
     struct str text = json_str(obj, key);
     int64_t    n = json_int(obj, key, 0);
 
-    if (!str_is_none(text) && !str_to_i64(text, &n))
+    if (str_is_none(text) || str_to_i64(text, &n))
+        n = n < SECONDS_BELOW && n > 0 ? n * 1000 : n;
+    else if (!time_parse(text, &n))
         return 0;
-    if (n > 0 && n < SECONDS_BELOW)
-        n *= 1000;
     return n > 0 && n <= TIME_MAX ? n : 0;
 }
 

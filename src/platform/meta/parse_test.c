@@ -110,7 +110,8 @@ START_TEST(ids_and_times_come_in_several_forms)
     arena_init(&a);
     ck_assert(json_parse(&a, STR("{\"text\":\"m_x\",\"n\":18446744073709551615,\"minus\":-7,\"real\":1.5,"
         "\"empty\":\"\",\"nul\":\"a\\u0000b\",\"s\":1790000000,\"ms\":\"1790000000123\",\"last_s\":99999999999,"
-        "\"first_ms\":100000000000,\"word\":\"soon\",\"never\":0,\"huge\":253402300800000}"), 4, &val, &err));
+        "\"first_ms\":100000000000,\"word\":\"soon\",\"never\":0,\"huge\":253402300800000,"
+        "\"iso\":\"2022-07-12T19:11:07+0000\",\"before\":\"1969-01-01\"}"), 4, &val, &err));
     ck_assert(str_eq(meta_id(&a, val, "text"), STR("m_x")));
     ck_assert(str_eq(meta_id(&a, val, "n"), STR("18446744073709551615")));
     ck_assert(str_is_none(meta_id(&a, val, "minus")));
@@ -122,6 +123,8 @@ START_TEST(ids_and_times_come_in_several_forms)
     ck_assert_int_eq(meta_time(val, "ms"), 1790000000123);
     ck_assert_int_eq(meta_time(val, "last_s"), 99999999999000);
     ck_assert_int_eq(meta_time(val, "first_ms"), 100000000000);
+    ck_assert_int_eq(meta_time(val, "iso"), 1657653067000);
+    ck_assert_int_eq(meta_time(val, "before"), 0);
     ck_assert_int_eq(meta_time(val, "word"), 0);
     ck_assert_int_eq(meta_time(val, "never"), 0);
     ck_assert_int_eq(meta_time(val, "minus"), 0);
