@@ -325,7 +325,6 @@ profile_refreshed(struct db *db, int64_t id, struct str used, const struct accou
                  DB_ARGS(db_int(id), db_blob(buf_str(&token)), db_text(account->details), db_int(account->expires_at),
                          db_int(account->refresh_at)),
                  NULL, err)
-        && job_hurry_lane(db, id, now_ms, err)
         && (account->refresh_at == 0 || job_add(db, &next, now_ms, err));
     buf_deinit(&token);
     if (ok)
