@@ -15,9 +15,9 @@
  *                   "answer": { "status": 200, "json": { ... } } }],
  *        "outcome": { "verdict": "done", "external_id": "62" } }]
  *
- * `call` may have `parts`, `text` (a body that is no JSON), `save_path`, `total_ms`, `response_max`, `guarded`;
- * `answer` may have `text`, `retry_after_ms`, `net` ("not_sent", "unknown", "too_big", "forbidden", "local_fault")
- * `error` and `headers`. Members of objects are compared in the order in which they stand. */
+ * `call` may have `parts`, `text` (a body that is no JSON), `save_path`, `total_ms`, `response_max`, `guarded`,
+ * `redirects_max`; `answer` may have `text`, `retry_after_ms`, `net` ("not_sent", "unknown", "too_big", "forbidden",
+ * "local_fault"), `error` and `headers`. Members of objects are compared in the order in which they stand. */
 #ifndef PARLEY_PLATFORM_GOLDEN_H
 #define PARLEY_PLATFORM_GOLDEN_H
 

@@ -106,11 +106,14 @@ read_op(struct arena *a, yyjson_val *val, struct op *op)
     op->media_max = json_int(val, "media_max", 0);
     op->client_ref = json_str(val, "client_ref");
     override(&op->account.external_id, account, "external_id");
+    override(&op->account.alt_external_id, account, "alt_external_id");
     override(&op->account.token, account, "token");
     override(&op->account.webhook_secret, account, "webhook_secret");
     override(&op->account.cursor, account, "cursor");
     if (json_get(account, "details"))
         op->account.details = read_json_text(a, json_get(account, "details"));
+    op->account.expires_at = json_int(account, "expires_at", op->account.expires_at);
+    op->account.refresh_at = json_int(account, "refresh_at", op->account.refresh_at);
 }
 
 static void
@@ -157,6 +160,7 @@ call_text(struct arena *a, const struct net_request *call)
     golden_put_int_if(&w, "total_ms", call->total_ms);
     golden_put_int_if(&w, "response_max", call->response_max);
     golden_put_true_if(&w, "guarded", call->guarded);
+    golden_put_int_if(&w, "redirects_max", call->redirects_max);
     json_end(&w);
     return golden_finish(a, &buf);
 }

@@ -1,0 +1,179 @@
+/* Operations in, calls out: the talks are in testdata/talks/, see platform/golden.h. The last part of a file's name
+ * says with what account and settings. */
+#include <stdio.h>
+
+#include "base/testing.h"
+#include "platform/golden.h"
+#include "platform/meta/testing_meta.h"
+
+#define TALKS "src/platform/meta/testdata/talks"
+
+static const struct account nobody = { 0 };
+
+static const struct platform_env plain = { TEST_URLS };
+static const struct platform_env with_app = { TEST_URLS, TEST_META_APP };
+static const struct platform_env with_both = { TEST_URLS, TEST_META_APP, TEST_INSTAGRAM_APP };
+
+enum { PAGE, LINKED, LOGIN, GRANT_PAGE, GRANT_LINKED, GRANT_LOGIN, SETS };
+
+static const struct set {
+    const char                *suffix;
+    const struct platform     *platform;
+    const struct account      *account;
+    const struct platform_env *env;
+} sets[SETS] = {
+    [PAGE]         = { ".page.json",            &facebook,  &test_page,   &plain },
+    [LINKED]       = { ".instagram.json",       &instagram, &test_linked, &plain },
+    [LOGIN]        = { ".login.json",           &instagram, &test_login,  &plain },
+    [GRANT_PAGE]   = { ".grant-page.json",      &facebook,  &nobody,      &with_app },
+    [GRANT_LINKED] = { ".grant-instagram.json", &instagram, &nobody,      &with_app },
+    [GRANT_LOGIN]  = { ".grant-login.json",     &instagram, &nobody,      &with_both },
+};
+
+static char **paths[SETS];
+
+static void
+check_file(int set, int i)
+{
+    golden_check_talks(sets[set].platform, sets[set].account, sets[set].env, paths[set][i]);
+}
+
+START_TEST(each_talk_of_a_page) { check_file(PAGE, _i); }
+END_TEST
+START_TEST(each_talk_of_a_linked_account) { check_file(LINKED, _i); }
+END_TEST
+START_TEST(each_talk_of_an_account_of_its_own) { check_file(LOGIN, _i); }
+END_TEST
+START_TEST(each_talk_that_grants_pages) { check_file(GRANT_PAGE, _i); }
+END_TEST
+START_TEST(each_talk_that_grants_linked_accounts) { check_file(GRANT_LINKED, _i); }
+END_TEST
+START_TEST(each_talk_that_grants_an_account) { check_file(GRANT_LOGIN, _i); }
+END_TEST
+
+static int
+count(int set)
+{
+    return (int)golden_files(TALKS, sets[set].suffix, &paths[set]);
+}
+
+static TCase *
+files(void)
+{
+    TCase *c = tcase_create("talks");
+
+    tcase_add_loop_test(c, each_talk_of_a_page, 0, count(PAGE));
+    tcase_add_loop_test(c, each_talk_of_a_linked_account, 0, count(LINKED));
+    tcase_add_loop_test(c, each_talk_of_an_account_of_its_own, 0, count(LOGIN));
+    tcase_add_loop_test(c, each_talk_that_grants_pages, 0, count(GRANT_PAGE));
+    tcase_add_loop_test(c, each_talk_that_grants_linked_accounts, 0, count(GRANT_LINKED));
+    tcase_add_loop_test(c, each_talk_that_grants_an_account, 0, count(GRANT_LOGIN));
+    return c;
+}
+
+/* ---- closer ---- */
+
+static struct op
+new_op(struct arena *a, enum op_kind kind, const struct account *account)
+{
+    return (struct op){ .kind = kind, .arena = a, .env = &plain, .account = *account, .participant_id = STR("7001") };
+}
+
+START_TEST(a_text_leaves_to_the_last_byte)
+{
+    struct arena   a;
+    struct op      op;
+    struct op_step step;
+    struct error   err;
+    yyjson_val    *body;
+    char           text[2000 * 4];
+
+    for (size_t i = 0; i < sizeof(text); i += 4)
+        memcpy(text + i, "\xF0\x9F\x98\x80", 4);
+    memcpy(text, "\"\\\n\t", 4);
+    arena_init(&a);
+    op = new_op(&a, OP_SEND, &test_page);
+    op.body = (struct str){ text, sizeof(text) };
+    facebook.step(&op, NULL, &step);
+    ck_assert(json_parse(&a, step.call.body, 4, &body, &err));
+    ck_assert(str_eq(json_str(json_obj(body, "message"), "text"), op.body));
+    arena_deinit(&a);
+}
+END_TEST
+
+START_TEST(what_no_request_can_hold_is_refused_here)
+{
+    struct arena   a;
+    struct op      op;
+    struct op_step step;
+    char          *big;
+
+    arena_init(&a);
+    big = arena_bytes(&a, MIB);
+    memset(big, 'x', MIB);
+    op = new_op(&a, OP_SEND, &test_page);
+    op.body = (struct str){ big, MIB };
+    facebook.step(&op, NULL, &step);
+    ck_assert_int_eq(step.verdict, OP_FAIL);
+    ck_assert_int_eq(step.code, 413);
+    arena_deinit(&a);
+}
+END_TEST
+
+/* Pages of accounts lead to more of them for as long as Meta likes, but not for as long as we do. */
+START_TEST(a_list_without_end_ends)
+{
+    struct net_response token = { .status = 200, .body = STR("{\"access_token\":\"EAA1\"}") };
+    struct net_response page = { .status = 200, .body = STR("{\"data\":[{\"id\":\"1\",\"access_token\":\"EAA2\"}],"
+        "\"paging\":{\"cursors\":{\"after\":\"A\"},\"next\":\"https://x\"}}") };
+    struct arena        a;
+    struct op           op;
+    struct op_step      step;
+    int                 calls = 2;
+
+    arena_init(&a);
+    op = new_op(&a, OP_EXCHANGE, &nobody);
+    op.env = &with_app;
+    op.code = STR("c");
+    facebook.step(&op, NULL, &step);
+    facebook.step(&op, &token, &step);
+    facebook.step(&op, &token, &step);
+    while (step.verdict == OP_CALL && calls < 100) {
+        calls++;
+        facebook.step(&op, &page, &step);
+    }
+    ck_assert_int_eq(step.verdict, OP_DONE);
+    ck_assert_int_le(calls, 15); /* the worker stops at 16 */
+    ck_assert_uint_eq(op.account_count, (size_t)calls - 2);
+    arena_deinit(&a);
+}
+END_TEST
+
+START_TEST(a_flavour_is_told_from_the_details)
+{
+    struct account odd = test_linked;
+
+    ck_assert_int_eq(meta_flavour(&facebook, &test_page), META_PAGE);
+    ck_assert_int_eq(meta_flavour(&facebook, &test_login), META_PAGE);
+    ck_assert_int_eq(meta_flavour(&instagram, &test_linked), META_INSTAGRAM_PAGE);
+    ck_assert_int_eq(meta_flavour(&instagram, &test_login), META_INSTAGRAM_LOGIN);
+    odd.details = STR("{\"login\":");
+    ck_assert_int_eq(meta_flavour(&instagram, &odd), META_INSTAGRAM_PAGE);
+    odd.details = STR_NONE;
+    ck_assert_int_eq(meta_flavour(&instagram, &odd), META_INSTAGRAM_PAGE);
+}
+END_TEST
+
+static TCase *
+closer(void)
+{
+    TCase *c = tcase_create("closer");
+
+    tcase_add_test(c, a_text_leaves_to_the_last_byte);
+    tcase_add_test(c, what_no_request_can_hold_is_refused_here);
+    tcase_add_test(c, a_list_without_end_ends);
+    tcase_add_test(c, a_flavour_is_told_from_the_details);
+    return c;
+}
+
+TEST_CASES("meta operations", files, closer)
