@@ -92,15 +92,17 @@ bool db_exec(struct db *db, const char *sql, const struct db_value *args, size_t
 bool db_get_int(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *out, bool *found,
                 struct error *err);
 
-/* Tells whoever listens, in every process on this database, once the transaction is committed and not at all otherwise: "there is work in this
- * lane", "there are events". Topics belong to the caller. The same topic and key from several transactions
- * that share a commit is told once, in this process before any of them is answered. A DB_READ tells nothing. What
- * another process tells can get lost with the connection: then DB_MISSED is told when there is a new one. */
+/* Tells whoever listens, in every process on this database, once the transaction is committed and not at all otherwise:
+ * "there is work in this lane", "there are events". Topics belong to the caller. The same topic and key from several
+ * transactions that share a commit is told once, in this process before any of them is answered. A DB_READ tells
+ * nothing. What another process tells can get lost with the connection: then DB_MISSED is told when there is a new
+ * one. */
 void db_signal(struct db *db, int topic, int64_t key);
 #define DB_MISSED 0 /* a topic: anything may have happened meanwhile */
 
 /* Has `run` done in this transaction at its very end, when all that share the commit have run; not at all when it is
- * rolled back. `arg` must live until then, which db_memory() does. For what must hold up others as shortly as can be. */
+ * rolled back. `arg` must live until then, as what is in db_memory() does. For what must hold up others as shortly as
+ * can be. */
 void db_at_commit(struct db *db, bool (*run)(struct db *db, void *arg, struct error *err), void *arg);
 struct arena *db_memory(struct db *db); /* of this transaction, until it is over */
 

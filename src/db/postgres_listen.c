@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 
-enum { MESSAGE_MAX = 7000, /* the server takes less than 8000 */ AGAIN_MS = 1000 };
+enum { MESSAGE_MAX = 7000, AGAIN_MS = 1000 }; /* the server takes messages below 8000 bytes */
 
 struct postgres_listener {
     struct db_engine *engine;
