@@ -19,7 +19,7 @@ hint_load(struct task *t, struct db *db, struct error *err)
         return false;
     if (t->gone)
         return true;
-    if (!message_known(db, &t->profile, t->job.payload, &known, err))
+    if (!message_is_known(db, &t->profile, t->job.payload, &known, err))
         return false;
     t->gone = known;
     return true;

@@ -39,13 +39,27 @@ refresh_drop(struct task *t, struct db *db, struct error *err)
     return task_finish(t, db, err);
 }
 
-/* The next one is queued with the new token, so this one must be gone by then. */
+/* A reconnect during the call has given the job another time: it stays for the new credentials. */
+static bool
+refresh_is_put_off(struct task *t, struct db *db, bool *put_off, struct error *err)
+{
+    struct job now;
+    bool found;
+
+    if (!job_get(db, t->job.id, &t->arena, &now, &found, err))
+        return false;
+    *put_off = found && now.due_at > clock_now_ms();
+    return true;
+}
+
 static bool
 refresh_store(struct task *t, struct db *db, struct error *err)
 {
     int64_t now_ms = clock_now_ms();
+    bool put_off;
 
-    return job_finish(db, &t->job, now_ms, err)
+    return refresh_is_put_off(t, db, &put_off, err)
+        && (put_off || job_finish(db, &t->job, now_ms, err))
         && profile_refreshed(db, t->profile.id, t->used_token, &t->run.op.account, now_ms, err)
         && (t->job.attempts < FAILURES_WITH_NOTE || profile_note(db, t->profile.id, STR_NONE, err));
 }
@@ -65,7 +79,12 @@ refresh_store_failure(struct task *t, struct db *db, struct error *err)
     const struct op_step *end = &t->run.end;
     int attempts = t->job.attempts + 1;
     int64_t wait_ms = end->retry_after_ms > 0 ? end->retry_after_ms : task_backoff_ms(attempts);
+    bool put_off;
 
+    if (!refresh_is_put_off(t, db, &put_off, err))
+        return false;
+    if (put_off)
+        return true;
     if (end->retry_after_ms == 0 && wait_ms > WAIT_MAX_MS)
         wait_ms = WAIT_MAX_MS;
     return (attempts < FAILURES_WITH_NOTE

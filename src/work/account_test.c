@@ -1,0 +1,114 @@
+/* account_test.c -- accounts whose updates come to an app's webhook, or not at all: what is done for them, and when. */
+#include "work/account.h"
+
+#include "work/testing_worker.h"
+
+static const struct platform_app app = { .name = "app" };
+
+SCRIPTED(CAN_PUSH, .app = &app, );
+
+static struct testing_worker w;
+
+static const struct platform own_hook = { .name = "own", .can = CAN_PUSH | CAN_POLL };
+static const struct platform only_polled = { .name = "polled", .can = CAN_POLL };
+
+#define HOOK STR("https://parley.example/webhooks/app")
+
+static int64_t
+jobs(enum job_kind kind)
+{
+    return ts_int(&w.store, arena_printf(&w.store.arena, "SELECT COUNT(*) FROM job WHERE kind = %d", (int)kind).ptr);
+}
+
+static void
+tend(const struct platform *p, struct str hook_url, struct str public_url)
+{
+    struct profile profile = w.store.profile;
+
+    profile.platform = p;
+    profile.hook_url = hook_url;
+    ck_assert_msg(account_tend(w.store.db, &profile, public_url, w.store.now, &w.store.err), "%s", w.store.err.message);
+}
+
+START_TEST(an_apps_webhook_is_one_for_all)
+{
+    struct str url = STR("https://parley.example");
+
+    ck_assert(str_eq(account_hook_url(&telegram, url, 5, &w.store.arena), HOOK));
+    ck_assert_uint_eq(account_hook_url(&telegram, STR_NONE, 5, &w.store.arena).len, 0);
+    ck_assert_uint_eq(account_hook_url(&only_polled, url, 5, &w.store.arena).len, 0);
+    ck_assert(str_starts(account_hook_url(&own_hook, url, 5, &w.store.arena),
+                              STR("https://parley.example/webhooks/own/")));
+    ck_assert(!str_eq(account_hook_url(&own_hook, url, 5, &w.store.arena),
+                      account_hook_url(&own_hook, url, 6, &w.store.arena)));
+}
+END_TEST
+
+START_TEST(where_only_a_webhook_would_do_nothing_is_done_without_one)
+{
+    tend(&telegram, STR_NONE, STR_NONE);
+    tend(&telegram, HOOK, STR_NONE);
+    ck_assert_int_eq(ts_int(&w.store, "SELECT COUNT(*) FROM job"), 0);
+}
+END_TEST
+
+START_TEST(who_can_be_polled_is)
+{
+    tend(&only_polled, STR_NONE, STR("https://parley.example"));
+    ck_assert_int_eq(jobs(JOB_POLL), 1);
+    tend(&own_hook, STR_NONE, STR_NONE);
+    ck_assert_int_eq(jobs(JOB_POLL), 1);
+    ck_assert_int_eq(ts_int(&w.store, "SELECT COUNT(*) FROM job"), 1);
+}
+END_TEST
+
+START_TEST(a_webhook_that_went_is_given_up)
+{
+    tend(&own_hook, HOOK, STR_NONE);
+    ck_assert_int_eq(jobs(JOB_SUBSCRIBE), 1); /* which makes it ready to be polled */
+    ck_assert_int_eq(jobs(JOB_POLL), 0);
+}
+END_TEST
+
+START_TEST(an_account_of_an_app_is_subscribed_and_then_looked_after)
+{
+    w.env.public_url = STR("https://parley.example");
+    tw_start(&w);
+    tw_await_calls(&w, "/check", 1);
+    ck_assert_int_eq(tw_calls(&w, "/subscribe"), 1);
+    ck_assert(str_eq(tw_text(&w, "SELECT hook_url FROM profile"), HOOK));
+    ck_assert_int_eq(tw_calls(&w, "/poll/"), 0);
+}
+END_TEST
+
+static void
+set_up(void)
+{
+    tw_open(&w);
+}
+
+static void
+tear_down(void)
+{
+    if (!w.worker)
+        ts_pause(&w.store);
+    tw_close(&w);
+}
+
+static TCase *
+accounts(void)
+{
+    static const TTest *const *const tests[] = {
+        &an_apps_webhook_is_one_for_all, &where_only_a_webhook_would_do_nothing_is_done_without_one,
+        &who_can_be_polled_is, &a_webhook_that_went_is_given_up,
+        &an_account_of_an_app_is_subscribed_and_then_looked_after,
+    };
+    TCase *c = tcase_create("accounts");
+
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+        tcase_add_test(c, *tests[i]);
+    return c;
+}
+
+TEST_CASES("accounts", accounts)
