@@ -4,6 +4,7 @@
 #include "store/profile.h"
 
 #define ERASE_MESSAGES 200
+#define ERASE_COMMENTS 1000
 
 static const char erase_chat_sql[] = "SELECT id FROM chat WHERE profile_id = $1 LIMIT 1";
 static const char erase_media_sql[] =
@@ -17,8 +18,14 @@ static const char erase_messages_sql[] =
 static const char erase_avatar_sql[] = "SELECT avatar FROM chat WHERE id = $1 AND avatar IS NOT NULL";
 static const char erase_replaced_sql[] = "SELECT media FROM replaced_media WHERE chat_id = $1";
 static const char erase_replaced_rows_sql[] = "DELETE FROM replaced_media WHERE chat_id = $1";
+static const char erase_receipts_sql[] = "DELETE FROM receipt WHERE chat_id = $1";
+static const char erase_parked_sql[] = "DELETE FROM parked WHERE chat_id = $1";
 static const char erase_empty_chat_sql[] =
     "DELETE FROM chat WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM message WHERE chat_id = $1)";
+static const char erase_comments_sql[] =
+    "DELETE FROM comment WHERE id IN (SELECT id FROM comment WHERE profile_id = $1 LIMIT $2)";
+static const char erase_posts_sql[] =
+    "DELETE FROM post WHERE id IN (SELECT id FROM post WHERE profile_id = $1 LIMIT $2)";
 static const char erase_raw_payloads_sql[] = "DELETE FROM raw_payload WHERE profile_id = $1";
 static const char erase_profile_sql[] = "DELETE FROM profile WHERE id = $1 AND deleted_at <> 0";
 
@@ -35,6 +42,22 @@ collect(struct db *db, const char *sql, const struct db_value *args, size_t args
     return db_finish(&rows, err);
 }
 
+/* What belongs to no chat. */
+static bool
+erase_rest(struct db *db, int64_t id, bool *more, struct error *err)
+{
+    int64_t comments, posts = 0;
+
+    if (!db_exec(db, erase_comments_sql, DB_ARGS(db_int(id), db_int(ERASE_COMMENTS)), &comments, err)
+        || (comments < ERASE_COMMENTS
+            && !db_exec(db, erase_posts_sql, DB_ARGS(db_int(id), db_int(ERASE_COMMENTS)), &posts, err)))
+        return false;
+    *more = comments == ERASE_COMMENTS || posts == ERASE_COMMENTS;
+    return *more
+        || (db_exec(db, erase_raw_payloads_sql, DB_ARGS(db_int(id)), NULL, err)
+            && db_exec(db, erase_profile_sql, DB_ARGS(db_int(id)), NULL, err));
+}
+
 bool
 profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **media, size_t *media_count, bool *more,
                    struct error *err)
@@ -47,8 +70,7 @@ profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **medi
     if (!db_get_int(db, erase_chat_sql, DB_ARGS(db_int(id)), &chat, more, err))
         return false;
     if (!*more)
-        return db_exec(db, erase_raw_payloads_sql, DB_ARGS(db_int(id)), NULL, err)
-            && db_exec(db, erase_profile_sql, DB_ARGS(db_int(id)), NULL, err);
+        return erase_rest(db, id, more, err);
     return collect(db, erase_media_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), a, *media, media_count, cap, err)
         && db_exec(db, erase_attachments_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), NULL, err)
         && db_exec(db, erase_messages_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), &messages, err)
@@ -56,5 +78,7 @@ profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **medi
             || (collect(db, erase_avatar_sql, DB_ARGS(db_int(chat)), a, *media, media_count, cap + 1, err)
                 && collect(db, erase_replaced_sql, DB_ARGS(db_int(chat)), a, *media, media_count, 2 * cap, err)
                 && db_exec(db, erase_replaced_rows_sql, DB_ARGS(db_int(chat)), NULL, err)
+                && db_exec(db, erase_receipts_sql, DB_ARGS(db_int(chat)), NULL, err)
+                && db_exec(db, erase_parked_sql, DB_ARGS(db_int(chat)), NULL, err)
                 && db_exec(db, erase_empty_chat_sql, DB_ARGS(db_int(chat)), NULL, err)));
 }

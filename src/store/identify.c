@@ -10,9 +10,9 @@ static const char chat_rename_sql[] = "UPDATE chat SET participant_external_id =
 static const char chat_move_messages_sql[] = "UPDATE message SET chat_id = $2 WHERE chat_id = $1";
 static const char chat_move_media_sql[] = "UPDATE replaced_media SET chat_id = $2 WHERE chat_id = $1";
 static const char chat_move_counters_sql[] =
-    "UPDATE chat SET n_received = n_received + old.n_received, n_pending = n_pending + old.n_pending,"
-    " n_waiting = n_waiting + old.n_waiting, n_published = n_published + old.n_published,"
-    " n_failed = n_failed + old.n_failed,"
+    "UPDATE chat SET n_received = chat.n_received + old.n_received, n_pending = chat.n_pending + old.n_pending,"
+    " n_waiting = chat.n_waiting + old.n_waiting, n_published = chat.n_published + old.n_published,"
+    " n_failed = chat.n_failed + old.n_failed,"
     " last_outbound_at = CASE WHEN chat.last_outbound_at < old.last_outbound_at THEN old.last_outbound_at"
     " ELSE chat.last_outbound_at END,"
     " last_message_at = CASE WHEN chat.last_message_at < old.last_message_at THEN old.last_message_at"

@@ -48,6 +48,8 @@ message_accept(struct db *db, const struct chat *c, const struct draft *d, int64
         .chat_id              = c->id,
         .profile_id           = c->profile_id,
         .platform             = c->platform,
+        .chat_participant     = c->participant_external_id,
+        .chat_conversation    = c->external_conversation_id,
         .direction            = OUTBOUND,
         .status               = STATUS_PENDING,
         .body                 = d->body,

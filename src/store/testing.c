@@ -144,8 +144,9 @@ ts_group(struct testing_store *s, const char *name)
     return g;
 }
 
-struct profile
-ts_profile(struct testing_store *s, int64_t group_id, const char *external_id, const char *token)
+static struct profile
+connect_account(struct testing_store *s, const struct platform *platform, int64_t group_id, const char *external_id,
+                const char *token)
 {
     const struct account account = {
         .external_id = str_of(external_id), .name = STR("Acme"), .username = STR("acme_bot"), .token = str_of(token),
@@ -153,10 +154,22 @@ ts_profile(struct testing_store *s, int64_t group_id, const char *external_id, c
     };
     struct profile p;
 
-    ck_assert_msg(profile_connect(s->db, s->scope.workspace_id, group_id, id_generate(s->now), &telegram, &account,
+    ck_assert_msg(profile_connect(s->db, s->scope.workspace_id, group_id, id_generate(s->now), platform, &account,
                                   s->now, &s->arena, &p, &s->err),
                   "%s", s->err.message);
     return p;
+}
+
+struct profile
+ts_profile(struct testing_store *s, int64_t group_id, const char *external_id, const char *token)
+{
+    return connect_account(s, &telegram, group_id, external_id, token);
+}
+
+struct profile
+ts_account(struct testing_store *s, const struct platform *platform, const char *external_id)
+{
+    return connect_account(s, platform, s->group.id, external_id, "token");
 }
 
 struct chat

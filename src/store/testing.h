@@ -58,6 +58,7 @@ void       ts_exec(struct testing_store *s, const char *sql);
 
 struct group   ts_group(struct testing_store *s, const char *name);
 struct profile ts_profile(struct testing_store *s, int64_t group_id, const char *external_id, const char *token);
+struct profile ts_account(struct testing_store *s, const struct platform *platform, const char *external_id);
 struct chat    ts_chat(struct testing_store *s, const struct profile *p, const char *participant);
 struct chat    ts_chat_again(struct testing_store *s, const struct chat *c); /* as it is now */
 struct message ts_draft(struct testing_store *s, const struct chat *c, const char *body);
