@@ -93,7 +93,7 @@ take_token(struct op *op, yyjson_val *answer, struct op_step *out)
 {
     struct str token = json_str(answer, "access_token");
 
-    if (token.len == 0) {
+    if (!meta_token_fits(token)) {
         meta_retry(op, out, 0, STR("Meta's answer has no token"));
         return false;
     }
@@ -238,7 +238,7 @@ add_page(struct op *op, yyjson_val *page)
     struct str      id = is_page ? page_id : meta_id(op->arena, linked, "id");
     struct account *account;
 
-    if (!meta_is_id(page_id) || !meta_is_id(id) || token.len == 0)
+    if (!meta_is_id(page_id) || !meta_is_id(id) || !meta_token_fits(token))
         return;
     account = add_account(op);
     account->external_id = id;

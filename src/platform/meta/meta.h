@@ -75,6 +75,7 @@ void facebook_step(struct op *op, const struct net_response *last, struct op_ste
 void instagram_step(struct op *op, const struct net_response *last, struct op_step *out);
 
 struct meta_talk *meta_talk(struct op *op);
+bool meta_token_fits(struct str token); /* whether it can stand in a header at all */
 enum meta_flavour meta_flavour(const struct platform *platform, const struct account *account);
 struct str meta_detail(struct arena *a, const struct account *account, const char *key); /* of account.details */
 

@@ -34,9 +34,8 @@ meta_flavour(const struct platform *platform, const struct account *account)
     return by_login ? META_INSTAGRAM_LOGIN : META_INSTAGRAM_PAGE;
 }
 
-/* Whether it can stand in a header at all. */
-static bool
-token_fits(struct str token)
+bool
+meta_token_fits(struct str token)
 {
     for (size_t i = 0; i < token.len; i++)
         if (!(token.ptr[i] > ' ' && token.ptr[i] < 127))
@@ -73,7 +72,7 @@ begin(const struct platform *platform, struct op *op, struct op_step *out)
     talk->token = op->account.token;
     talk->page_id = talk->flavour == META_PAGE ? op->account.external_id
                                                : meta_detail(op->arena, &op->account, "page_id");
-    if (needs_token(op->kind) && !token_fits(op->account.token)) {
+    if (needs_token(op->kind) && !meta_token_fits(op->account.token)) {
         meta_fail(op, out, 401, STR("This is not an access token: it is empty, or has characters that none has"));
         out->token_invalid = true;
         return false;
