@@ -5,14 +5,18 @@
 
 #define REACTION_MAX 64
 
+/* Looking from one place to the next would not do: a flag, or a family, is only seen from its beginning. */
 size_t
 bs_graphemes(struct str text)
 {
-    const uint8_t *at = (const uint8_t *)text.ptr, *end = at + text.len;
-    size_t         n = 0;
+    char   begins[BS_TEXT_BYTES];
+    size_t n = 0;
 
-    for (; at < end; n++)
-        at = u8_grapheme_next(at, end);
+    if (text.len == 0 || text.len > sizeof(begins))
+        return text.len;
+    u8_grapheme_breaks((const uint8_t *)text.ptr, text.len, begins);
+    for (size_t i = 0; i < text.len; i++)
+        n += begins[i] != 0;
     return n;
 }
 
