@@ -12,6 +12,9 @@ struct config {
     const char *listen;
     const char *data_dir;
     const char *database_url;  /* NULL = SQLite in data_dir */
+    const char *database_replica_url; /* where reads go; NULL = where writes do */
+    bool        database_pooled;
+    int         database_writers, database_readers;
     struct str  public_url;    /* as others reach us, without a trailing slash; none = nobody can */
     struct str  storage_url;   /* what media URLs begin with: public_url, or the address we listen on */
     int         http_threads;
@@ -40,6 +43,13 @@ struct config {
     int     connections_max;
     int64_t idle_ms, request_ms;
     int64_t download_max;
+
+    /* media */
+    struct str    s3_endpoint, s3_region, s3_bucket, s3_prefix, s3_access_key_id; /* no bucket = a folder in data_dir */
+    struct secret s3_secret_access_key;
+    bool          s3_path_style;
+    int64_t       s3_url_ms;               /* how long addresses of the bucket's own are good; 0 = we serve the bytes */
+    int64_t       media_copies_max;
 
     /* sending */
     bool    pace;                          /* false: no rate of our own (tests, benchmarks) */

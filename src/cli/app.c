@@ -77,9 +77,14 @@ app_open_data(struct app *app, bool migrate, struct error *err)
     struct db_options db = { .path = path, .busy_timeout_ms = BUSY_TIMEOUT_MS, .on_signal = app_signal,
                              .signal_ctx = app };
 
-    if (config.database_url)
-        return error_set(err, 400, "This release keeps its data in SQLite; unset PARLEY_DATABASE_URL");
     snprintf(path, sizeof(path), "%s/parley.db", config.data_dir);
+    if (config.database_url) {
+        db.url = config.database_url;
+        db.replica_url = config.database_replica_url;
+        db.pooled = config.database_pooled;
+        db.writers = config.database_writers;
+        db.readers = config.database_readers;
+    }
     if (!options_load_key(migrate, err))
         return false;
     id_setup(&config.keys, 0);
@@ -182,21 +187,35 @@ app_take_folder(struct app *app, struct error *err)
 }
 
 bool
+app_open_media(struct app *app, struct error *err)
+{
+    char folder[4096];
+    const struct media_s3_options s3 = {
+        .endpoint = config.s3_endpoint, .region = config.s3_region, .bucket = config.s3_bucket,
+        .prefix = config.s3_prefix, .key_id = config.s3_access_key_id,
+        .secret = secret_str(&config.s3_secret_access_key), .path_style = config.s3_path_style, .folder = folder,
+        .copies_max = config.media_copies_max, .url_seconds = config.s3_url_ms / 1000,
+    };
+
+    snprintf(folder, sizeof(folder), "%s/media", config.data_dir);
+    return config.s3_bucket.len > 0 ? media_open_s3(&s3, &app->media, err)
+                                    : media_open_disk(folder, &app->media, err);
+}
+
+bool
 app_start(struct app *app, struct error *err)
 {
     struct worker_options work = { 0 };
     struct api_options api = { 0 };
-    char folder[4096];
     struct worker *worker;
     struct api *started;
 
-    snprintf(folder, sizeof(folder), "%s/media", config.data_dir);
     app_choose_port(app);
     app_choose_storage(app);
     app_fill_env(&app->env);
     if (!net_guard_parse(&app->guard, config.allow_private, err))
         return error_prefix(err, "allow-private-addresses");
-    if (!app_take_folder(app, err) || !app_open_data(app, true, err) || !media_open_disk(folder, &app->media, err))
+    if (!app_take_folder(app, err) || !app_open_data(app, true, err) || !app_open_media(app, err))
         return false;
     work = (struct worker_options){ .engine = app->engine, .media = app->media, .env = &app->env,
                                      .guard = &app->guard };

@@ -24,6 +24,9 @@ struct app {
 /* Opens the database in config.data_dir, brings it up to date, and makes the first workspace, group and key. */
 bool app_open_data(struct app *app, bool migrate, struct error *err);
 
+/* Opens the media store that the configuration names. */
+bool app_open_media(struct app *app, struct error *err);
+
 /* All of it, from the configuration; refused while another process serves the same data folder. On failure
  * app_stop() clears up. */
 bool app_start(struct app *app, struct error *err);

@@ -10,119 +10,10 @@
 #include <unistd.h>
 
 #include "base/random.h"
-
-enum option_kind { KIND_CSTR, KIND_STR, KIND_URL, KIND_INT, KIND_MS, KIND_BYTES, KIND_BOOL, KIND_LEVEL, KIND_FORMAT,
-                   KIND_SECRET, KIND_RETRIES };
-
-struct option_def {
-    const char      *name; /* as a flag; underscores in the file, capitals in the environment */
-    enum option_kind kind;
-    size_t           at;
-    const char      *otherwise;
-    unsigned         use;
-    int64_t          least, most; /* of numbers */
-    const char      *help;
-};
-
-#define AT(member) offsetof(struct config, member)
-#define ALL        (USE_SERVE | USE_DATA | USE_SANDBOX | USE_CLIENT)
+#include "cli/settings.h"
 
 static struct secret secret_key;
-static bool was_given[64];
-
-static const struct option_def options[] = {
-    { "listen", KIND_CSTR, AT(listen), "127.0.0.1:8080", USE_SERVE | USE_SANDBOX | USE_CLIENT, 0, 0,
-      "Address and port to listen on. TLS towards clients is the reverse proxy's" },
-    { "public-url", KIND_URL, AT(public_url), "", USE_SERVE | USE_DATA, 0, 0,
-      "How the world reaches this server (https://dm.example.com). Unset: platforms are polled instead of pushing" },
-    { "data-dir", KIND_CSTR, AT(data_dir), "parley-data", USE_SERVE | USE_DATA, 0, 0,
-      "Folder of the database, the media and the secret key" },
-    { "database-url", KIND_CSTR, AT(database_url), "", USE_SERVE | USE_DATA, 0, 0,
-      "postgres://... instead of the SQLite file in the data folder (not in this release)" },
-    { "threads", KIND_INT, AT(http_threads), "0", USE_SERVE, 0, 256, "HTTP threads; 0 = one per processor" },
-    { "api-key", KIND_SECRET, AT(api_key), "", USE_SERVE | USE_CLIENT, 0, 0,
-      "A key that is valid from the start, at least 16 characters; for commands that call a server, the key they use" },
-    { "secret-key", KIND_SECRET, 0, "", USE_SERVE | USE_DATA, 0, 0,
-      "32 bytes in base64 that seal platform tokens. Unset: secret.key in the data folder, made at first start" },
-    { "telegram-api-url", KIND_URL, AT(telegram_api_url), "https://api.telegram.org", USE_SERVE | USE_DATA, 0, 0,
-      "The Bot API; point it at `parley sandbox`, or at a Bot API server of your own" },
-    { "telegram-poll-seconds", KIND_INT, AT(telegram_poll_seconds), "25", USE_SERVE, 0, 50,
-      "How long one long poll waits for updates where there is no public URL" },
-    { "meta-app-id", KIND_STR, AT(meta_app_id), "", USE_SERVE | USE_DATA, 0, 0,
-      "The Meta app's id. With its secret, Pages and Instagram accounts connect by OAuth" },
-    { "meta-app-secret", KIND_SECRET, AT(meta_app_secret), "", USE_SERVE | USE_DATA, 0, 0,
-      "The Meta app's secret: checks the signature of its webhooks, and proves our calls" },
-    { "meta-verify-token", KIND_SECRET, AT(meta_verify_token), "", USE_SERVE, 0, 0,
-      "What Meta's dashboard must send back to subscribe /webhooks/meta" },
-    { "instagram-app-id", KIND_STR, AT(instagram_app_id), "", USE_SERVE | USE_DATA, 0, 0,
-      "The Instagram app's id, for accounts without a Page (Instagram Login)" },
-    { "instagram-app-secret", KIND_SECRET, AT(instagram_app_secret), "", USE_SERVE | USE_DATA, 0, 0,
-      "The Instagram app's secret; signatures made with it are accepted too" },
-    { "meta-graph-url", KIND_URL, AT(meta_graph_url), "https://graph.facebook.com", USE_SERVE | USE_DATA, 0, 0,
-      "The Graph API of Pages; point it at `parley sandbox` to try" },
-    { "instagram-graph-url", KIND_URL, AT(instagram_graph_url), "https://graph.instagram.com", USE_SERVE | USE_DATA, 0,
-      0, "The Graph API of Instagram Login" },
-    { "meta-login-url", KIND_URL, AT(meta_login_url), "https://www.facebook.com", USE_SERVE, 0, 0,
-      "Where people grant access to their Pages" },
-    { "instagram-login-url", KIND_URL, AT(instagram_login_url), "https://www.instagram.com", USE_SERVE, 0, 0,
-      "Where people grant access to an Instagram account without a Page" },
-    { "instagram-token-url", KIND_URL, AT(instagram_token_url), "https://api.instagram.com", USE_SERVE, 0, 0,
-      "Where Instagram Login exchanges codes for tokens" },
-    { "meta-api-version", KIND_STR, AT(meta_version), "v25.0", USE_SERVE | USE_DATA, 0, 0,
-      "Version of the Graph API; each lives about two years" },
-    { "meta-keep-stories", KIND_BOOL, AT(meta_keep_stories), "no", USE_SERVE, 0, 0,
-      "Store the media of story mentions. Meta's terms forbid it" },
-    { "bluesky-service-url", KIND_URL, AT(bluesky_service_url), "", USE_SERVE | USE_DATA, 0, 0,
-      "Account server that every Bluesky call goes to. Unset: https://bsky.social, and accounts' own servers are looked "
-      "up" },
-    { "bluesky-appview-url", KIND_URL, AT(bluesky_appview_url), "https://public.api.bsky.app", USE_SERVE | USE_DATA, 0, 0,
-      "Where handles are looked up" },
-    { "bluesky-plc-url", KIND_URL, AT(bluesky_plc_url), "https://plc.directory", USE_SERVE | USE_DATA, 0, 0,
-      "Where an account's server is looked up" },
-    { "bluesky-chat-proxy", KIND_STR, AT(bluesky_chat_proxy), "did:web:api.bsky.chat#bsky_chat", USE_SERVE | USE_DATA, 0,
-      0, "The chat service's name, as account servers forward to it" },
-    { "bluesky-poll-seconds", KIND_MS, AT(bluesky_poll_ms), "300", USE_SERVE, 1, 86400000,
-      "How often a quiet Bluesky account is asked for messages" },
-    { "bluesky-active-seconds", KIND_MS, AT(bluesky_active_ms), "5", USE_SERVE, 0, 86400000,
-      "How often one is asked where messages come or go; 0 = no more often than a quiet one" },
-    { "bluesky-history", KIND_INT, AT(bluesky_history), "100", USE_SERVE, 0, 100000,
-      "Messages of each conversation that are read when an account is connected; 0 = none" },
-    { "allow-private-addresses", KIND_STR, AT(allow_private), "", USE_SERVE, 0, 0,
-      "Private ranges (CIDRs, comma-separated) that URLs given by users may lead to" },
-    { "cors-origins", KIND_STR, AT(cors_origins), "", USE_SERVE, 0, 0,
-      "Origins (comma-separated, or *) whose pages may call the API from a browser. Unset: none" },
-    { "header-max", KIND_BYTES, AT(header_max), "32K", USE_SERVE, 1024, 1 << 20, "Largest request head" },
-    { "body-max", KIND_BYTES, AT(body_max), "1M", USE_SERVE, 1024, 64 << 20, "Largest JSON or form body" },
-    { "upload-max", KIND_BYTES, AT(upload_max), "50M", USE_SERVE, 1024, 2LL << 30, "Largest multipart body" },
-    { "download-max", KIND_BYTES, AT(download_max), "50M", USE_SERVE, 1024, 2LL << 30,
-      "Largest file fetched from a URL or a platform" },
-    { "json-depth-max", KIND_INT, AT(json_depth_max), "64", USE_SERVE, 4, 1000, "Deepest nesting of a JSON body" },
-    { "connections-max", KIND_INT, AT(connections_max), "10000", USE_SERVE, 1, 1000000, "Open client connections" },
-    { "idle-timeout", KIND_MS, AT(idle_ms), "75s", USE_SERVE, 1, 86400000, "How long a connection may be silent" },
-    { "request-timeout", KIND_MS, AT(request_ms), "30s", USE_SERVE, 1, 86400000,
-      "How long a request may take to arrive; an upload may go on while it keeps moving" },
-    { "drain-timeout", KIND_MS, AT(drain_ms), "20s", USE_SERVE, 0, 86400000,
-      "How long requests and jobs under way may finish after SIGTERM" },
-    { "pace", KIND_BOOL, AT(pace), "yes", USE_SERVE, 0, 0,
-      "Keep to the platforms' sending rates; `no` leaves it to their 429 answers" },
-    { "retry-after", KIND_RETRIES, AT(retry_ms), "2s,10s,1m,5m,15m,1h,3h", USE_SERVE, 0, 0,
-      "Waits between the tries of a send, each moved by up to 20 %" },
-    { "webhook-retry-after", KIND_RETRIES, AT(webhook_retry_ms), "5s,1m,5m,30m,2h,5h,10h,14h,20h,24h", USE_SERVE, 0, 0,
-      "Waits between the tries of a webhook delivery, each moved by up to 20 %" },
-    { "webhook-timeout", KIND_MS, AT(webhook_timeout_ms), "15s", USE_SERVE, 100, 120000,
-      "How long an endpoint may take to answer" },
-    { "events-keep", KIND_MS, AT(events_keep_ms), "30d", USE_SERVE, 60000, 400LL * 86400000,
-      "How long events and the log of deliveries are kept" },
-    { "sends-per-profile", KIND_INT, AT(sends_per_profile), "64", USE_SERVE, 1, 4096,
-      "Jobs of one profile under way at once; one chat's sends are never two at once" },
-    { "connections-per-host", KIND_INT, AT(connections_per_host), "64", USE_SERVE, 1, 4096,
-      "Outbound connections to one host" },
-    { "log-level", KIND_LEVEL, AT(log_level), "info", ALL, 0, 0, "debug, info, warn or error" },
-    { "log-format", KIND_FORMAT, AT(log_format), "text", ALL, 0, 0, "text or json (one object a line)" },
-    { "log-file", KIND_CSTR, AT(log_file), "", ALL, 0, 0,
-      "File to log to, opened again at SIGHUP. Unset: standard error" },
-};
-enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
+static bool was_given[SETTINGS_MAX];
 
 /* ---- values ---- */
 
@@ -239,7 +130,7 @@ static bool
 set_option(const struct option_def *o, struct str text, struct error *err)
 {
     text = str_trim(text);
-    was_given[o - options] = true;
+    was_given[o - settings] = true;
     switch (o->kind) {
     case KIND_CSTR:
         *(const char **)option_at(o) = keep(text).ptr;
@@ -290,10 +181,10 @@ read_environment(struct error *err)
     char name[64];
     const char *value;
 
-    for (int i = 0; i < OPTIONS; i++) {
-        env_name(&options[i], name, sizeof(name));
+    for (int i = 0; i < settings_count; i++) {
+        env_name(&settings[i], name, sizeof(name));
         value = getenv(name);
-        if (value && !set_option(&options[i], str_of(value), err))
+        if (value && !set_option(&settings[i], str_of(value), err))
             return error_prefix(err, "%s", name);
     }
     return true;
@@ -302,15 +193,15 @@ read_environment(struct error *err)
 static const struct option_def *
 option_of_file_name(const char *name)
 {
-    for (int i = 0; i < OPTIONS; i++) {
-        const char *a = options[i].name, *b = name;
+    for (int i = 0; i < settings_count; i++) {
+        const char *a = settings[i].name, *b = name;
 
         while (*a && (*a == *b || (*a == '-' && *b == '_'))) {
             a++;
             b++;
         }
         if (*a == '\0' && *b == '\0')
-            return &options[i];
+            return &settings[i];
     }
     return NULL;
 }
@@ -351,7 +242,7 @@ option_has_flag(const struct option_def *o)
 bool
 options_read(int argc, char **argv, unsigned use, char **rest, int rest_max, int *rest_count, struct error *err)
 {
-    struct option flags[OPTIONS + 3] = { 0 };
+    struct option flags[SETTINGS_MAX + 3] = { 0 };
     struct {
         const struct option_def *option;
         const char *value;
@@ -362,9 +253,9 @@ options_read(int argc, char **argv, unsigned use, char **rest, int rest_max, int
     *rest_count = 0;
     flags[flag_count++] = (struct option){ "config", required_argument, NULL, 'c' };
     flags[flag_count++] = (struct option){ "help", no_argument, NULL, 'h' };
-    for (int i = 0; i < OPTIONS; i++)
-        if (option_has_flag(&options[i]) && (options[i].use & use))
-            flags[flag_count++] = (struct option){ options[i].name, required_argument, NULL, 1000 + i };
+    for (int i = 0; i < settings_count; i++)
+        if (option_has_flag(&settings[i]) && (settings[i].use & use))
+            flags[flag_count++] = (struct option){ settings[i].name, required_argument, NULL, 1000 + i };
     optind = 1;
     opterr = 0;
     while ((c = getopt_long(argc, argv, "-:c:h", flags, &index)) != -1) {
@@ -381,12 +272,12 @@ options_read(int argc, char **argv, unsigned use, char **rest, int rest_max, int
         else if (c == '?')
             return error_set(err, 400, "there is no flag %s here; --help lists them", argv[optind - 1]);
         else if (given_count < 64) {
-            given[given_count].option = &options[c - 1000];
+            given[given_count].option = &settings[c - 1000];
             given[given_count++].value = optarg;
         }
     }
-    for (int i = 0; i < OPTIONS; i++)
-        if (!set_option(&options[i], str_of(options[i].otherwise), err))
+    for (int i = 0; i < settings_count; i++)
+        if (!set_option(&settings[i], str_of(settings[i].otherwise), err))
             return false;
     memset(was_given, 0, sizeof(was_given));
     if ((config_file && !read_file(config_file, err)) || !read_environment(err))
@@ -400,8 +291,8 @@ options_read(int argc, char **argv, unsigned use, char **rest, int rest_max, int
 bool
 option_was_given(const char *name)
 {
-    for (int i = 0; i < OPTIONS; i++)
-        if (strcmp(options[i].name, name) == 0)
+    for (int i = 0; i < settings_count; i++)
+        if (strcmp(settings[i].name, name) == 0)
             return was_given[i];
     return false;
 }
@@ -493,8 +384,8 @@ options_print_help(unsigned use)
     char env[64];
 
     printf("\nSettings (flag, or the name in capitals in the environment, or in --config FILE):\n");
-    for (int i = 0; i < OPTIONS; i++) {
-        const struct option_def *o = &options[i];
+    for (int i = 0; i < settings_count; i++) {
+        const struct option_def *o = &settings[i];
 
         if (!(o->use & use))
             continue;
@@ -515,8 +406,8 @@ options_print_markdown(void)
     char env[64];
 
     printf("| Environment | Flag | Default | What it is |\n|---|---|---|---|\n");
-    for (int i = 0; i < OPTIONS; i++) {
-        const struct option_def *o = &options[i];
+    for (int i = 0; i < settings_count; i++) {
+        const struct option_def *o = &settings[i];
 
         env_name(o, env, sizeof(env));
         printf("| `%s` | ", env);
