@@ -241,8 +241,8 @@ START_TEST(every_platform_has_its_own_credentials)
     connects("{\"platform\":\"facebook\",\"page_id\":102938475610293,\"access_token\":\" EAA\\n\"}", "EAA",
              "102938475610293", NULL);
     connects("{\"platform\":\"instagram\",\"account_id\":\"17841\",\"access_token\":\"IGAA\"}", "IGAA", "17841", NULL);
-    connects("{\"platform\":\"instagram\",\"account_id\":\"17841\",\"access_token\":\"EAA\",\"page_id\":\"1029\"}", "EAA",
-             "17841", "{\"page_id\":\"1029\"}");
+    connects("{\"platform\":\"instagram\",\"account_id\":\"17841\",\"access_token\":\"EAA\",\"page_id\":\"1029\"}",
+             "EAA", "17841", "{\"page_id\":\"1029\"}");
 }
 END_TEST
 
@@ -285,7 +285,8 @@ START_TEST(without_a_public_url_meta_cannot_tell_us_anything)
     struct ask *ask;
 
     config.public_url = STR_NONE;
-    api_send(&t, &t.client, "POST", path, JSON, "{\"platform\":\"facebook\",\"page_id\":\"1029\",\"access_token\":\"EAA\"}");
+    api_send(&t, &t.client, "POST", path, JSON,
+             "{\"platform\":\"facebook\",\"page_id\":\"1029\",\"access_token\":\"EAA\"}");
     ask = testing_asked(OP_CONNECT);
     testing_answer(ask);
     ask = testing_asked(OP_SUBSCRIBE);

@@ -130,6 +130,9 @@ hook_thank(struct call *call, const struct ingest_counts *counts)
     count(&api->updates_not_understood, counts->not_understood);
     count(&api->events_stored, counts->stored);
     count(&api->events_ignored, counts->ignored);
+    count(&api->events_unrouted, counts->unrouted);
+    for (int kind = 0; kind < INBOUND_KINDS; kind++)
+        count(&api->events_by_kind[kind], counts->kinds[kind]);
     reply_begin(call, 200, &w);
     json_begin(&w, NULL);
     json_end(&w);

@@ -13,7 +13,7 @@
 
 #define HOOK_CACHE_SLOTS   256
 #define HOOK_CACHE_KEEP_MS 5000
-#define META_BODY_MAX      (4 * MIB) /* up to a thousand updates come at once; how large that may be Meta does not say */
+#define META_BODY_MAX      (4 * MIB) /* up to a thousand updates come at once; Meta names no size */
 
 struct hook_cache {
     struct hook_entry {

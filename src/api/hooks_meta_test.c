@@ -43,7 +43,8 @@ static const char *
 update(const char *account, const char *mid)
 {
     return text(&t, "{\"object\":\"page\",\"entry\":[{\"id\":\"%s\",\"time\":1790000000123,\"messaging\":[{"
-                    "\"sender\":{\"id\":\"7001002003004005\"},\"recipient\":{\"id\":\"%s\"},\"timestamp\":1790000000100,"
+                    "\"sender\":{\"id\":\"7001002003004005\"},\"recipient\":{\"id\":\"%s\"},"
+                    "\"timestamp\":1790000000100,"
                     "\"message\":{\"mid\":\"%s\",\"text\":\"ol\\u00e1 a\\/b\"}}]}]}", account, account, mid);
 }
 
@@ -115,6 +116,7 @@ START_TEST(an_update_is_stored_once)
     ck_assert_slice(api_text(&t, r, "body"), "ol\u00e1 a/b");
     ck_assert(metrics_say("\nparley_updates_total 2\n"));
     ck_assert(metrics_say("\nparley_inbound_events_total 1\n"));
+    ck_assert(metrics_say("\nparley_inbound_told_total{kind=\"message\"} 2\n"));
 }
 END_TEST
 
@@ -124,6 +126,7 @@ START_TEST(an_account_of_nobody_here_changes_nothing)
     post(update("5550001", "m_2"), 200);
     ck_assert_int_eq(messages(), 0);
     ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM raw_payload"), 0);
+    ck_assert(metrics_say("\nparley_inbound_unrouted_total 1\n"));
 }
 END_TEST
 

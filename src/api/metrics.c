@@ -247,6 +247,23 @@ put_jobs(struct buf *out, struct db *db, int64_t now_ms)
 }
 
 static void
+put_inbound_kinds(struct buf *out, struct api *api)
+{
+    static const char *const names[INBOUND_KINDS] = {
+        [INBOUND_MESSAGE] = "message",   [INBOUND_EDIT] = "edit",         [INBOUND_DELETION] = "deletion",
+        [INBOUND_REACTION] = "reaction", [INBOUND_DELIVERY] = "delivery", [INBOUND_READ] = "read",
+        [INBOUND_REFERRAL] = "referral", [INBOUND_COMMENT] = "comment",   [INBOUND_BLOCK] = "block",
+        [INBOUND_UNBLOCK] = "unblock",   [INBOUND_MUTE] = "mute",         [INBOUND_UNMUTE] = "unmute",
+        [INBOUND_HINT] = "hint",
+    };
+
+    head(out, "parley_inbound_told_total", "counter", "Things that webhooks told, news or not, by kind.");
+    for (int kind = 0; kind < INBOUND_KINDS; kind++)
+        buf_printf(out, "parley_inbound_told_total{kind=\"%s\"} %lld\n", names[kind],
+                   (long long)atomic_load(&api->events_by_kind[kind]));
+}
+
+static void
 put_inbound(struct buf *out, struct api *api)
 {
     put(out, "parley_updates_total", "counter", "Webhook calls of platforms that were stored.",
@@ -259,6 +276,9 @@ put_inbound(struct buf *out, struct api *api)
         atomic_load(&api->events_stored));
     put(out, "parley_inbound_ignored_total", "counter", "Things that webhooks told and that were no news.",
         atomic_load(&api->events_ignored));
+    put(out, "parley_inbound_unrouted_total", "counter", "Things told of accounts that are not connected here.",
+        atomic_load(&api->events_unrouted));
+    put_inbound_kinds(out, api);
 }
 
 static void

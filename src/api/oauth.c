@@ -30,11 +30,12 @@ callback_url(struct arena *a)
 
 /* ---- leaving ---- */
 
+/* It is the person's browser that goes there, so it may be any address that browser knows. */
 static bool
 redirect_from_body(struct call *call, struct str *out, struct error *err)
 {
     return body_text(call->body.json, "redirect_url", REDIRECT_URL_MAX, out, err)
-        && (str_is_none(*out) || net_url_check(NULL, *out, "redirect_url", err)); /* it is the browser that goes there */
+        && (str_is_none(*out) || net_url_check(NULL, *out, "redirect_url", err));
 }
 
 bool

@@ -52,7 +52,8 @@ commented(const char *id, const char *parent, const char *author, int64_t age_ms
         .age_ms  = age_ms,
         .comment = { .verb = COMMENT_ADD, .external_id = str_of(id), .post_id = STR("9001_7"),
                      .parent_id = str_of(parent), .body = STR("How much?"), .author_id = str_of(author),
-                     .author_name = STR("Mateo"), .post_body = STR("New glazes"), .is_own = strcmp(author, "9001") == 0 },
+                     .author_name = STR("Mateo"), .post_body = STR("New glazes"),
+                     .is_own = strcmp(author, "9001") == 0 },
     };
     struct error err = { 0 };
 
@@ -133,18 +134,19 @@ START_TEST(a_comment_is_answered_once)
     ck_assert_slice(api_text(&t, r, "participant_external_id"), "55");
     ck_assert_slice(api_text(&t, r, "participant_name"), "Mateo");
     ck_assert_error(&t, api_ask(&t, "POST", path_of("9001_7", "7_1"), TEXT, 422),
-                    "The comment was answered privately before; Facebook Messenger allows that once");
+                    "The comment was answered privately before; Facebook allows that once");
     ck_assert_int_eq(testing_jobs(&t, JOB_SEND), 1);
 }
 END_TEST
 
 START_TEST(the_chat_there_is_is_used_outside_its_window_too)
 {
-    const char          *chat = testing_chat_of(&t, page, "55");
+    const char          *chat = testing_old_chat_of(&t, page, "55", 2 * DAY_MS);
     struct testing_reply r;
 
     commented("7_1", NULL, "55", 0);
-    testing_count(&t, "SELECT COUNT(*) FROM chat");
+    r = api_ask(&t, "POST", text(&t, "/api/chats/%s/messages", chat), "{\"body\":\"hi\"}", 422);
+    ck_assert(str_starts(api_text(&t, r, "error"), STR("The messaging window closed at ")));
     r = api_ask(&t, "POST", path_of("9001_7", "7_1"), TEXT, 202);
     ck_assert(str_eq(api_text(&t, r, "chat_id"), str_of(chat)));
     ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM chat"), 1);

@@ -72,7 +72,7 @@ START_TEST(a_reaction_is_sent_and_kept)
     r = api_read(&t.client, 200);
     ck_assert_uint_eq(reaction_count(r), 1);
     ck_assert_slice(first_reaction(r, "reaction"), "love");
-    ck_assert_int_eq(testing_api_events(&t, EVENT_REACTION_RECEIVED), 2);
+    ck_assert_int_eq(testing_api_events(&t, EVENT_REACTION), 2);
 }
 END_TEST
 
@@ -88,7 +88,7 @@ START_TEST(a_refused_reaction_is_not_kept)
     testing_refuse(testing_asked(OP_REACT), "(#100) This message can no longer be reacted to");
     ck_assert_error(&t, api_read(&t.client, 422), "(#100) This message can no longer be reacted to");
     ck_assert_uint_eq(reaction_count(api_ask(&t, "GET", path, NULL, 200)), 0);
-    ck_assert_int_eq(testing_api_events(&t, EVENT_REACTION_RECEIVED), 0);
+    ck_assert_int_eq(testing_api_events(&t, EVENT_REACTION), 0);
 }
 END_TEST
 
@@ -98,7 +98,7 @@ START_TEST(only_ones_own_reaction_is_taken_back)
     struct ask *ask;
 
     api_ask(&t, "DELETE", text(&t, "%s/unreact", path), NULL, 200); /* there is none, and nobody is asked */
-    ck_assert_int_eq(testing_api_events(&t, EVENT_REACTION_RECEIVED), 0);
+    ck_assert_int_eq(testing_api_events(&t, EVENT_REACTION), 0);
     api_send(&t, &t.client, "POST", text(&t, "%s/react", path), JSON, "{}");
     testing_answer(testing_asked(OP_REACT));
     api_read(&t.client, 200);
@@ -107,7 +107,7 @@ START_TEST(only_ones_own_reaction_is_taken_back)
     ck_assert_slice(ask->op.message_id, "11");
     testing_answer(ask);
     ck_assert_uint_eq(reaction_count(api_read(&t.client, 200)), 0);
-    ck_assert_int_eq(testing_api_events(&t, EVENT_REACTION_RECEIVED), 2);
+    ck_assert_int_eq(testing_api_events(&t, EVENT_REACTION), 2);
 }
 END_TEST
 
@@ -121,7 +121,7 @@ START_TEST(where_there_are_no_reactions_nobody_is_asked)
     r = api_ask(&t, "POST", text(&t, "/api/chats/%s/messages", chat), "{\"body\":\"hi\"}", 202);
     path = text(&t, "/api/messages/%.*s/react", STR_ARG(api_text(&t, r, "id")));
     ck_assert_error(&t, api_ask(&t, "POST", path, "{}", 422),
-                    "Only messages that have reached Facebook Messenger can be reacted to");
+                    "Only messages that have reached Facebook can be reacted to");
 }
 END_TEST
 

@@ -70,8 +70,9 @@ int64_t testing_jobs(struct testing_api *t, enum job_kind kind);
 int64_t testing_api_events(struct testing_api *t, enum event_type type);
 /* A chat with a message from its participant, as a webhook would have made it; its public id. */
 const char *testing_api_chat(struct testing_api *t, const char *participant);
-/* The same with another profile, where the message is "11" too. */
+/* The same with another profile, where the message is "11" too; the second as if it had come `age_ms` ago. */
 const char *testing_chat_of(struct testing_api *t, const char *profile, const char *participant);
+const char *testing_old_chat_of(struct testing_api *t, const char *profile, const char *participant, int64_t age_ms);
 /* Another profile of the group; its public id. */
 const char *testing_profile(struct testing_api *t, const struct platform *platform, const char *external_id);
 /* An outbound message of the chat that was sent as `external_id`. */
