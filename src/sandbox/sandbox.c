@@ -21,6 +21,7 @@
 /* All who can be played. */
 static const struct stand_in *const cast[] = {
     &telegram_stand_in,
+    &meta_stand_in,
     &bluesky_stand_in,
 };
 #define CAST (sizeof(cast) / sizeof(cast[0]))
