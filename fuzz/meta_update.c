@@ -39,8 +39,8 @@ static void
 check_message(const struct inbound_event *e)
 {
     check_id(e->external_id);
-    assert(str_is_none(e->body) || e->body.len > 0 || e->kind == INBOUND_EDIT);
-    assert(e->kind != INBOUND_EDIT || (e->text_only && e->sequence > 0 && !str_is_none(e->body)));
+    assert(str_is_none(e->body) || e->body.len > 0);
+    assert(e->kind != INBOUND_EDIT || (e->text_only && e->sequence > 0 && e->body.len > 0));
     if (e->kind == INBOUND_MESSAGE)
         assert(e->body.ptr || e->media_count > 0 || !str_is_none(e->platform_data));
 }

@@ -300,7 +300,7 @@ meta_read_tap(struct meta_reader *r, yyjson_val *postback, struct inbound_event 
     struct json w = { .buf = &buf };
     struct str  title = json_str(postback, "title"), payload = json_str(postback, "payload");
 
-    event->body = title.len > 0 ? title : payload;
+    event->body = title.len > 0 ? title : payload.len > 0 ? payload : STR_NONE;
     event->referral = json_text(r->a, json_obj(postback, "referral"));
     buf_init(&buf, META_DATA_MAX);
     json_begin(&w, NULL);

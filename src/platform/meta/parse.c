@@ -173,7 +173,7 @@ read_edit(struct meta_reader *r, yyjson_val *edit, struct inbound_event *event)
         event->sequence = 0;
     if (event->external_id.len == 0)
         return META_NOT_UNDERSTOOD;
-    if (event->sequence <= 0 || str_is_none(event->body)) {
+    if (event->sequence <= 0 || event->body.len == 0) {
         event->kind = INBOUND_HINT;
         event->sequence = 0;
         event->body = STR_NONE;
