@@ -7,7 +7,8 @@
 
 static const struct bs_refusal refusals[BS_NOES] = {
     [BS_YES] = { "", "" },
-    [BS_NOT_FOLLOWED] = { "NotFollowedBySender", "recipient requires incoming messages to come from someone they follow" },
+    [BS_NOT_FOLLOWED] = { "NotFollowedBySender",
+        "recipient requires incoming messages to come from someone they follow" },
     [BS_DISABLED] = { "MessagesDisabled", "recipient has disabled incoming messages" },
     [BS_BLOCKED_ACTOR] = { "BlockedActor", "block between recipient and sender" },
     [BS_BLOCKED_SUBJECT] = { "BlockedSubject", "block between recipient and sender" },

@@ -106,7 +106,8 @@ finish(struct bs_call *c, int status)
 {
     release(c);
     if (c->record > 0)
-        bs_records_finish(&c->bs->records, c->record, c->account, c->cut ? 0 : status, c->cut ? "cut_after" : "answered");
+        bs_records_finish(&c->bs->records, c->record, c->account, c->cut ? 0 : status,
+            c->cut ? "cut_after" : "answered");
     if (c->cut) {
         http_exchange_cut(c->x);
         return;

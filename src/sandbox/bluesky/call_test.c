@@ -117,7 +117,8 @@ static const struct {
     int         status;
     const char *error, *message;
 } table[] = {
-    { "GET", SERVER "createSession", NOBODY, "", "", 400, "InvalidRequest", "Incorrect HTTP method (GET) expected POST" },
+    { "GET", SERVER "createSession", NOBODY, "", "", 400, "InvalidRequest",
+        "Incorrect HTTP method (GET) expected POST" },
     { "POST", CONVO "getLog", DESK, PROXY, "", 400, "InvalidRequest", "Incorrect HTTP method (POST) expected GET" },
     { "POST", SERVER "createSession", NOBODY, "", "{}", 400, "InvalidRequest",
         "Request encoding (Content-Type) required but not provided" },
@@ -438,7 +439,8 @@ START_TEST(who_may_write_is_a_record_of_ones_own)
     ck_assert_int_eq(a.status, 409);
     ck_assert_ptr_nonnull(strstr(a.body, "MessagesDisabled"));
     a = ask("POST", "/xrpc/com.atproto.repo.putRecord", with(token, JSON),
-        "{\"repo\":\"" BS_MINA_DID "\",\"collection\":\"chat.bsky.actor.declaration\",\"rkey\":\"self\",\"record\":{}}");
+        "{\"repo\":\"" BS_MINA_DID "\",\"collection\":\"chat.bsky.actor.declaration\",\"rkey\":\"self\","
+        "\"record\":{}}");
     is_error(&a, 401, "AuthenticationRequired", "Invalid repo");
 }
 END_TEST
@@ -450,11 +452,13 @@ START_TEST(a_batch_is_sent_wholly_or_not_at_all)
     const char   *convo = text_of(&wrote, "convo");
 
     a = ask("POST", CONVO "sendMessageBatch", with(token, PROXY JSON), arena_printf(&arena,
-        "{\"items\":[{\"convoId\":\"%s\",\"message\":{\"text\":\"1\"}},{\"convoId\":\"x\",\"message\":{\"text\":\"2\"}}]}",
+        "{\"items\":[{\"convoId\":\"%s\",\"message\":{\"text\":\"1\"}},"
+        "{\"convoId\":\"x\",\"message\":{\"text\":\"2\"}}]}",
         convo).ptr);
     is_error(&a, 400, "InvalidConvo", "Convo not found");
     a = ask("POST", CONVO "sendMessageBatch", with(token, PROXY JSON), arena_printf(&arena,
-        "{\"items\":[{\"convoId\":\"%s\",\"message\":{\"text\":\"1\"}},{\"convoId\":\"%s\",\"message\":{\"text\":\"2\"}}]}",
+        "{\"items\":[{\"convoId\":\"%s\",\"message\":{\"text\":\"1\"}},"
+        "{\"convoId\":\"%s\",\"message\":{\"text\":\"2\"}}]}",
         convo, convo).ptr);
     ck_assert_uint_eq(yyjson_arr_size(json_arr(a.json, "items")), 2);
     a = ask("GET", arena_printf(&arena, CONVO "getMessages?convoId=%s", convo).ptr, with(token, PROXY), "");
@@ -553,14 +557,16 @@ END_TEST
 
 START_TEST(accounts_are_made_and_changed)
 {
-    struct answer a = control("POST", "/sandbox/bluesky/accounts", "{\"handle\":\"ann.sandbox.test\",\"display_name\":\"Ann\"}");
+    struct answer a = control("POST", "/sandbox/bluesky/accounts",
+        "{\"handle\":\"ann.sandbox.test\",\"display_name\":\"Ann\"}");
     const char   *path = arena_printf(&arena, ACCOUNTS "%s", text_of(&a, "did")).ptr;
 
     ck_assert_int_eq(a.status, 201);
     ck_assert_uint_eq(strlen(text_of(&a, "did")), 32);
     ck_assert_int_eq(ask("POST", "/sandbox/bluesky/accounts", JSON, "{\"handle\":\"ann.sandbox.test\"}").status, 409);
     ck_assert_int_eq(ask("POST", "/sandbox/bluesky/accounts", JSON, "{\"handle\":\"A b\"}").status, 400);
-    a = control("PATCH", path, "{\"handle\":\"anna.sandbox.test\",\"allow_incoming\":\"all\",\"pds\":\"http://elsewhere\"}");
+    a = control("PATCH", path,
+        "{\"handle\":\"anna.sandbox.test\",\"allow_incoming\":\"all\",\"pds\":\"http://elsewhere\"}");
     ck_assert_str_eq(text_of(&a, "allow_incoming"), "all");
     a = control("POST", arena_printf(&arena, "%s/app-passwords", path).ptr, "{\"name\":\"x\",\"privileged\":false}");
     ck_assert_uint_eq(strlen(text_of(&a, "password")), 19);

@@ -224,7 +224,8 @@ make_account(void *state, struct http_exchange *x, struct json *w, struct error 
     did = json_str(body, "did");
     handle = json_str(body, "handle");
     if (!is_handle(handle) || (!str_is_none(did) && !is_did(did)))
-        return error_set(err, 400, "handle must be a name like ann.sandbox.test, did, if any, did:plc: and 24 of a-z2-7");
+        return error_set(err, 400,
+            "handle must be a name like ann.sandbox.test; did, if any, did:plc: and 24 of a-z2-7");
     if (bs_account_find(bs, handle) || (!str_is_none(did) && bs_account_by_did(bs, did)))
         return error_set(err, 409, "there is an account of this name");
     a = bs_account_add(bs, did, handle);

@@ -23,7 +23,8 @@ bs_graphemes(struct str text)
 bool
 bs_is_reaction(struct str value)
 {
-    return value.len > 0 && value.len <= REACTION_MAX && (unsigned char)value.ptr[0] >= 0x80 && bs_graphemes(value) == 1;
+    return value.len > 0 && value.len <= REACTION_MAX && (unsigned char)value.ptr[0] >= 0x80
+        && bs_graphemes(value) == 1;
 }
 
 static bool
@@ -37,7 +38,9 @@ is_blank(struct str text)
 static bool
 is_boundary(struct str text, int64_t at)
 {
-    return at >= 0 && (size_t)at <= text.len && ((size_t)at == text.len || ((unsigned char)text.ptr[at] & 0xC0) != 0x80);
+    if (at < 0 || (size_t)at > text.len)
+        return false;
+    return (size_t)at == text.len || ((unsigned char)text.ptr[at] & 0xC0) != 0x80;
 }
 
 static bool
@@ -59,7 +62,7 @@ check_feature(yyjson_val *feature, struct error *err)
     return true;
 }
 
-/* The real service does not look where a facet lies; a wrong place is our client's mistake, so here it does not pass. */
+/* The real service does not look where a facet lies; a wrong place is a client's mistake, so here it does not pass. */
 static bool
 check_facet(yyjson_val *facet, struct str text, struct error *err)
 {

@@ -44,7 +44,8 @@ static const struct {
         "Input/message/facets/features must have the property \"uri\"" },
     { "{\"text\":\"a\",\"embed\":{}}",
         "Input/message/embed must be an object which includes the \"$type\" property" },
-    { "{\"text\":\"\",\"embed\":{\"$type\":\"app.bsky.embed.record\",\"record\":{\"uri\":\"at://a/b/c\",\"cid\":\"x\"}}}", NULL },
+    { "{\"text\":\"\",\"embed\":{\"$type\":\"app.bsky.embed.record\",\"record\":{\"uri\":\"at://a/b/c\",\"cid\":\"x\"}}}",
+        NULL },
     { "{\"text\":\"\",\"embed\":{\"$type\":\"app.bsky.embed.record\",\"record\":{\"uri\":\"at://a/b/c\"}}}",
         "Input/message/embed/record must have the properties \"uri\" and \"cid\"" },
     { "{\"text\":\"a\",\"replyTo\":{}}", "Input/message/replyTo must have the property \"messageId\"" },
@@ -87,7 +88,8 @@ static const struct {
     { "e\u0301", 1000, "Input/message/text must not be longer than 1000 graphemes" },
     { "\\r\\n", 1000, "Input/message/text must not be longer than 1000 graphemes" },
     { "\U0001F1E9\U0001F1EA", 1000, "Input/message/text must not be longer than 1000 graphemes" },
-    { "\U0001F468\u200D\U0001F469\u200D\U0001F467", 555, "Input/message/text must not be longer than 10000 characters" },
+    { "\U0001F468\u200D\U0001F469\u200D\U0001F467", 555,
+        "Input/message/text must not be longer than 10000 characters" },
 };
 
 START_TEST(length_is_counted_as_people_do_and_in_bytes)

@@ -9,7 +9,7 @@
 #include "base/map.h"
 #include "sandbox/stage.h"
 
-#define BS_LOG_MAX            100000 /* events of an account; the oldest are forgotten, and cursors before them invalid */
+#define BS_LOG_MAX            100000 /* events of an account; the oldest are forgotten, and older cursors invalid */
 #define BS_CONVO_MESSAGES_MAX 100000 /* the oldest are forgotten */
 #define BS_MESSAGES_BYTES_MAX ((size_t)256 << 20) /* of all conversations */
 #define BS_CALLS_MAX          20000

@@ -62,7 +62,8 @@ END_TEST
 
 START_TEST(what_we_did_not_sign_is_no_token)
 {
-    struct str      good = bs_access_token(desk, bs_session_open(desk, NULL), &arena), changed = arena_copy(&arena, good);
+    struct str      good = bs_access_token(desk, bs_session_open(desk, NULL), &arena);
+    struct str      changed = arena_copy(&arena, good);
     struct bs_token t;
 
     for (size_t i = 0; i < good.len; i++) {
@@ -131,7 +132,8 @@ END_TEST
 
 START_TEST(a_revoked_app_password_takes_its_sessions_along_but_not_live_access_tokens)
 {
-    struct bs_session *chat = bs_session_open(desk, app_password("chat")), *none = bs_session_open(desk, app_password("none"));
+    struct bs_session *chat = bs_session_open(desk, app_password("chat"));
+    struct bs_session *none = bs_session_open(desk, app_password("none"));
     struct str         access = bs_access_token(desk, chat, &arena);
     char               id[33];
 
