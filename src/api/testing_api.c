@@ -7,9 +7,229 @@
 #include "base/config.h"
 #include "base/id.h"
 #include "base/testing_str.h"
-#include "inbound/inbound.h"
 #include "store/job.h"
 #include "store/schema.h"
+#include "work/account.h"
+
+#define PATIENCE_S 15
+
+/* ---- the worker, played by the test ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t  arrived;
+    struct ask     *first;
+    struct mail    *called; /* plain HTTP calls, linked by their mail */
+} asked = { .lock = PTHREAD_MUTEX_INITIALIZER, .arrived = PTHREAD_COND_INITIALIZER };
+
+/* Asks are linked by `run`, which is the worker's. */
+void
+worker_ask(struct worker *w, struct ask *ask)
+{
+    struct ask **end = &asked.first;
+
+    (void)w;
+    ask->run = NULL;
+    pthread_mutex_lock(&asked.lock);
+    while (*end)
+        end = (struct ask **)(void *)&(*end)->run;
+    *end = ask;
+    pthread_cond_broadcast(&asked.arrived);
+    pthread_mutex_unlock(&asked.lock);
+}
+
+void
+worker_call(struct worker *w, struct worker_call *c)
+{
+    struct mail **end = &asked.called;
+
+    (void)w;
+    c->mail.next = NULL;
+    pthread_mutex_lock(&asked.lock);
+    while (*end)
+        end = &(*end)->next;
+    *end = &c->mail;
+    pthread_cond_broadcast(&asked.arrived);
+    pthread_mutex_unlock(&asked.lock);
+}
+
+void
+worker_stats(struct worker *w, struct worker_stats *out)
+{
+    (void)w;
+    *out = (struct worker_stats){ .sends_published = 7 };
+}
+
+void
+worker_error_counts(struct worker *w, void (*each)(void *ctx, const char *platform, int code, int64_t count), void *ctx)
+{
+    (void)w;
+    each(ctx, "telegram", 429, 3);
+}
+
+struct str
+account_hook_url(const struct platform *p, struct str public_url, int64_t profile_id, struct arena *a)
+{
+    char id[ID_TEXT_MAX];
+
+    if (public_url.len == 0 || !(p->can & CAN_PUSH))
+        return STR_NONE;
+    if (p->app)
+        return arena_printf(a, "%.*s/webhooks/%s", STR_ARG(public_url), p->app->name);
+    return arena_printf(a, "%.*s/hook/%s", STR_ARG(public_url), id_format(ID_PROFILE, profile_id, id));
+}
+
+struct str
+account_new_secret(struct arena *a)
+{
+    static atomic_int made;
+
+    return arena_printf(a, "secret-%d", ++made);
+}
+
+bool
+account_tend(struct db *db, const struct profile *p, struct str public_url, int64_t now_ms, struct error *err)
+{
+    struct job job = { .kind = JOB_CHECK, .lane_id = p->id, .record_id = p->id, .due_at = now_ms };
+
+    (void)public_url;
+    return job_add_once(db, &job, now_ms, err);
+}
+
+bool
+account_queue_refresh(struct db *db, int64_t profile_id, int64_t now_ms, struct error *err)
+{
+    struct job job = { .kind = JOB_REFRESH, .lane_id = profile_id, .record_id = profile_id, .due_at = now_ms };
+
+    return job_add_once(db, &job, now_ms, err);
+}
+
+/* Until `is_there` is; the lock is held, and still is afterwards. */
+static void
+await(bool (*is_there)(void), const char *complaint)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
+    while (!is_there())
+        ck_assert_msg(pthread_cond_timedwait(&asked.arrived, &asked.lock, &until) == 0, "%s", complaint);
+}
+
+static bool
+is_asked(void)
+{
+    return asked.first;
+}
+
+static bool
+is_called(void)
+{
+    return asked.called;
+}
+
+struct ask *
+testing_asked(enum op_kind kind)
+{
+    struct ask *ask;
+
+    pthread_mutex_lock(&asked.lock);
+    await(is_asked, "the platform was not asked");
+    ask = asked.first;
+    asked.first = ask->run;
+    pthread_mutex_unlock(&asked.lock);
+    ck_assert_int_eq(ask->op.kind, kind);
+    return ask;
+}
+
+struct worker_call *
+testing_called(void)
+{
+    struct mail *mail;
+
+    pthread_mutex_lock(&asked.lock);
+    await(is_called, "no HTTP call was made");
+    mail = asked.called;
+    asked.called = mail->next;
+    pthread_mutex_unlock(&asked.lock);
+    return container_of(mail, struct worker_call, mail);
+}
+
+static void
+open_response(struct mail *m)
+{
+    struct worker_call *c = container_of(m, struct worker_call, mail);
+
+    c->done(c);
+}
+
+void
+testing_respond(struct worker_call *c, struct net_response response)
+{
+    c->call.response = response;
+    c->mail.open = open_response;
+    mailbox_post(c->reply_to, &c->mail);
+}
+
+bool
+testing_nothing_asked(void)
+{
+    bool nothing;
+
+    pthread_mutex_lock(&asked.lock);
+    nothing = !asked.first;
+    pthread_mutex_unlock(&asked.lock);
+    return nothing;
+}
+
+static void
+open_answer(struct mail *m)
+{
+    struct ask *ask = container_of(m, struct ask, mail);
+
+    ask->done(ask);
+}
+
+static void
+end(struct ask *ask, struct op_step step)
+{
+    ask->end = step;
+    ask->mail.open = open_answer;
+    mailbox_post(ask->reply_to, &ask->mail);
+}
+
+void
+testing_answer(struct ask *ask)
+{
+    end(ask, (struct op_step){ .verdict = OP_DONE });
+}
+
+void
+testing_refuse(struct ask *ask, const char *reason)
+{
+    end(ask, (struct op_step){ .verdict = OP_FAIL, .code = 400, .reason = str_of(reason) });
+}
+
+void
+testing_refuse_token(struct ask *ask, const char *reason)
+{
+    end(ask, (struct op_step){ .verdict = OP_FAIL, .code = 401, .token_invalid = true, .reason = str_of(reason) });
+}
+
+void
+testing_postpone(struct ask *ask, int code, int64_t retry_after_ms, const char *reason)
+{
+    end(ask, (struct op_step){ .verdict = OP_RETRY, .code = code, .retry_after_ms = retry_after_ms,
+                               .reason = str_of(reason) });
+}
+
+void
+testing_refuse_stale(struct ask *ask)
+{
+    end(ask, (struct op_step){ .verdict = OP_RETRY, .code = 401, .token_stale = true, .reason = STR("ExpiredToken") });
+}
+
+/* ---- the server ---- */
 
 static void
 tell_api(void *ctx, int topic, int64_t key)
@@ -189,156 +409,4 @@ api_number(struct testing_api *t, struct testing_reply reply, const char *name)
 
     ck_assert_msg(yyjson_is_int(val), "%s is no number", name);
     return yyjson_get_sint(val);
-}
-
-/* ---- the database ---- */
-
-struct counting {
-    const char *sql;
-    int64_t     count;
-};
-
-static bool
-count_rows(void *arg, struct db *db, struct error *err)
-{
-    struct counting *c = arg;
-
-    return db_get_int(db, c->sql, DB_NO_ARGS, &c->count, NULL, err);
-}
-
-int64_t
-testing_count(struct testing_api *t, const char *sql)
-{
-    struct counting c = { .sql = sql };
-    struct error    err = { 0 };
-
-    ck_assert_msg(db_run(t->engine, DB_READ, count_rows, &c, &err), "%s", err.message);
-    return c.count;
-}
-
-/* Statements are known by their address, so each kind needs text of its own that stays. */
-int64_t
-testing_jobs(struct testing_api *t, enum job_kind kind)
-{
-    return testing_count(t, text(t, "SELECT COUNT(*) FROM job WHERE kind = %d", kind));
-}
-
-int64_t
-testing_api_events(struct testing_api *t, enum event_type type)
-{
-    return testing_count(t, text(t, "SELECT COUNT(*) FROM event WHERE type = %d", type));
-}
-
-struct joining {
-    struct testing_api    *t;
-    const struct platform *platform;
-    struct account         account;
-    int64_t                id;
-};
-
-static bool
-join(void *arg, struct db *db, struct error *err)
-{
-    struct joining *j = arg;
-    struct profile  p;
-
-    j->id = id_generate(clock_now_ms());
-    return profile_connect(db, j->t->workspace_id, j->t->group_id, j->id, j->platform, &j->account, clock_now_ms(),
-                           &j->t->arena, &p, err);
-}
-
-const char *
-testing_profile(struct testing_api *t, const struct platform *platform, const char *external_id)
-{
-    struct joining j = { .t = t, .platform = platform,
-                         .account = { .external_id = str_of(external_id), .name = STR("Lindgren"),
-                                      .token = STR("its-token") } };
-    struct error   err = { 0 };
-    char           id[ID_TEXT_MAX];
-
-    ck_assert_msg(db_run(t->engine, DB_WRITE, join, &j, &err), "%s", err.message);
-    return text(t, "%s", id_format(ID_PROFILE, j.id, id));
-}
-
-struct arriving {
-    struct testing_api *t;
-    const char         *profile, *participant;
-    int64_t             age_ms, chat_id;
-};
-
-static bool
-arrive(void *arg, struct db *db, struct error *err)
-{
-    struct arriving     *r = arg;
-    struct testing_api  *t = r->t;
-    struct inbound_event e = {
-        .kind = INBOUND_MESSAGE, .at_ms = clock_now_ms() - r->age_ms, .from = { .external_id = str_of(r->participant) },
-        .conversation_id = str_of(r->participant), .external_id = STR("11"), .body = STR("hello"),
-    };
-    struct inbound_batch batch = { .events = &e, .count = 1 };
-    struct ingest_counts counts;
-    struct profile       profile;
-    struct scope         scope = { .workspace_id = t->workspace_id };
-    struct chat          chat;
-    bool                 created;
-
-    if (!profile_find(db, &scope, str_of(r->profile), &t->arena, &profile, err)
-        || !ingest(db, &profile, &batch, STR("{}"), clock_now_ms(), &t->arena, &counts, err)
-        || !chat_open(db, &profile, &e.from, STR_NONE, clock_now_ms(), &t->arena, &chat, &created, err))
-        return false;
-    r->chat_id = chat.id;
-    return true;
-}
-
-const char *
-testing_api_chat(struct testing_api *t, const char *participant)
-{
-    return testing_chat_of(t, t->profile, participant);
-}
-
-const char *
-testing_chat_of(struct testing_api *t, const char *profile, const char *participant)
-{
-    return testing_old_chat_of(t, profile, participant, 0);
-}
-
-const char *
-testing_old_chat_of(struct testing_api *t, const char *profile, const char *participant, int64_t age_ms)
-{
-    struct arriving r = { .t = t, .profile = profile, .participant = participant, .age_ms = age_ms };
-    struct error    err = { 0 };
-    char            id[ID_TEXT_MAX];
-
-    ck_assert_msg(db_run(t->engine, DB_WRITE, arrive, &r, &err), "%s", err.message);
-    return text(t, "%s", id_format(ID_CHAT, r.chat_id, id));
-}
-
-struct publishing {
-    struct testing_api *t;
-    struct str          message, external_id;
-};
-
-static bool
-publish(void *arg, struct db *db, struct error *err)
-{
-    struct publishing *p = arg;
-    struct scope       scope = { .workspace_id = p->t->workspace_id };
-    struct send_result result = { .status = STATUS_PUBLISHED, .external_id = p->external_id };
-    struct message     m;
-
-    return message_find(db, &scope, p->message, &p->t->arena, &m, err)
-        && message_settle(db, &m, &result, clock_now_ms(), &p->t->arena, err);
-}
-
-const char *
-testing_published(struct testing_api *t, const char *chat, const char *external_id)
-{
-    const char          *path = text(t, "/api/chats/%s/messages", chat);
-    struct testing_reply reply = api_ask(t, "POST", path, "{\"body\":\"first\"}", 202);
-    struct publishing    p = { .t = t, .external_id = str_of(external_id),
-                               .message = arena_copy(&t->arena, api_text(t, reply, "id")) };
-    struct error         err = { 0 };
-
-    ck_assert_msg(db_run(t->engine, DB_WRITE, publish, &p, &err), "%s", err.message);
-    return p.message.ptr;
 }
