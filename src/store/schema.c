@@ -298,10 +298,20 @@ static const char posts_sql[] =
     " PRIMARY KEY (chat_id, external_id, kind, sender));"
     "CREATE INDEX parked_age ON parked(created_at);";
 
+static const char leases_sql[] =
+    "CREATE TABLE process ("
+    " id $KEY,"
+    " until_at BIGINT NOT NULL);"          /* its lease; who has died no longer renews it */
+
+    "CREATE TABLE lane ("
+    " id $KEY,"                            /* of a profile or a webhook */
+    " process_id BIGINT NOT NULL);";       /* who has taken it; who is not there has let go of it */
+
 const struct db_migration store_migrations[] = {
     { 1, "the first tables", first_sql },
     { 2, "outgoing webhooks", webhooks_sql },
     { 3, "posts, comments, receipts", posts_sql },
+    { 4, "leases", leases_sql },
 };
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);
 
