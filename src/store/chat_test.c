@@ -379,6 +379,85 @@ START_TEST(what_the_platform_says_of_the_participant)
 }
 END_TEST
 
+START_TEST(metadata_is_merged_member_by_member)
+{
+    struct participant who = { .external_id = STR("77"), .metadata = STR("{\"follower_count\":5,\"is_verified_user\":true}") };
+    struct chat c = ts_chat(&s, &s.profile, "77");
+    bool created;
+
+    OK(chat_open(s.db, &s.profile, &who, STR_NONE, s.now, &s.arena, &c, &created, &s.err));
+    who.metadata = STR("{\"follower_count\":6,\"is_verified_user\":null}");
+    OK(chat_set_participant(s.db, &c, &who, STR_NONE, s.now, &s.arena, &s.err));
+    who.metadata = STR("not JSON");
+    OK(chat_open(s.db, &s.profile, &who, STR_NONE, s.now, &s.arena, &c, &created, &s.err));
+    ck_assert_str_eq(ts_chat_again(&s, &c).metadata.ptr,
+                     "{\"is_verified_user\":true,\"follower_count\":6,"
+                     "\"participant_fetched_at\":\"2026-05-31T14:02:00.000Z\"}");
+}
+END_TEST
+
+START_TEST(a_chat_of_a_page_names_it)
+{
+    const struct account page = { .external_id = STR("5"), .details = STR("{\"page_id\":\"1029384756\"}") };
+    struct profile p;
+    struct chat c;
+
+    OK(profile_connect(s.db, s.scope.workspace_id, s.group.id, 99, &instagram, &page, s.now, &s.arena, &p, &s.err));
+    c = ts_chat(&s, &p, "77");
+    ck_assert_str_eq(c.metadata.ptr, "{\"page_id\":\"1029384756\"}");
+    ck_assert(str_is_none(ts_chat(&s, &s.profile, "77").metadata));
+}
+END_TEST
+
+START_TEST(archived_and_back)
+{
+    struct chat c = ts_chat(&s, &s.profile, "77");
+
+    OK(chat_set_archived(s.db, &c, true, &s.arena, &s.err));
+    ck_assert(ts_chat_again(&s, &c).archived);
+    ck_assert_str_eq(ts_chat_again(&s, &c).metadata.ptr, "{\"muted\":true}");
+    OK(chat_set_archived(s.db, &c, false, &s.arena, &s.err));
+    ck_assert(!ts_chat_again(&s, &c).archived);
+    ck_assert_str_eq(ts_chat_again(&s, &c).metadata.ptr, "{\"muted\":false}");
+    OK(chat_set_metadata(s.db, &c, "k", STR("[1]"), &s.arena, &s.err));
+    ck_assert_str_eq(ts_chat_again(&s, &c).metadata.ptr, "{\"muted\":false,\"k\":[1]}");
+}
+END_TEST
+
+START_TEST(found_by_its_conversation_in_its_profile)
+{
+    struct profile other = ts_profile(&s, s.group.id, "5151", "x");
+    struct chat c = ts_chat(&s, &s.profile, "77"), out;
+    bool found;
+
+    OK(chat_set_conversation(s.db, c.id, STR("conv"), &s.err));
+    OK(chat_of_conversation(s.db, s.profile.id, STR("conv"), &s.arena, &out, &found, &s.err));
+    ck_assert(found);
+    ck_assert_int_eq(out.id, c.id);
+    OK(chat_of_conversation(s.db, other.id, STR("conv"), &s.arena, &out, &found, &s.err));
+    ck_assert(!found);
+}
+END_TEST
+
+START_TEST(the_latest_referral_counts)
+{
+    struct chat c = ts_chat(&s, &s.profile, "77");
+    bool told;
+
+    OK(chat_refer(s.db, &c, STR("{\"ref\":\"b\",\"source\":\"ADS\"}"), s.now, true, s.now, &s.arena, &told, &s.err));
+    ck_assert(told);
+    OK(chat_refer(s.db, &c, STR("{\"ref\":\"a\"}"), s.now - 1, true, s.now, &s.arena, &told, &s.err));
+    ck_assert(!told);
+    OK(chat_refer(s.db, &c, STR("{\"ref\":\"b\",\"source\":\"ADS\"}"), s.now, true, s.now, &s.arena, &told, &s.err));
+    ck_assert(!told);
+    ck_assert_str_eq(ts_chat_again(&s, &c).metadata.ptr, "{\"referral\":{\"ref\":\"b\",\"source\":\"ADS\"}}");
+    ck_assert_int_eq(ts_events(&s, EVENT_REFERRAL), 1);
+    ck_assert(str_find(ts_text(&s, "SELECT data FROM event WHERE type = 13"),
+                       STR(",\"ref\":\"b\",\"source\":\"ADS\",\"type\":null,"
+                           "\"received_at\":\"2026-05-31T14:02:00.000Z\"}")) > 0);
+}
+END_TEST
+
 START_TEST(blocked_and_no_longer)
 {
     struct chat c = ts_chat(&s, &s.profile, "77");
@@ -396,4 +475,6 @@ STORE_TESTS("chat", opening_twice_is_one_chat, only_what_is_given_is_refreshed,
             many_candidates_stay_valid_json, what_lies_outside_the_scope_is_not_found,
             the_latest_come_first_and_the_silent_last, bounds_are_strict_and_leave_the_silent_out,
             times_only_move_forward, the_participant_is_asked_about_once_an_hour,
-            what_the_platform_says_of_the_participant, blocked_and_no_longer)
+            what_the_platform_says_of_the_participant, metadata_is_merged_member_by_member, a_chat_of_a_page_names_it,
+            archived_and_back, found_by_its_conversation_in_its_profile, the_latest_referral_counts,
+            blocked_and_no_longer)

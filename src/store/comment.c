@@ -32,6 +32,8 @@ static const char comment_thread_sql[] =
 static const char comment_insert_sql[] =
     "INSERT INTO comment (id, workspace_id, profile_id, post_id, external_id, sort_at, created_at)"
     " VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (profile_id, external_id) DO NOTHING";
+static const char comment_lock_sql[] =
+    "UPDATE comment SET is_told = is_told WHERE profile_id = $1 AND external_id = $2";
 static const char comment_update_sql[] =
     "UPDATE comment SET parent_external_id = $2, thread_external_id = $3, body = $4, author_external_id = $5,"
     " author_name = $6, author_username = $7, permalink = $8, platform_data = $9, is_own = $10, is_hidden = $11,"
@@ -279,27 +281,29 @@ comment_write(struct db *db, const struct comment_row *row, struct error *err)
                        DB_ARGS(db_int(c->profile_id), db_text(c->external_id), db_text(row->thread)), NULL, err));
 }
 
-/* Its row as it was; a new one is empty, and counted nowhere. */
+/* Its row as it was; a new one is empty, and counted nowhere. Until this transaction ends it is ours alone. */
 static bool
 comment_open(struct db *db, const struct profile *p, const struct inbound_comment *from, int64_t now_ms,
              struct arena *a, struct comment_row *out, bool *is_new, struct error *err)
 {
+    int64_t locked, inserted = 0;
     struct post post;
     bool found;
 
-    *is_new = false;
-    if (!comment_read_row(db, p, from->external_id, a, out, &found, err))
+    if (!db_exec(db, comment_lock_sql, DB_ARGS(db_int(p->id), db_text(from->external_id)), &locked, err))
         return false;
-    if (found)
-        return (from->post_body.len == 0 && from->post_permalink.len == 0)
-            || post_open(db, p, from, now_ms, a, &post, err);
-    *is_new = true;
-    return post_open(db, p, from, now_ms, a, &post, err)
-        && db_exec(db, comment_insert_sql,
-                   DB_ARGS(db_int(id_generate(now_ms)), db_int(p->workspace_id), db_int(p->id), db_int(post.id),
-                           db_text(from->external_id), db_int(now_ms)),
-                   NULL, err)
-        && comment_read_row(db, p, from->external_id, a, out, &found, err)
+    if ((locked == 0 || from->post_body.len > 0 || from->post_permalink.len > 0)
+        && !post_open(db, p, from, now_ms, a, &post, err))
+        return false;
+    if (locked == 0
+        && !(db_exec(db, comment_insert_sql,
+                     DB_ARGS(db_int(id_generate(now_ms)), db_int(p->workspace_id), db_int(p->id), db_int(post.id),
+                             db_text(from->external_id), db_int(now_ms)),
+                     &inserted, err)
+             && db_exec(db, comment_lock_sql, DB_ARGS(db_int(p->id), db_text(from->external_id)), NULL, err)))
+        return false;
+    *is_new = inserted > 0;
+    return comment_read_row(db, p, from->external_id, a, out, &found, err)
         && (found || error_set(err, 500, "A comment that was just stored is not there"));
 }
 

@@ -116,7 +116,7 @@ bool
 echo_match(struct db *db, const struct chat *c, const struct inbound_event *e, int64_t now_ms, struct arena *a,
            struct message *out, bool *matched, struct error *err)
 {
-    if (!message_by_external(db, c, e->external_id, a, out, matched, err))
+    if (!chat_lock(db, c->id, err) || !message_by_external(db, c, e->external_id, a, out, matched, err))
         return false;
     if (*matched)
         return correct_time(db, e, out, now_ms, err);

@@ -116,7 +116,7 @@ message_receive_edit(struct db *db, const struct chat *c, const struct inbound_e
 
     if (e->text_only)
         return followup_take(db, c, e->external_id, &f, now_ms, a, err);
-    if (!message_by_external(db, c, e->external_id, a, &m, &found, err))
+    if (!chat_lock(db, c->id, err) || !message_by_external(db, c, e->external_id, a, &m, &found, err))
         return false;
     if (found)
         return edit_whole(db, &m, e, now_ms, a, err);

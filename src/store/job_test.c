@@ -314,6 +314,51 @@ START_TEST(jobs_in_flight_are_found_by_lane)
 }
 END_TEST
 
+START_TEST(once_for_each_payload)
+{
+    struct job one = { .kind = JOB_HINT, .lane_id = 1, .record_id = 1, .due_at = s.now, .payload = STR("m1") };
+    struct job same = one, other = one;
+
+    other.payload = STR("m2");
+    OK(job_add_named(s.db, &one, s.now, &s.err));
+    OK(job_add_named(s.db, &same, s.now, &s.err));
+    OK(job_add_named(s.db, &other, s.now, &s.err));
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job"), 2);
+}
+END_TEST
+
+START_TEST(scheduling_moves_what_waits_and_adds_what_does_not)
+{
+    struct job job = { .kind = JOB_REFRESH, .lane_id = 1, .record_id = 1, .due_at = s.now + 500 };
+    struct job sooner = job;
+
+    sooner.due_at = s.now + 10;
+    OK(job_schedule(s.db, &job, s.now, &s.err));
+    ts_commit(&s);
+    OK(job_schedule(s.db, &sooner, s.now, &s.err));
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job"), 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT due_at FROM job"), s.now + 10);
+    ck_assert_int_eq(ts_signals(&s, TOPIC_LANE, 1), 1);
+}
+END_TEST
+
+START_TEST(the_head_of_a_queue_is_the_oldest)
+{
+    struct job job;
+    bool found;
+
+    OK(job_head_of_queue(s.db, 9, &s.arena, &job, &found, &s.err));
+    ck_assert(!found);
+    add(1, 9, s.now);
+    add(1, 9, s.now);
+    OK(job_head_of_queue(s.db, 9, &s.arena, &job, &found, &s.err));
+    ck_assert(found);
+    ck_assert_int_eq(job.id, ts_int(&s, "SELECT MIN(id) FROM job"));
+    OK(job_head_of_queue(s.db, 0, &s.arena, &job, &found, &s.err));
+    ck_assert(!found);
+}
+END_TEST
+
 START_TEST(the_numbers_for_metrics)
 {
     int64_t counts[JOB_KINDS], oldest;
@@ -348,4 +393,5 @@ STORE_TESTS("job", everything_of_a_job_comes_back, only_the_first_of_a_queue_is_
             due_jobs_come_oldest_first_and_no_more_than_asked, what_is_not_due_yet_says_when,
             hurrying_a_lane_brings_the_far_ones_to_now, dropping_a_lane_leaves_the_others,
             once_means_once_for_each_record_and_kind, a_lane_is_walked_by_kind, lanes_with_work_are_found,
-            jobs_in_flight_are_found_by_lane, the_numbers_for_metrics, every_kind_has_a_name_of_its_own)
+            jobs_in_flight_are_found_by_lane, once_for_each_payload,
+            scheduling_moves_what_waits_and_adds_what_does_not, the_head_of_a_queue_is_the_oldest, the_numbers_for_metrics, every_kind_has_a_name_of_its_own)

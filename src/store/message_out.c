@@ -11,7 +11,7 @@ static const char message_insert_sql[] =
     "INSERT INTO message (id, workspace_id, chat_id, direction, status, external_comment_id, body,"
     " reply_to_external_id, reply_markup, attachments_count, sort_at, created_at)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
-static const char message_status_sql[] = "SELECT status FROM message WHERE id = $1";
+static const char message_place_sql[] = "SELECT status, chat_id FROM message WHERE id = $1";
 static const char message_published_sql[] =
     "UPDATE message SET status = $2, error_message = NULL, external_id = $3, posted_at = $4, sort_at = $4"
     " WHERE id = $1";
@@ -117,15 +117,31 @@ message_settle_again(struct db *db, struct message *m, const struct send_result 
         && (str_eq(m->external_id, r->external_id) || echo_give_back(db, m, r, now_ms, a, err));
 }
 
+/* `m` may be what a transaction that was rolled back made of it, or older than what another did with the row: settled
+ * it, or moved it to another chat. */
+static bool
+message_place(struct db *db, struct message *m, enum message_status *from, bool *found, struct error *err)
+{
+    struct db_rows rows;
+
+    if (!chat_lock(db, m->chat_id, err) || !db_query(db, message_place_sql, DB_ARGS(db_int(m->id)), &rows, err))
+        return false;
+    *found = db_next(&rows);
+    if (*found) {
+        *from = (enum message_status)db_col_int(&rows, 0);
+        m->chat_id = db_col_int(&rows, 1);
+    }
+    return db_finish(&rows, err);
+}
+
 bool
 message_settle(struct db *db, struct message *m, const struct send_result *r, int64_t now_ms, struct arena *a,
                struct error *err)
 {
-    int64_t from = STATUS_NONE;
+    enum message_status from = STATUS_NONE;
     bool found;
 
-    /* `m` may be what a transaction that was rolled back made of it, or older than what another did with the row */
-    if (!db_get_int(db, message_status_sql, DB_ARGS(db_int(m->id)), &from, &found, err))
+    if (!message_place(db, m, &from, &found, err))
         return false;
     if (!found)
         return true;
@@ -134,11 +150,11 @@ message_settle(struct db *db, struct message *m, const struct send_result *r, in
     assert(may_become[from][r->status]);
     if (r->status == STATUS_PUBLISHED)
         return message_identify(db, m, r->participant_id, now_ms, a, err)
-            && message_publish(db, m, (enum message_status)from, r->external_id, r->conversation_id,
+            && message_publish(db, m, from, r->external_id, r->conversation_id,
                                r->posted_at ? r->posted_at : now_ms, now_ms, a, err);
     m->status = r->status;
     m->error_message = r->error_message;
-    return chat_touch(db, m->chat_id, (int)from, r->status, 0, 0, err)
+    return chat_touch(db, m->chat_id, from, r->status, 0, 0, err)
         && db_exec(db, message_unpublished_sql,
                    DB_ARGS(db_int(m->id), db_int(r->status), db_text(r->error_message)), NULL, err)
         && event_message(db, r->status == STATUS_WAITING ? EVENT_MESSAGE_WAITING : EVENT_MESSAGE_FAILED, m, now_ms,

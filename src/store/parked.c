@@ -98,7 +98,7 @@ followup_take(struct db *db, const struct chat *c, struct str external_id, const
     struct message m;
     bool found;
 
-    if (!message_by_external(db, c, external_id, a, &m, &found, err))
+    if (!chat_lock(db, c->id, err) || !message_by_external(db, c, external_id, a, &m, &found, err))
         return false;
     return found ? followup_apply(db, &m, f, now_ms, a, err) : parked_put(db, c, external_id, f, now_ms, err);
 }

@@ -19,7 +19,7 @@ static const char post_page_sql[] =
     "SELECT " POST_COLUMNS " FROM " POST_TABLES " WHERE o.workspace_id = $1 AND p.deleted_at = 0"
     " AND ($2 = 0 OR p.group_id = $2) ORDER BY o.id DESC LIMIT $3 OFFSET $4";
 static const char post_total_sql[] =
-    "SELECT COALESCE(SUM(posts_count), 0) FROM profile WHERE workspace_id = $1 AND deleted_at = 0"
+    "SELECT CAST(COALESCE(SUM(posts_count), 0) AS BIGINT) FROM profile WHERE workspace_id = $1 AND deleted_at = 0"
     " AND ($2 = 0 OR group_id = $2)";
 static const char post_insert_sql[] =
     "INSERT INTO post (id, workspace_id, profile_id, external_id, body, permalink, created_at)"

@@ -13,7 +13,8 @@
 /* How it stands with a chat, and whether another receipt says all that this one would. */
 static const char receipt_place_sql[] =
     "SELECT COALESCE((SELECT MAX(watermark) FROM receipt WHERE chat_id = $1 AND kind = $2), 0),"
-    " EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind = $2 AND watermark >= $3 AND at <= $4)";
+    " CASE WHEN EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind = $2 AND watermark >= $3 AND at <= $4)"
+    " THEN 1 ELSE 0 END";
 static const char receipt_put_sql[] =
     "INSERT INTO receipt (chat_id, kind, watermark, at) VALUES ($1, $2, $3, $4)"
     " ON CONFLICT (chat_id, kind, watermark) DO UPDATE SET at = $4";
@@ -162,6 +163,7 @@ message_receive_receipt(struct db *db, const struct chat *c, const struct inboun
     const struct followup f = { .kind = kind, .at_ms = at_ms, .is_history = e->is_history };
 
     if (e->watermark_ms != 0)
-        return receipt_take(db, c->id, kind, e->watermark_ms, at_ms, now_ms, a, err);
+        return chat_lock(db, c->id, err)
+            && receipt_take(db, c->id, kind, e->watermark_ms, at_ms, now_ms, a, err);
     return e->external_id.len == 0 || followup_take(db, c, e->external_id, &f, now_ms, a, err);
 }
