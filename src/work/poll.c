@@ -1,8 +1,8 @@
 /* poll.c -- asking for updates where nobody can reach us. The position moves in the transaction that stores what came.
  *
  * Where the platform itself waits for something to happen, one poll follows the other. Where it answers at once, they
- * come quickly while something happens, for a minute longer, and then more and more slowly: the job's payload is how many
- * polls in a row brought nothing. */
+ * come quickly while something happens, for a minute longer, and then more and more slowly: the job's payload is how
+ * many polls in a row brought nothing. */
 #include "base/clock.h"
 #include "base/random.h"
 #include "inbound/inbound.h"

@@ -100,12 +100,10 @@ send_load(struct task *t, struct db *db, struct error *err)
     t->gone = !found || t->job.state != JOB_READY;
     if (t->gone)
         return true;
-    if (!message_get(db, t->job.record_id, &t->arena, &t->message, &found, err))
+    if (!send_is_settled(t, db, &t->gone, err))
         return false;
-    if (!found || t->message.status == STATUS_PUBLISHED || t->message.status == STATUS_FAILED) {
-        t->gone = true;
-        return job_finish(db, &t->job, clock_now_ms(), err);
-    }
+    if (t->gone)
+        return true;
     if (!task_load_account(t, db, false, err))
         return false;
     if (t->gone) /* the account lost its token after this was queued */
@@ -171,6 +169,17 @@ send_fail(struct task *t, struct db *db, struct str reason, struct error *err)
     return send_settle(t, db, STATUS_FAILED, reason, err) && job_finish(db, &t->job, clock_now_ms(), err);
 }
 
+bool
+send_is_settled(struct task *t, struct db *db, bool *settled, struct error *err)
+{
+    bool found;
+
+    if (!message_get(db, t->job.record_id, &t->arena, &t->message, &found, err))
+        return false;
+    *settled = !found || t->message.status == STATUS_PUBLISHED || t->message.status == STATUS_FAILED;
+    return !*settled || job_finish(db, &t->job, clock_now_ms(), err);
+}
+
 /* Whether we may no longer write to this person at `due_at`. Looking whether the message is there goes on. */
 static bool
 send_window_closes(struct task *t, struct db *db, int64_t due_at, bool *closes, struct error *err)
@@ -221,7 +230,7 @@ static bool
 send_store_verdict(struct task *t, struct db *db, struct error *err)
 {
     const struct op_step *end = &t->run.end;
-    bool blamed;
+    bool blamed, settled;
 
     if (!task_blame_account(t, db, &blamed, err))
         return false;
@@ -232,7 +241,7 @@ send_store_verdict(struct task *t, struct db *db, struct error *err)
         return send_settle(t, db, STATUS_PUBLISHED, STR_NONE, err) && job_finish(db, &t->job, clock_now_ms(), err)
             && poll_hurry(t, db, err);
     case OP_RETRY:
-        return send_again(t, db, err);
+        return send_is_settled(t, db, &settled, err) && (settled || send_again(t, db, err));
     case OP_CALL:
     case OP_FAIL:
         break;

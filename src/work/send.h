@@ -1,5 +1,5 @@
-/* send.h -- what the files that send a message share: send.c has its way, send_file.c fetches a file that the user gave as
- * a URL, send_find.c asks whether the message is there already. */
+/* send.h -- what the files that send a message share: send.c has its way, send_file.c fetches a file that the user gave
+ * as a URL, send_find.c asks whether the message is there already. */
 #ifndef PARLEY_WORK_SEND_H
 #define PARLEY_WORK_SEND_H
 
@@ -15,7 +15,9 @@ bool send_fail(struct task *t, struct db *db, struct str reason, struct error *e
  * the platform asked for. */
 bool send_later(struct task *t, struct db *db, int64_t retry_after_ms, bool counts, struct str reason,
                 struct error *err);
-/* What OP_SEND or OP_FIND_SENT ended with when it was neither done nor the account's fault. */
+/* Reads the message afresh: its echo may have come and settled it. Then there is nothing left to do about the job. */
+bool send_is_settled(struct task *t, struct db *db, bool *settled, struct error *err);
+/* Again after OP_SEND or OP_FIND_SENT ended with OP_RETRY. */
 bool send_again(struct task *t, struct db *db, struct error *err);
 
 /* ---- steps ---- */

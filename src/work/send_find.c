@@ -27,25 +27,13 @@ find_pick(struct task *t, struct db *db, struct str *out, struct error *err)
     return true;
 }
 
-/* Its echo may have come while we asked. */
-static bool
-find_is_settled(struct task *t, struct db *db, bool *settled, struct error *err)
-{
-    bool found;
-
-    if (!message_get(db, t->job.record_id, &t->arena, &t->message, &found, err))
-        return false;
-    *settled = !found || t->message.status == STATUS_PUBLISHED || t->message.status == STATUS_FAILED;
-    return !*settled || job_finish(db, &t->job, clock_now_ms(), err);
-}
-
 /* Out of reach: it is sent again, and says that it may be there twice. */
 static bool
 find_store_ignorance(struct task *t, struct db *db, struct error *err)
 {
     bool settled;
 
-    if (!find_is_settled(t, db, &settled, err))
+    if (!send_is_settled(t, db, &settled, err))
         return false;
     t->gone = settled;
     return settled || send_mark(t, db, err);
@@ -56,7 +44,7 @@ find_store(struct task *t, struct db *db, struct error *err)
 {
     bool settled;
 
-    if (!find_is_settled(t, db, &settled, err))
+    if (!send_is_settled(t, db, &settled, err))
         return false;
     t->gone = true;
     if (settled)
@@ -76,7 +64,7 @@ find_store_failure(struct task *t, struct db *db, struct error *err)
     bool settled, blamed;
 
     t->run.end.maybe_done = true; /* whether it is there is as unknown as before */
-    if (!find_is_settled(t, db, &settled, err) || (!settled && !task_blame_account(t, db, &blamed, err)))
+    if (!send_is_settled(t, db, &settled, err) || (!settled && !task_blame_account(t, db, &blamed, err)))
         return false;
     return settled || blamed || send_again(t, db, err);
 }

@@ -168,6 +168,29 @@ START_TEST(an_echo_that_comes_meanwhile_ends_the_search)
 }
 END_TEST
 
+static const char *
+answered_too_late(const char *call, int nth)
+{
+    (void)nth;
+    return strcmp(call, "/send/7/a") == 0 ? "retry 3600000" : "done";
+}
+
+START_TEST(an_echo_that_comes_before_the_answer_lets_the_next_go)
+{
+    w.script = answered_too_late;
+    tw_gate(&w, "/send/7/a");
+    tw_write(&w, "7", "ab");
+    tw_start(&w);
+    tw_await_calls(&w, "/send/7/a", 1);
+    ts_resume(&w.store);
+    ts_exec(&w.store, "UPDATE message SET status = 2, external_id = 'echo-1' WHERE body = 'a'");
+    tw_go(&w);
+    tw_gate(&w, "");
+    tw_await(&w, PUBLISHED, 2);
+    CK_SENT(&w, "/send/7/a", "/send/7/b");
+}
+END_TEST
+
 /* ---- the window ---- */
 
 static const char *
@@ -210,16 +233,16 @@ START_TEST(inside_the_window_it_is)
 END_TEST
 
 static void
-make_private(const char *where)
+make_private(void)
 {
-    ts_exec(&w.store, arena_printf(&w.store.arena, "UPDATE message SET external_comment_id = 'c-' || body %s", where).ptr);
+    ts_exec(&w.store, "UPDATE message SET external_comment_id = 'c-' || body");
 }
 
 START_TEST(private_replies_know_no_window)
 {
     w.script = not_now;
     write_before_the_window_closes("7");
-    make_private("");
+    make_private();
     tw_start(&w);
     tw_await(&w, WAITING, 1);
     ck_assert_int_eq(tw_look(&w, SENDS), 1);
@@ -234,7 +257,7 @@ START_TEST(private_replies_have_a_pace_of_their_own)
     scripted_watch = watch;
     for (char chat[] = "1"; chat[0] <= '9'; chat[0]++)
         tw_write(&w, chat, "aa");
-    make_private("");
+    make_private();
     tw_start(&w);
     tw_await_calls(&w, "/send/", 11); /* ten at once, then one a second */
     ck_assert_int_ge(tw_call_ms(&w, "/send/", 10) - tw_call_ms(&w, "/send/", 9), 500);
@@ -254,7 +277,8 @@ write_with_file(void)
     struct message m;
 
     ck_assert(media_add_bytes(w.media, STR("a text\n"), STR("text/plain"), &info, &w.store.err));
-    d.media = (struct attachment){ .type = ATTACH_FILE, .status = ATTACHMENT_PROCESSED, .media = arena_copy(&w.store.arena, str_of(info.name)),
+    d.media = (struct attachment){ .type = ATTACH_FILE, .status = ATTACHMENT_PROCESSED,
+                                   .media = arena_copy(&w.store.arena, str_of(info.name)),
                                    .content_type = str_of(info.content_type), .size = info.size };
     ck_assert_msg(message_accept(w.store.db, &c, &d, w.store.now, &w.store.arena, &m, &w.store.err), "%s",
                   w.store.err.message);
@@ -269,7 +293,8 @@ START_TEST(a_file_has_an_address_where_we_have_one)
     w.env.public_url = STR("https://parley.example");
     tw_start(&w);
     tw_await(&w, PUBLISHED, 1);
-    ck_assert_str_eq(seen[OP_SEND].url, arena_printf(&w.store.arena, "https://parley.example/storage/%s", name.ptr).ptr);
+    ck_assert_str_eq(seen[OP_SEND].url,
+                     arena_printf(&w.store.arena, "https://parley.example/storage/%s", name.ptr).ptr);
     ck_assert_ptr_nonnull(strstr(seen[OP_SEND].path, name.ptr));
     ck_assert_int_le(clock_now_ms() - seen[OP_SEND].now_ms, 10000);
     ck_assert_str_eq(seen[OP_SEND].comment_id, "");
@@ -329,9 +354,9 @@ sends(void)
         &a_send_that_was_cut_off_is_looked_for, &what_is_not_found_is_sent_again_without_doubt,
         &what_another_message_is_already_is_not_taken_for_it, &until_it_can_be_asked_it_waits,
         &where_asking_is_refused_it_is_sent_again_in_doubt, &an_echo_that_comes_meanwhile_ends_the_search,
-        &nothing_is_tried_again_after_the_window, &inside_the_window_it_is, &private_replies_know_no_window,
-        &private_replies_have_a_pace_of_their_own, &a_file_has_an_address_where_we_have_one,
-        &a_file_has_no_address_where_nobody_can_reach_us, &who_was_told_to_be_quiet_is,
+        &an_echo_that_comes_before_the_answer_lets_the_next_go, &nothing_is_tried_again_after_the_window,
+        &inside_the_window_it_is, &private_replies_know_no_window, &private_replies_have_a_pace_of_their_own,
+        &a_file_has_an_address_where_we_have_one, &a_file_has_no_address_where_nobody_can_reach_us, &who_was_told_to_be_quiet_is,
     };
     TCase *c = tcase_create("sends");
 

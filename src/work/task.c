@@ -8,7 +8,6 @@
 #define DATABASE_AGAIN_MS 500 /* what a platform answered is written again after this, until it is written */
 #define FETCH_TOTAL_MS    60000
 #define FETCH_REDIRECTS   3
-#define FRESH_TOKEN_MS    60000 /* a token refreshed so lately is not stale, whatever the platform says */
 
 /* ---- what a kind may ask of the worker ---- */
 
@@ -153,8 +152,8 @@ task_run_done(struct run *r)
     struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
     int64_t now_ms = clock_now_ms();
 
-    t->token_is_fresh = now_ms - seat->refreshed_at < FRESH_TOKEN_MS;
-    if (r->end.verdict == OP_DONE && r->end.account_wide)
+    t->token_is_fresh = now_ms - seat->refreshed_at < TASK_FRESH_TOKEN_MS;
+    if (r->end.account_wide)
         lane_hold(&seat->lane, now_ms + r->end.retry_after_ms);
     t->then(t);
 }

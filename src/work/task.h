@@ -106,6 +106,9 @@ bool task_retry(struct task *t, struct db *db, int64_t retry_after_ms, bool coun
                 struct error *err);
 int64_t task_backoff_ms(int attempts);
 
+/* A token that was renewed so lately is not stale, whatever the platform says. */
+#define TASK_FRESH_TOKEN_MS 60000
+
 /* When a token stops working, jobs are due at this far away time until the account is connected again. */
 #define TASK_HELD_UNTIL ((int64_t)1 << 52)
 

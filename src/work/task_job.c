@@ -140,17 +140,31 @@ task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *e
     return true;
 }
 
+/* The loop may hear of a renewal later than the table: the job for the next one is as old as the token. */
+static bool
+token_is_fresh(struct task *t, struct db *db, int64_t now_ms, bool *fresh, struct error *err)
+{
+    struct job next;
+    bool found;
+
+    if (!job_next_of_kind(db, t->lane_id, JOB_REFRESH, 0, &t->arena, &next, &found, err))
+        return false;
+    *fresh = t->token_is_fresh
+          || (found && next.attempts == 0 && next.due_at > now_ms && next.created_at > now_ms - TASK_FRESH_TOKEN_MS);
+    return true;
+}
+
 /* A token that is stale although it was refreshed just now is a failure like any other, so that nobody goes round in
  * circles for ever. */
 static bool
 task_await_refresh(struct task *t, struct db *db, bool *blamed, struct error *err)
 {
     int64_t now_ms = clock_now_ms();
-    bool old;
+    bool old, fresh;
 
-    if (!token_is_old(t, db, &old, err))
+    if (!token_is_old(t, db, &old, err) || !token_is_fresh(t, db, now_ms, &fresh, err))
         return false;
-    *blamed = old || !t->token_is_fresh;
+    *blamed = old || !fresh;
     t->awaits_refresh = *blamed && !old;
     return (!t->awaits_refresh || account_queue_refresh(db, t->lane_id, now_ms, err))
         && (!*blamed || job_retry(db, &t->job, now_ms, t->job.attempts, t->job.payload, err));

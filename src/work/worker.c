@@ -7,7 +7,7 @@
 #include "work/upkeep.h"
 
 #define PARLEY_AGENT   "Parley/" PARLEY_VERSION
-#define POLLS_APART_MS 20 /* at start, unless that takes longer than their pace */
+#define START_APART_MS 20
 
 /* ---- being woken ---- */
 
@@ -64,36 +64,25 @@ worker_take_up(struct worker *w, struct db *db, int64_t lane_id, struct error *e
     return true;
 }
 
+/* What is overdue with thousands of accounts at once does not come all at once: checks go one after the other, polls
+ * too, but within the time they are apart. */
 static bool
-is_polled_often(const struct profile *p)
+worker_spread(struct worker *w, struct db *db, const struct profile *p, int64_t i, int64_t n, struct error *err)
 {
-    return p->platform->poll_pace && p->hook_url.len == 0;
-}
-
-/* Polls that came due while nobody was there come one after the other within the time they are apart, so that thousands
- * of accounts do not ask all at once. */
-static bool
-worker_spread_polls(struct worker *w, struct db *db, const struct profile *profiles, size_t n, struct error *err)
-{
-    int64_t now_ms = clock_now_ms(), count = 0, quiet_ms, active_ms, at = 0;
+    int64_t now_ms = clock_now_ms(), window_ms = n * START_APART_MS, quiet_ms = window_ms, active_ms;
+    enum job_kind kind = p->hook_url.len > 0 ? JOB_CHECK : JOB_POLL;
     struct job job;
     bool found;
 
-    for (size_t i = 0; i < n; i++)
-        count += is_polled_often(&profiles[i]);
-    for (size_t i = 0; i < n; i++) {
-        if (!is_polled_often(&profiles[i]))
-            continue;
-        if (!job_next_of_kind(db, profiles[i].id, JOB_POLL, 0, &w->start_arena, &job, &found, err))
-            return false;
-        profiles[i].platform->poll_pace(w->options.env, &quiet_ms, &active_ms);
-        if (quiet_ms > count * POLLS_APART_MS)
-            quiet_ms = count * POLLS_APART_MS;
-        if (found && job.due_at <= now_ms
-            && !job_retry(db, &job, now_ms + at++ * quiet_ms / count, job.attempts, job.payload, err))
-            return false;
-    }
-    return true;
+    if (kind == JOB_POLL && !p->platform->poll_pace)
+        return true;
+    if (kind == JOB_POLL)
+        p->platform->poll_pace(w->options.env, &quiet_ms, &active_ms);
+    if (window_ms > quiet_ms)
+        window_ms = quiet_ms;
+    return job_next_of_kind(db, p->id, kind, 0, &w->start_arena, &job, &found, err)
+        && (!found || job.due_at > now_ms
+            || job_retry(db, &job, now_ms + i * window_ms / n, job.attempts, job.payload, err));
 }
 
 static bool
@@ -107,10 +96,9 @@ worker_start_run(void *arg, struct db *db, struct error *err)
     if (!idempotency_abandon(db, clock_now_ms(), err) || !profile_list_all(db, &w->start_arena, &profiles, &n, err))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!account_tend(db, &profiles[i], w->options.env->public_url, clock_now_ms(), err))
+        if (!account_tend(db, &profiles[i], w->options.env->public_url, clock_now_ms(), err)
+            || !worker_spread(w, db, &profiles[i], (int64_t)i, (int64_t)n, err))
             return false;
-    if (!worker_spread_polls(w, db, profiles, n, err))
-        return false;
     if (!job_lanes(db, &w->start_arena, &w->start_lanes, &w->start_lanes_count, err))
         return false;
     for (size_t i = 0; i < w->start_lanes_count; i++)
