@@ -3,11 +3,13 @@
  *
  *     api.c         the server's four callbacks, starting and stopping
  *     routes.c      every path as one table
- *     call.c        one request from step to step (call.h): key, body, transactions, platform, reply
+ *     call.c  ask.c one request from step to step (call.h): key, body, transactions, platform, reply
  *     keys.c  body.c  query.c  limits.c  media.c  idempotent.c  reply.c  cors.c  metrics.c    what handlers share
- *     groups.c  profiles.c  connect.c  chats.c  messages.c  edit.c  comments.c  webhooks.c    a file a resource
+ *     groups.c  profiles.c  chats.c  messages.c  posts.c  webhooks.c                          a file a resource
+ *     edit.c  reactions.c  archive.c  private_reply.c                    ... and what else is done with some of them
+ *     connect.c  connect_form.c  oauth.c  oauth_state.c  oauth_page.c                         connecting accounts
  *     events.c  hub.c  hub_read.c                                        what happened, as a list and as a stream
- *     hooks.c  storage.c  operations.c                                                        what needs no key
+ *     hooks.c  hooks_meta.c  storage.c  operations.c                                          what needs no key
  *
  * A handler is a plain function with a database handle. It knows nothing of threads and sockets: where it must
  * wait for a platform or for a file to be moved it says what follows, and the dispatcher runs that in the next

@@ -9,21 +9,28 @@
 
 #include "api/reply.h"
 #include "api/state.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
 
 #define SIGNATURE_HEADER "X-Hub-Signature-256"
+#define WARN_EVERY_MS    60000 /* anybody can call us */
 
 struct meta_hook {
     struct inbound_batch batch;
     struct ingest_counts counts;
 };
 
-static bool
-not_configured(const char *what, struct error *err)
+static void
+warn_of_missing(struct api *api, const char *setting)
 {
-    log_warn("Meta calls the webhook, and its settings are missing", LOG_CSTR("configure", what));
-    return error_set(err, 404, "Nobody receives messages at this address");
+    int64_t now_ms = clock_mono_ms(), last_ms = atomic_load(&api->meta_warned_ms);
+
+    if (last_ms != 0 && now_ms - last_ms < WARN_EVERY_MS)
+        return;
+    if (atomic_compare_exchange_strong(&api->meta_warned_ms, &last_ms, now_ms))
+        log_warn("somebody calls Meta's webhook, which is not set up: configure the missing setting if it is Meta",
+                 LOG_CSTR("missing", setting));
 }
 
 /* "200 with the challenge and nothing else, 403 otherwise." */
@@ -35,7 +42,7 @@ confirm_meta(struct db *db, struct call *call, struct error *err)
 
     (void)db;
     if (expected.len == 0) {
-        not_configured("PARLEY_META_VERIFY_TOKEN", err);
+        warn_of_missing(call->api, "PARLEY_META_VERIFY_TOKEN");
         return error_set(err, 403, "The verify token does not match");
     }
     if (!str_eq(call_query(call, "hub.mode"), STR("subscribe")) || str_is_none(challenge)
@@ -50,8 +57,10 @@ knock_meta(struct call *call, struct error *err)
 {
     const struct platform_env *env = call->api->options.env;
 
-    if (env->meta_app_secret.len == 0 && env->instagram_app_secret.len == 0)
-        return not_configured("PARLEY_META_APP_SECRET", err);
+    if (env->meta_app_secret.len == 0 && env->instagram_app_secret.len == 0) {
+        warn_of_missing(call->api, "PARLEY_META_APP_SECRET");
+        return error_set(err, 404, "Nobody receives messages at this address");
+    }
     if (str_is_none(http_header_get(&call->x->request, STR(SIGNATURE_HEADER))))
         return hook_refuse(call, "The signature is missing", err);
     call->x->body_max = META_BODY_MAX;
