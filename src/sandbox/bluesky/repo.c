@@ -1,20 +1,30 @@
 /* repo.c -- who accounts are, and the one record that is looked at: who may write to them. */
 #include "sandbox/bluesky/methods.h"
 
+#include "base/crypto.h"
+
 #define DECLARATION  "chat.bsky.actor.declaration"
 #define PROFILES_MAX 25
 
-/* A content id's shape, which changes when the record does. */
+/* A content id: that it is one of the first version, of CBOR, by SHA-256, then the hash; base32 behind a "b". What is
+ * hashed is the JSON, which is enough to change when the record does. */
 static struct str
 cid_of(struct bs_call *c, struct str record)
 {
-    uint64_t n = 14695981039346656037u;
-    char     text[BS_TID_MAX];
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    uint8_t           bytes[4 + SHA256_SIZE] = { 0x01, 0x71, 0x12, SHA256_SIZE };
+    char              text[60] = "b";
+    unsigned          bits = 0, have = 0;
+    size_t            len = 1;
 
-    for (size_t i = 0; i < record.len; i++)
-        n = (n ^ (unsigned char)record.ptr[i]) * 1099511628211u;
-    bs_tid((int64_t)(n & INT64_MAX), text);
-    return arena_printf(c->arena, "bafyreisandboxaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%s", text);
+    sha256(record, bytes + 4);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bits = (bits << 8 | bytes[i]) & 0xffff;
+        for (have += 8; have >= 5; have -= 5)
+            text[len++] = letters[bits >> (have - 5) & 31];
+    }
+    text[len++] = letters[bits << (5 - have) & 31];
+    return arena_copy(c->arena, (struct str){ text, len });
 }
 
 static void
