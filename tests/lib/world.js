@@ -5,6 +5,8 @@ import net from "node:net";
 import { after, before } from "node:test";
 
 import { Api } from "./api.js";
+import { Bluesky, blueskySettings } from "./bluesky.js";
+import { Meta, metaSettings } from "./meta.js";
 import { Program, run, temporaryFolder } from "./process.js";
 import { Sandbox } from "./sandbox.js";
 import { until } from "./until.js";
@@ -42,6 +44,8 @@ export class World {
     this.secrets = [KEY, ...secrets];
     this.folder = temporaryFolder();
     this.people = 0;
+    this.meta = new Meta(this);
+    this.bluesky = new Bluesky(this);
   }
 
   async start() {
@@ -57,6 +61,8 @@ export class World {
       PARLEY_DATA_DIR: this.folder,
       PARLEY_API_KEY: KEY,
       PARLEY_TELEGRAM_API_URL: this.sandbox.url,
+      ...metaSettings(this.sandbox.url),
+      ...blueskySettings(this.sandbox.url),
       PARLEY_PACE: "no",
       PARLEY_RETRY_AFTER: "100ms,200ms,300ms,400ms",
       ...(this.webhook ? { PARLEY_PUBLIC_URL: `http://127.0.0.1:${this.port}` } : { PARLEY_TELEGRAM_POLL_SECONDS: "1" }),
