@@ -11,7 +11,7 @@ struct fb_error {
     const char *type;                  /* NULL: by the code and the host */
     bool        transient;
     int64_t     regain_minutes;        /* of a limit; 0 = none */
-    char        message[320];
+    char        message[768];
 };
 
 /* Always false, so that `return fb_fail(...)` reads well. The status follows from the code. */

@@ -208,7 +208,7 @@ subscribe(struct fb_call *c, struct fb_account *a, struct json *w, struct fb_err
         return fb_fail(err, 100, 0, "(#100) The parameter subscribed_fields is required.");
     if (!fb_fields_read(a->object, text, list, &fields, &bad, &place, c->arena))
         return fb_fail(err, 100, 0, "(#100) Param subscribed_fields[%zu] must be one of {%.*s} - got \"%.*s\"", place,
-            STR_ARG(str_slice(fb_field_list(a->object, c->arena), 0, 160)), STR_ARG(str_slice(bad, 0, 64)));
+            STR_ARG(fb_field_list(a->object, c->arena)), STR_ARG(str_slice(bad, 0, 64)));
     a->fields = fields;
     a->subscribed = true;
     a->failing_ms = 0;
