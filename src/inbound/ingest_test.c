@@ -187,22 +187,99 @@ START_TEST(a_block_that_comes_late_is_overtaken)
 }
 END_TEST
 
-START_TEST(what_telegram_never_tells_is_counted_and_dropped)
+/* ---- what only names a conversation ---- */
+
+START_TEST(a_conversation_we_know_is_enough)
 {
-    struct ingest_counts counts;
-    struct str before = everything();
+    struct inbound_event first = ts_inbound("1", "m1", "hello", TESTING_NOW);
+    struct inbound_event gone = ts_inbound("", "m1", NULL, TESTING_NOW + 5), unknown;
 
-    for (int kind = 0; kind < INBOUND_KINDS; kind++) {
-        struct inbound_event e = ts_inbound("1", "x", "", TESTING_NOW);
+    first.conversation_id = gone.conversation_id = STR("conv");
+    gone.kind = INBOUND_DELETION;
+    unknown = gone;
+    unknown.conversation_id = STR("another");
+    ck_assert_int_eq(take(&gone, 1).ignored, 1);
+    take(&first, 1);
+    ck_assert_int_eq(take(&unknown, 1).ignored, 1);
+    ck_assert_int_eq(take(&gone, 1).ignored, 0);
+    ck_assert_int_eq(ts_int(&s, "SELECT deleted_at FROM message"), TESTING_NOW + 5);
+}
+END_TEST
 
-        if (kind == INBOUND_MESSAGE || kind == INBOUND_EDIT || kind == INBOUND_BLOCK || kind == INBOUND_UNBLOCK)
-            continue;
-        e.kind = (enum inbound_kind)kind;
-        counts = take(&e, 1);
-        ck_assert_int_eq(counts.ignored, 1);
-        ck_assert_int_eq(counts.stored, 0);
-    }
-    ck_assert_str_eq(everything().ptr, before.ptr);
+START_TEST(archived_elsewhere_and_taken_back)
+{
+    struct inbound_event first = ts_inbound("1", "m1", "hello", TESTING_NOW), mute = ts_inbound("", "", NULL, 0);
+
+    mute.kind = INBOUND_MUTE;
+    mute.conversation_id = first.conversation_id = STR("conv");
+    ck_assert_int_eq(take(&mute, 1).ignored, 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM chat"), 0);
+    take(&first, 1);
+    take(&mute, 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT archived FROM chat"), 1);
+    mute.kind = INBOUND_UNMUTE;
+    take(&mute, 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT archived FROM chat"), 0);
+}
+END_TEST
+
+START_TEST(a_hint_is_followed_unless_the_message_is_there)
+{
+    struct inbound_event first = ts_inbound("1", "m1", "hello", TESTING_NOW);
+    struct inbound_event hints[] = { ts_inbound("", "m1", NULL, 0), ts_inbound("", "m2", NULL, 0),
+                                     ts_inbound("", "m2", NULL, 0), ts_inbound("1", "m3", NULL, 0) };
+
+    for (size_t i = 0; i < 4; i++)
+        hints[i].kind = INBOUND_HINT;
+    take(&first, 1);
+    take(hints, 4);
+    ck_assert_str_eq(ts_text(&s, "SELECT group_concat(payload) FROM job WHERE kind = 14").ptr, "m2,m3");
+    ck_assert_int_eq(ts_int(&s, "SELECT due_at FROM job WHERE kind = 14"), s.now + 10000);
+    ck_assert_int_eq(ts_int(&s, "SELECT record_id FROM job WHERE kind = 14"), s.profile.id);
+}
+END_TEST
+
+START_TEST(a_message_may_say_what_led_here)
+{
+    struct inbound_event e = ts_inbound("1", "m1", "hello", TESTING_NOW), link = ts_inbound("1", "", NULL, TESTING_NOW + 5);
+
+    e.referral = STR("{\"ref\":\"ad\"}");
+    link.kind = INBOUND_REFERRAL;
+    link.referral = STR("{\"ref\":\"shop\"}");
+    take(&link, 1);
+    take(&e, 1); /* older than the link */
+    take(&link, 1);
+    ck_assert_str_eq(ts_text(&s, "SELECT metadata FROM chat").ptr, "{\"referral\":{\"ref\":\"shop\"}}");
+    ck_assert_int_eq(ts_events(&s, EVENT_REFERRAL), 1);
+}
+END_TEST
+
+START_TEST(a_comment_without_a_post_is_dropped)
+{
+    struct inbound_comment c = { .external_id = STR("c1"), .body = STR("price?") };
+    struct inbound_event e = { .kind = INBOUND_COMMENT, .at_ms = TESTING_NOW, .comment = &c }, none = e;
+
+    none.comment = NULL;
+    ck_assert_int_eq(take(&e, 1).ignored, 1);
+    ck_assert_int_eq(take(&none, 1).ignored, 1);
+    c.post_id = STR("p1");
+    ck_assert_int_eq(take(&e, 1).stored, 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM comment"), 1);
+}
+END_TEST
+
+START_TEST(history_asks_for_nobody_again)
+{
+    struct inbound_event first = ts_inbound("1", "m1", "hello", TESTING_NOW - 5), next = first;
+
+    first.is_history = next.is_history = true;
+    next.external_id = STR("m2");
+    take(&first, 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 3"), 1);
+    ts_exec(&s, "DELETE FROM job");
+    take(&next, 1);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job"), 0);
+    ck_assert_int_eq(ts_events(&s, EVENT_MESSAGE_RECEIVED), 0);
 }
 END_TEST
 
@@ -366,6 +443,8 @@ END_TEST
 STORE_TESTS("ingest", a_batch_of_everything_twice_changes_nothing, a_message_makes_its_chat_and_asks_who_it_is,
             a_message_after_an_hour_asks_again_an_echo_does_not, a_tap_is_answered_once,
             blocks_are_noted_lifted_and_outlived, a_block_that_comes_late_is_overtaken,
-            what_telegram_never_tells_is_counted_and_dropped,
+            a_conversation_we_know_is_enough, archived_elsewhere_and_taken_back,
+            a_hint_is_followed_unless_the_message_is_there, a_message_may_say_what_led_here,
+            a_comment_without_a_post_is_dropped, history_asks_for_nobody_again,
             what_was_not_understood_is_kept_beside_what_was, the_cursor_moves_with_what_came,
             what_fails_halfway_moves_nothing, any_order_and_any_repetition_end_in_the_same_state)

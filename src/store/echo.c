@@ -109,6 +109,7 @@ correct_time(struct db *db, const struct inbound_event *e, struct message *m, in
         return true;
     m->posted_at = e->at_ms;
     return db_exec(db, message_time_sql, DB_ARGS(db_int(m->id), db_int(e->at_ms)), NULL, err)
+        && chat_touch(db, m->chat_id, STATUS_NONE, STATUS_NONE, 0, e->at_ms, err)
         && receipt_cover(db, m, now_ms, err);
 }
 

@@ -70,6 +70,16 @@ parked_take(struct db *db, const struct message *m, struct arena *a, struct foll
         && (*n == 0 || db_exec(db, parked_remove_sql, DB_ARGS(db_int(m->chat_id), db_text(m->external_id)), NULL, err));
 }
 
+/* It and all before it; `m` is among those that get their time from the table. */
+static bool
+read_apply(struct db *db, struct message *m, int64_t at_ms, int64_t now_ms, struct arena *a, struct error *err)
+{
+    bool found;
+
+    return receipt_take(db, m->chat_id, FOLLOWUP_READ, m->posted_at, at_ms, now_ms, a, err)
+        && message_get(db, m->id, a, m, &found, err);
+}
+
 bool
 followup_apply(struct db *db, struct message *m, const struct followup *f, int64_t now_ms, struct arena *a,
                struct error *err)
@@ -83,8 +93,8 @@ followup_apply(struct db *db, struct message *m, const struct followup *f, int64
         return reaction_apply(db, m, f, now_ms, a, err);
     case FOLLOWUP_DELIVERY:
         return delivery_apply(db, m, f->at_ms, now_ms, err);
-    case FOLLOWUP_READ: /* and all before it */
-        return receipt_take(db, m->chat_id, FOLLOWUP_READ, m->posted_at, f->at_ms, now_ms, a, err);
+    case FOLLOWUP_READ:
+        return read_apply(db, m, f->at_ms, now_ms, a, err);
     case FOLLOWUP_KINDS:
         break;
     }
