@@ -107,6 +107,7 @@ static const struct {
     { "require_proof", offsetof(struct fb_settings, require_proof) },
     { "human_agent", offsetof(struct fb_settings, human_agent) },
     { "edit_oddity", offsetof(struct fb_settings, edit_oddity) },
+    { "other_comment_ids", offsetof(struct fb_settings, other_comment_ids) },
     { "one_secret", offsetof(struct fb_settings, one_secret) },
 };
 

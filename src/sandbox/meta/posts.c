@@ -4,6 +4,8 @@
 
 #include "sandbox/meta/state.h"
 
+#define OTHER_IDS INT64_C(500000000000000)
+
 struct fb_post *
 fb_post_add(struct fb_account *a, struct str text, bool live)
 {
@@ -78,6 +80,15 @@ fb_last_number(struct str id)
     while (str_cut(id, '_', &head, &tail))
         id = tail;
     return str_to_i64(id, &number) && number > 0 ? number : 0;
+}
+
+int64_t
+fb_commenter_id(const struct fb_comment *c)
+{
+    const struct fb_account *a = c->post->account;
+    int64_t                  id = c->person ? fb_scoped_id(a, c->person) : a->id;
+
+    return c->person && !fb_is_instagram(a) && a->fb->settings.other_comment_ids ? id + OTHER_IDS : id;
 }
 
 void

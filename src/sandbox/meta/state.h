@@ -145,6 +145,7 @@ struct fb_settings {
     bool    require_proof;  /* of graph.facebook.com: appsecret_proof */
     bool    human_agent;    /* the app has that feature */
     bool    edit_oddity;    /* Instagram sends a message_edit with num_edit 0 before each message */
+    bool    other_comment_ids; /* who comments on a Page has another id there than in messages */
     bool    one_secret;     /* the app secret signs what an Instagram login gets, too */
 };
 
@@ -240,6 +241,7 @@ void fb_comment_id(const struct fb_comment *c, char out[64]);
 void fb_post_id(const struct fb_post *p, char out[64]);
 int64_t fb_last_number(struct str id); /* of "123_456": 456; 0 when it is none */
 void fb_posts_free(struct fb_account *a);
+int64_t fb_commenter_id(const struct fb_comment *c); /* as comments have it */
 void fb_comment_write(const struct fb_comment *c, struct json *w, const char *name);
 
 /* ---- opening and closing it all ---- */

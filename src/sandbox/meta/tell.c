@@ -270,7 +270,7 @@ write_page_comment(const struct fb_comment *c, const char *verb, struct json *w)
     fb_comment_id(c, id);
     fb_post_id(c->post, post);
     json_begin(w, "from");
-    fb_put_id(w, "id", c->person ? fb_scoped_id(a, c->person) : a->id);
+    fb_put_id(w, "id", fb_commenter_id(c));
     json_put_str(w, "name", c->person ? c->person->name : a->name);
     json_end(w);
     json_put_str(w, "item", STR("comment"));
@@ -293,7 +293,7 @@ write_instagram_comment(const struct fb_comment *c, struct json *w)
     const struct fb_account *a = c->post->account;
 
     json_begin(w, "from");
-    fb_put_id(w, "id", c->person ? fb_scoped_id(a, c->person) : a->id);
+    fb_put_id(w, "id", fb_commenter_id(c));
     json_put_str(w, "username", c->person ? c->person->username : a->username);
     json_end(w);
     json_begin(w, "media");

@@ -1,0 +1,460 @@
+#include <stdio.h>
+
+#include "base/crypto.h"
+#include "base/testing.h"
+#include "sandbox/meta/testing_stage.h"
+
+#define WRITES     "/sandbox/meta/accounts/" PAGE "/chats/1/messages"
+#define WRITES_IG  "/sandbox/meta/accounts/" LINKED "/chats/1/messages"
+#define SENDS      "/v25.0/me/messages"
+#define HI         "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"text\":\"hi\"}}"
+#define HI_IG      "{\"recipient\":{\"id\":\"" IGSID "\"},\"message\":{\"text\":\"hi\"}}"
+#define DAY_AND_MORE "{\"advance_ms\":86500000}"
+
+static TCase *
+with_sandbox(const char *name)
+{
+    TCase *c = tcase_create(name);
+
+    tcase_add_checked_fixture(c, testing_open, testing_close);
+    tcase_set_timeout(c, 60);
+    return c;
+}
+
+static void
+assert_error(yyjson_val *answer, int64_t code, int64_t subcode)
+{
+    ck_assert_int_eq(json_int(json_obj(answer, "error"), "code", 0), code);
+    ck_assert_int_eq(json_int(json_obj(answer, "error"), "error_subcode", 0), subcode);
+}
+
+static void
+advance(const char *body)
+{
+    testing_ask("POST", "/sandbox/clock", NULL, body, 200);
+}
+
+static void
+set(const char *settings)
+{
+    testing_ask("POST", "/sandbox/settings", NULL, testing_printf("{\"meta\":%s}", settings), 200);
+}
+
+/* ---- messages ---- */
+
+START_TEST(what_a_person_writes_is_told_and_signed)
+{
+    struct testing_told told;
+
+    testing_subscribe();
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"ol\xc3\xa1 a/b\"}", 201);
+    told = testing_told(200);
+    ck_assert_int_ge(str_find(told.head, STR("X-Hub-Signature-256: sha256=")), 0);
+    ck_assert_int_ge(str_find(told.head, STR("X-Hub-Signature: sha1=")), 0);
+    ck_assert_int_ge(str_find(told.body, STR("ol\\u00e1 a\\/b")), 0);
+    ck_assert_str_eq(testing_text(told.json, "object"), "page");
+    ck_assert_str_eq(testing_text(told.json, "entry.0.id"), PAGE);
+    ck_assert_str_eq(testing_text(told.json, "entry.0.messaging.0.sender.id"), PSID);
+    ck_assert_str_eq(testing_text(told.json, "entry.0.messaging.0.message.text"), "ol\xc3\xa1 a/b");
+}
+END_TEST
+
+START_TEST(a_send_is_answered_and_echoed)
+{
+    struct testing_told told;
+    yyjson_val         *answer;
+
+    testing_subscribe();
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, HI, 400), 100, 2018001);
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    testing_told(200);
+    answer = testing_ask("POST", SENDS, PAGE_TOKEN, HI, 200);
+    told = testing_told(200);
+    ck_assert_str_eq(testing_text(answer, "recipient_id"), PSID);
+    ck_assert_str_eq(testing_text(answer, "message_id"), testing_text(told.json, "entry.0.messaging.0.message.mid"));
+    ck_assert_str_eq(testing_text(told.json, "entry.0.messaging.0.sender.id"), PAGE);
+    ck_assert(json_true(testing_at(told.json, "entry.0.messaging.0.message"), "is_echo"));
+    ck_assert_int_eq(json_int(testing_at(told.json, "entry.0.messaging.0.message"), "app_id", 0), 1000200030004001);
+}
+END_TEST
+
+START_TEST(the_page_speaks_for_its_instagram_account)
+{
+    struct testing_told told;
+
+    testing_subscribe();
+    testing_ask("POST", WRITES_IG, NULL, "{\"text\":\"hello\"}", 201);
+    told = testing_told(200);
+    ck_assert_str_eq(testing_text(told.json, "object"), "instagram");
+    testing_ask("POST", SENDS, PAGE_TOKEN, HI_IG, 200);
+    told = testing_told(200);
+    ck_assert_ptr_null(testing_at(told.json, "entry.0.messaging.0.message.app_id"));
+    ck_assert_str_eq(testing_text(told.json, "entry.0.messaging.0.recipient.id"), IGSID);
+}
+END_TEST
+
+START_TEST(the_echo_can_come_before_the_answer)
+{
+    struct testing_told told;
+    yyjson_val         *answer;
+    int                 asked;
+
+    testing_subscribe();
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    testing_told(200);
+    set("{\"echo_first\":true}");
+    asked = testing_begin("POST", SENDS, PAGE_TOKEN, HI);
+    ck_assert(testing_waits(asked)); /* as long as the echo is not answered */
+    told = testing_told(200);
+    answer = testing_end(asked, 200);
+    ck_assert_str_eq(testing_text(answer, "message_id"), testing_text(told.json, "entry.0.messaging.0.message.mid"));
+    testing_ask("DELETE", "/sandbox/meta/app/callback/page", NULL, NULL, 200);
+    testing_ask("POST", SENDS, PAGE_TOKEN, HI, 200); /* nothing to wait for */
+}
+END_TEST
+
+START_TEST(after_a_day_only_a_human_may_write)
+{
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    testing_ask("POST", WRITES_IG, NULL, "{\"text\":\"hello\"}", 201);
+    testing_ask("POST", SENDS, PAGE_TOKEN, HI, 200);
+    advance(DAY_AND_MORE);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, HI, 400), 10, 2018278);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, HI_IG, 400), 10, 2534022);
+    testing_ask("POST", SENDS, PAGE_TOKEN, "{\"recipient\":{\"id\":\"" PSID "\"},\"messaging_type\":\"MESSAGE_TAG\","
+                                           "\"tag\":\"HUMAN_AGENT\",\"message\":{\"text\":\"hi\"}}", 200);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, "{\"recipient\":{\"id\":\"" PSID "\"},\"messaging_type\":"
+                                                        "\"MESSAGE_TAG\",\"tag\":\"ACCOUNT_UPDATE\","
+                                                        "\"message\":{\"text\":\"hi\"}}", 400), 100, 0);
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"again\"}", 201);
+    testing_ask("POST", SENDS, PAGE_TOKEN, HI, 200);
+}
+END_TEST
+
+/* What is refused, each with its code; all by the Page, to a person who has written. */
+static const struct {
+    const char *body;
+    int         code, subcode;
+} refused[] = {
+    { "{\"message\":{\"text\":\"hi\"}}", 100, 0 },
+    { "{\"recipient\":{\"id\":\"" PSID "\",\"user_ref\":\"x\"},\"message\":{\"text\":\"hi\"}}", 100, 0 },
+    { "{\"recipient\":{\"id\":\"7001000001000099\"},\"message\":{\"text\":\"hi\"}}", 100, 2018001 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"}}", 100, 0 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"text\":\"\"}}", 100, 0 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"text\":\"hi\"},\"sender_action\":\"typing_on\"}", 100, 2018014 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"sender_action\":\"dance\"}", 100, 0 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"messaging_type\":\"X\",\"message\":{\"text\":\"hi\"}}", 100, 0 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"reply_to\":{\"mid\":\"m_x\"},\"message\":{\"text\":\"hi\"}}", 100, 0 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"attachment\":{\"type\":\"like_heart\"}}}", 100, 0 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"attachment\":{\"type\":\"image\",\"payload\":"
+      "{\"attachment_id\":\"5\"}}}}", 100, 2018074 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"attachment\":{\"type\":\"image\",\"payload\":"
+      "{\"url\":\"http://127.0.0.1:1/x.png\"}}}}", 100, 2018008 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"sender_action\":\"react\",\"payload\":{\"message_id\":\"m_x\","
+      "\"reaction\":\"x\"}}", 100, 0 },
+};
+
+START_TEST(what_breaks_a_rule_is_refused)
+{
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, refused[_i].body, 400), refused[_i].code, refused[_i].subcode);
+}
+END_TEST
+
+START_TEST(texts_have_a_limit_of_their_platform)
+{
+    char letters[2002], body[2400];
+
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    testing_ask("POST", WRITES_IG, NULL, "{\"text\":\"hello\"}", 201);
+    for (size_t n = 2000; n <= 2001; n++) {
+        snprintf(letters, sizeof(letters), "%0*d", (int)n, 0);
+        snprintf(body, sizeof(body), "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"text\":\"%s\"}}", letters);
+        testing_ask("POST", SENDS, PAGE_TOKEN, body, n == 2000 ? 200 : 400);
+    }
+    for (size_t n = 998; n <= 999; n++) { /* and one character of two bytes */
+        snprintf(letters, sizeof(letters), "%0*d", (int)n, 0);
+        snprintf(body, sizeof(body), "{\"recipient\":{\"id\":\"" IGSID "\"},\"message\":{\"text\":\"%s\xc3\xa1\"}}",
+            letters);
+        testing_ask("POST", SENDS, PAGE_TOKEN, body, n == 998 ? 200 : 400);
+    }
+}
+END_TEST
+
+START_TEST(a_blocked_account_is_told_so)
+{
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    testing_ask("POST", "/sandbox/meta/accounts/" PAGE "/chats/" PSID "/block", NULL, "{}", 200);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, HI, 400), 551, 1545041);
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 409);
+    testing_ask("POST", "/sandbox/meta/accounts/" PAGE "/chats/" PSID "/unblock", NULL, "{}", 200);
+    testing_ask("POST", SENDS, PAGE_TOKEN, HI, 200);
+}
+END_TEST
+
+static TCase *
+messages(void)
+{
+    TCase *c = with_sandbox("messages");
+
+    tcase_add_test(c, what_a_person_writes_is_told_and_signed);
+    tcase_add_test(c, a_send_is_answered_and_echoed);
+    tcase_add_test(c, the_page_speaks_for_its_instagram_account);
+    tcase_add_test(c, the_echo_can_come_before_the_answer);
+    tcase_add_test(c, after_a_day_only_a_human_may_write);
+    tcase_add_loop_test(c, what_breaks_a_rule_is_refused, 0, sizeof(refused) / sizeof(refused[0]));
+    tcase_add_test(c, texts_have_a_limit_of_their_platform);
+    tcase_add_test(c, a_blocked_account_is_told_so);
+    return c;
+}
+
+/* ---- comments ---- */
+
+static const char *
+comment(const char *account, const char *text)
+{
+    yyjson_val *post = testing_ask("POST", testing_printf("/sandbox/meta/accounts/%s/posts", account), NULL,
+        "{\"text\":\"bread\"}", 201);
+
+    return testing_text(testing_ask("POST", testing_printf("/sandbox/meta/accounts/%s/posts/%s/comments", account,
+                            testing_text(post, "id")), NULL,
+                            testing_printf("{\"user\":1,\"text\":\"%s\"}", text), 201),
+        "comment.id");
+}
+
+START_TEST(a_comment_is_answered_in_private_once)
+{
+    const char *id, *reply;
+    struct testing_told told;
+
+    testing_subscribe();
+    id = comment(PAGE, "price?");
+    told = testing_told(200);
+    ck_assert_str_eq(testing_text(told.json, "entry.0.changes.0.field"), "feed");
+    ck_assert_str_eq(testing_text(told.json, "entry.0.changes.0.value.comment_id"), id);
+    ck_assert_str_eq(testing_text(told.json, "entry.0.changes.0.value.verb"), "add");
+    reply = testing_printf("{\"recipient\":{\"comment_id\":\"%s\"},\"message\":{\"text\":\"2\"}}", id);
+    ck_assert_str_eq(testing_text(testing_ask("POST", SENDS, PAGE_TOKEN, reply, 200), "recipient_id"), PSID);
+    testing_told(200);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, reply, 400), 10900, 0);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, HI, 400), 10, 2018278); /* it opens no window */
+}
+END_TEST
+
+START_TEST(a_private_reply_comes_within_a_week)
+{
+    const char *id = comment(PAGE, "price?"), *other = comment(LINKED, "price?");
+
+    advance("{\"advance_ms\":604900000}");
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, testing_printf(
+        "{\"recipient\":{\"comment_id\":\"%s\"},\"message\":{\"text\":\"2\"}}", id), 400), 10903, 0);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, testing_printf(
+        "{\"recipient\":{\"comment_id\":\"%s\"},\"message\":{\"text\":\"2\"}}", other), 400), 100, 2534025);
+}
+END_TEST
+
+START_TEST(who_only_comments_has_no_profile)
+{
+    comment(LINKED, "price?");
+    assert_error(testing_ask("GET", "/v25.0/" IGSID "?fields=name", PAGE_TOKEN, NULL, 400), 230, 0);
+    testing_ask("POST", WRITES_IG, NULL, "{\"text\":\"hello\"}", 201);
+    ck_assert_str_eq(testing_text(testing_ask("GET", "/v25.0/" IGSID "?fields=name,username", PAGE_TOKEN, NULL, 200),
+        "username"), "mina.okafor");
+}
+END_TEST
+
+static TCase *
+comments(void)
+{
+    TCase *c = with_sandbox("comments");
+
+    tcase_add_test(c, a_comment_is_answered_in_private_once);
+    tcase_add_test(c, a_private_reply_comes_within_a_week);
+    tcase_add_test(c, who_only_comments_has_no_profile);
+    return c;
+}
+
+/* ---- deliveries ---- */
+
+START_TEST(what_is_not_answered_well_comes_again)
+{
+    struct str first;
+
+    testing_subscribe();
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    first = testing_told(500).body;
+    ck_assert(str_eq(testing_told(500).body, first)); /* at once */
+    testing_ask("POST", "/sandbox/clock", NULL, "{\"advance_ms\":6000}", 200);
+    ck_assert(str_eq(testing_told(200).body, first));
+    testing_ask("POST", "/sandbox/clock", NULL, "{\"advance_ms\":3600000}", 200);
+    ck_assert(testing_is_quiet());
+}
+END_TEST
+
+START_TEST(held_events_come_in_one)
+{
+    struct testing_told told;
+
+    testing_subscribe();
+    testing_ask("POST", "/sandbox/meta/hold", NULL, "{}", 200);
+    for (int i = 0; i < 3; i++)
+        testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    ck_assert(testing_is_quiet());
+    testing_ask("POST", "/sandbox/meta/release", NULL, "{}", 200);
+    told = testing_told(200);
+    ck_assert_uint_eq(yyjson_arr_size(testing_at(told.json, "entry")), 3);
+}
+END_TEST
+
+START_TEST(only_what_was_subscribed_is_told)
+{
+    testing_subscribe();
+    testing_ask("POST", "/v25.0/me/subscribed_apps", PAGE_TOKEN, "{\"subscribed_fields\":[\"feed\"]}", 200);
+    ck_assert_int_eq(json_int(testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201), "events", -1), 0);
+    assert_error(testing_ask("POST", "/v25.0/me/subscribed_apps", PAGE_TOKEN, "{\"subscribed_fields\":[\"comments\"]}",
+        400), 100, 0);
+    testing_ask("DELETE", "/v25.0/me/subscribed_apps", PAGE_TOKEN, NULL, 200);
+    ck_assert_int_eq(json_int(testing_ask("POST", WRITES_IG, NULL, "{\"text\":\"hello\"}", 201), "events", -1), 0);
+}
+END_TEST
+
+START_TEST(any_event_goes_as_it_is)
+{
+    testing_subscribe();
+    testing_ask("POST", "/sandbox/meta/events", NULL, "[{\"object\":\"page\",\"entry\":[{\"id\":\"0\"}]}]", 201);
+    ck_assert(str_eq(testing_told(200).body, STR("[{\"object\":\"page\",\"entry\":[{\"id\":\"0\"}]}]")));
+}
+END_TEST
+
+static TCase *
+deliveries(void)
+{
+    TCase *c = with_sandbox("deliveries");
+
+    tcase_add_test(c, what_is_not_answered_well_comes_again);
+    tcase_add_test(c, held_events_come_in_one);
+    tcase_add_test(c, only_what_was_subscribed_is_told);
+    tcase_add_test(c, any_event_goes_as_it_is);
+    return c;
+}
+
+/* ---- tokens, faults, files ---- */
+
+START_TEST(a_revoked_token_is_refused)
+{
+    testing_ask("GET", "/v25.0/me", PAGE_TOKEN, NULL, 200);
+    testing_ask("POST", "/sandbox/meta/accounts/" PAGE "/revoke", NULL, "{}", 200);
+    assert_error(testing_ask("GET", "/v25.0/me", PAGE_TOKEN, NULL, 400), 190, 460);
+    assert_error(testing_ask("GET", "/v25.0/me", "EAAnone", NULL, 400), 190, 0);
+}
+END_TEST
+
+START_TEST(a_proof_can_be_required)
+{
+    uint8_t    hash[SHA256_SIZE];
+    struct buf hex;
+
+    hmac_sha256(STR("s3cr3t"), STR(PAGE_TOKEN), hash);
+    buf_init(&hex, 128);
+    hex_encode(&hex, (struct str){ (const char *)hash, sizeof(hash) });
+    set("{\"require_proof\":true}");
+    testing_ask("POST", "/sandbox/meta/app", NULL, "{\"secret\":\"s3cr3t\"}", 200);
+    assert_error(testing_ask("GET", "/v25.0/me", PAGE_TOKEN, NULL, 400), 100, 0);
+    assert_error(testing_ask("GET", "/v25.0/me?appsecret_proof=00", PAGE_TOKEN, NULL, 400), 100, 0);
+    testing_ask("GET", testing_printf("/v25.0/me?appsecret_proof=%.*s", STR_ARG(buf_str(&hex))), PAGE_TOKEN, NULL, 200);
+    testing_ask("GET", "/instagram/v25.0/me", IG_TOKEN, NULL, 200); /* not there */
+    buf_deinit(&hex);
+}
+END_TEST
+
+START_TEST(a_login_ends_in_a_token)
+{
+    struct str  reply = testing_reply("GET", "/v25.0/dialog/oauth?client_id=1000200030004001&redirect_uri=http%3A%2F%2Fx"
+                                             "%2Fcb&state=s%261&sandbox_approve=1", NULL, NULL, 302);
+    ptrdiff_t   at = str_find(reply, STR("Location: http://x/cb?code="));
+    struct str  code, rest;
+    const char *path;
+
+    ck_assert_int_ge(at, 0);
+    str_cut(str_from(reply, (size_t)at + 27), '&', &code, &rest);
+    ck_assert(str_starts(rest, STR("state=s%261\r\n")));
+    path = testing_printf("/v25.0/oauth/access_token?client_id=1000200030004001&client_secret=sandbox-app-secret-"
+                          "0123456789abcdef&redirect_uri=http%%3A%%2F%%2Fx%%2Fcb&code=%.*s", STR_ARG(code));
+    ck_assert_str_eq(testing_text(testing_ask("GET", testing_printf("/v25.0/me/accounts?access_token=%s",
+        testing_text(testing_ask("GET", path, NULL, NULL, 200), "access_token")), NULL, NULL, 200), "data.0.access_token"),
+        PAGE_TOKEN);
+    testing_ask("GET", path, NULL, NULL, 400); /* it was for once */
+}
+END_TEST
+
+START_TEST(ordered_trouble_comes_with_its_code)
+{
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    testing_ask("POST", "/sandbox/faults", NULL, "{\"platform\":\"meta\",\"on\":\"messages\",\"kind\":\"status\",\"code\":368,"
+                                                 "\"subcode\":7}", 201);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, HI, 400), 368, 7);
+    testing_ask("POST", "/sandbox/faults", NULL, "{\"on\":\"messages\",\"kind\":\"cut_after\",\"code\":1,"
+                                                 "\"subcode\":1357046}", 201);
+    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, HI, 500), 1, 1357046);
+    testing_ask("POST", SENDS, PAGE_TOKEN, HI, 200);
+    ck_assert_uint_eq(yyjson_arr_size(testing_at(testing_ask("GET", WRITES, NULL, NULL, 200), "data")), 3);
+}
+END_TEST
+
+START_TEST(media_addresses_run_out)
+{
+    yyjson_val *said = testing_ask("POST", WRITES, NULL, "{\"attachments\":[{\"type\":\"image\"}]}", 201);
+    const char *path = strstr(testing_text(said, "message.attachments.0.payload.url"), "/meta-cdn/");
+
+    ck_assert_int_ge(str_find(testing_reply("GET", path, NULL, NULL, 200), STR("image/png")), 0);
+    testing_reply("GET", testing_printf("%s0", path), NULL, NULL, 403);
+    advance("{\"advance_ms\":700000000}");
+    testing_reply("GET", path, NULL, NULL, 410);
+}
+END_TEST
+
+START_TEST(calls_are_recorded)
+{
+    yyjson_val *calls;
+
+    testing_ask("GET", "/v25.0/me?fields=id", PAGE_TOKEN, NULL, 200);
+    testing_ask("POST", SENDS, PAGE_TOKEN, HI, 400);
+    calls = testing_ask("GET", "/sandbox/meta/calls?operation=messages", NULL, NULL, 200);
+    ck_assert_uint_eq(yyjson_arr_size(testing_at(calls, "data")), 1);
+    ck_assert_str_eq(testing_text(calls, "data.0.params.recipient.id"), PSID);
+    ck_assert_int_eq(json_int(testing_at(calls, "data.0"), "status", 0), 400);
+    ck_assert_str_eq(testing_text(calls, "data.0.account"), PAGE);
+}
+END_TEST
+
+START_TEST(a_conversation_can_be_read_again)
+{
+    yyjson_val *list;
+
+    testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
+    testing_ask("POST", SENDS, PAGE_TOKEN, HI, 200);
+    list = testing_ask("GET", "/v25.0/me/conversations?platform=messenger&user_id=" PSID
+                              "&fields=messages%7Bid,from,message%7D", PAGE_TOKEN, NULL, 200);
+    ck_assert_str_eq(testing_text(list, "data.0.messages.data.0.message"), "hi");
+    ck_assert_str_eq(testing_text(list, "data.0.messages.data.1.from.id"), PSID);
+    ck_assert_str_eq(testing_text(testing_ask("GET", testing_printf("/v25.0/%s?fields=message",
+        testing_text(list, "data.0.messages.data.1.id")), PAGE_TOKEN, NULL, 200), "message"), "hello");
+}
+END_TEST
+
+static TCase *
+others(void)
+{
+    TCase *c = with_sandbox("others");
+
+    tcase_add_test(c, a_revoked_token_is_refused);
+    tcase_add_test(c, a_proof_can_be_required);
+    tcase_add_test(c, a_login_ends_in_a_token);
+    tcase_add_test(c, ordered_trouble_comes_with_its_code);
+    tcase_add_test(c, media_addresses_run_out);
+    tcase_add_test(c, calls_are_recorded);
+    tcase_add_test(c, a_conversation_can_be_read_again);
+    return c;
+}
+
+TEST_CASES("meta", messages, comments, deliveries, others)
