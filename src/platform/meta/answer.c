@@ -173,19 +173,8 @@ meta_rest_ms(struct arena *a, const struct net_response *last, bool refused)
 static bool
 is_about_the_account(const struct op *op)
 {
-    switch (op->kind) {
-    case OP_SEND:
-        return op->comment_id.len == 0;
-    case OP_CONNECT:
-    case OP_SUBSCRIBE:
-    case OP_CHECK:
-        return true;
-    case OP_EXCHANGE: case OP_REFRESH: case OP_UNSUBSCRIBE: case OP_POLL: case OP_MESSAGE: case OP_FIND_SENT:
-    case OP_EDIT: case OP_REACT: case OP_UNREACT: case OP_ARCHIVE: case OP_UNARCHIVE: case OP_PROBE_CHAT:
-    case OP_ANSWER_TAP: case OP_PARTICIPANT: case OP_MEDIA: case OP_KINDS:
-        break;
-    }
-    return false;
+    return op->kind == OP_CONNECT || op->kind == OP_SUBSCRIBE || op->kind == OP_CHECK
+        || (op->kind == OP_SEND && op->comment_id.len == 0);
 }
 
 static void

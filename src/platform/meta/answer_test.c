@@ -39,9 +39,10 @@ static const struct row {
     { OP_REACT, NET_ANSWERED, 500, "", OP_RETRY, 0, BARE(500) },
     { OP_CHECK, NET_ANSWERED, 500, "", OP_RETRY, 0, BARE(500) },
     /* whatever else the code says, these words are about the window */
-    { OP_SEND, NET_ANSWERED, 400, "{\"error\":{\"message\":\"(#10) This message is sent outside of allowed window. Learn"
-        " more\",\"code\":10}}", OP_FAIL, 0, "(#10) This message is sent outside of allowed window. Learn more" },
-    { OP_SEND, NET_ANSWERED, 400, "{\"error\":{\"message\":\"x\",\"error_user_msg\":\"\",\"code\":100}}", OP_FAIL, 0, "x" },
+    { OP_SEND, NET_ANSWERED, 400, "{\"error\":{\"message\":\"(#10) This message is sent outside of allowed window."
+        " Learn more\",\"code\":10}}", OP_FAIL, 0, "(#10) This message is sent outside of allowed window. Learn more" },
+    { OP_SEND, NET_ANSWERED, 400, "{\"error\":{\"message\":\"x\",\"error_user_msg\":\"\",\"code\":100}}",
+        OP_FAIL, 0, "x" },
     { OP_SEND, NET_ANSWERED, 400, "{\"error\":{\"message\":\"/me?access_token=" TEST_PAGE_TOKEN "&a=" TEST_APP_SECRET
         " " TEST_PAGE_TOKEN "\",\"code\":100}}", OP_FAIL, 0, "/me?access_token=***&a=*** ***" },
 };
@@ -94,12 +95,13 @@ START_TEST(usage_is_read_from_every_header)
         { "x-page-usage", "{\"call_count\":-5,\"total_time\":\"100\"}", false, 0 },
         { "x-business-use-case-usage", "{\"1\":[{\"type\":\"pages\",\"call_count\":100}]}", false, 0 },
         { "x-business-use-case-usage", "{\"1\":[{\"type\":\"pages\",\"call_count\":100}]}", true, 60000 },
-        { "x-business-use-case-usage", "{\"1\":[{\"type\":\"pages\"},{\"type\":\"messenger\",\"total_time\":95}]}", false,
-            5000 },
-        { "x-business-use-case-usage", "{\"1\":[],\"2\":[{\"type\":\"instagram\",\"estimated_time_to_regain_access\":3}]}",
-            false, 180000 },
+        { "x-business-use-case-usage", "{\"1\":[{\"type\":\"pages\"},{\"type\":\"messenger\",\"total_time\":95}]}",
+            false, 5000 },
         { "x-business-use-case-usage",
-            "{\"1\":[{\"type\":\"instagram\",\"estimated_time_to_regain_access\":9223372036854775807}]}", false, 86400000 },
+            "{\"1\":[],\"2\":[{\"type\":\"instagram\",\"estimated_time_to_regain_access\":3}]}", false, 180000 },
+        { "x-business-use-case-usage",
+            "{\"1\":[{\"type\":\"instagram\",\"estimated_time_to_regain_access\":9223372036854775807}]}", false,
+            86400000 },
         { "x-business-use-case-usage", "[]", false, 0 },
         { "x-business-use-case-usage", "{\"1\":7}", false, 0 },
         { "x-business-use-case-usage", "nonsense", true, 0 },

@@ -135,7 +135,7 @@ secret_proof(struct op *op)
     struct buf hex;
 
     hmac_sha256(op->env->meta_app_secret, meta_talk(op)->token, mac);
-    buf_init(&hex, 2 * SHA256_SIZE);
+    buf_init(&hex, (size_t)2 * SHA256_SIZE);
     hex_encode(&hex, (struct str){ (const char *)mac, sizeof(mac) });
     return finish(op->arena, &hex);
 }

@@ -24,7 +24,7 @@ static const char *const login_fields[] = {
 #define LOGIN_FIELDS      (sizeof(login_fields) / sizeof(login_fields[0]))
 #define LOGIN_FIELDS_CORE 4
 
-#define FIRST_REFRESH_MS (META_DAY_MS + 3600 * 1000) /* a token must be a day old for that, and may be new */
+#define FIRST_REFRESH_MS (META_DAY_MS + META_HOUR_MS) /* a token must be a day old for that, and may be new */
 
 enum { CONNECT_ACCOUNT, CONNECT_PAGE, CONNECT_LOGIN };       /* op->stage */
 enum { SUBSCRIBE_ALL, SUBSCRIBE_CORE };

@@ -126,8 +126,9 @@ START_TEST(what_is_not_in_the_catalogue_is_told_by_the_rest)
         { 10, 0, true, 400, META_LATER },
         /* where the code decides, nothing else does */
         { 10, 2018278, true, 500, META_WINDOW }, { 190, 463, true, 500, META_TOKEN }, { 190, 0, true, 500, META_TOKEN },
-        { 4, 0, true, 500, META_LIMIT },         { 2, 0, true, 400, META_UNSURE },    { 100, 0, false, 500, META_REFUSED },
-        { 368, 0, true, 400, META_PAUSE },       { 1, 1357046, true, 200, META_UNSURE },
+        { 4, 0, true, 500, META_LIMIT },         { 2, 0, true, 400, META_UNSURE },
+        { 100, 0, false, 500, META_REFUSED },    { 368, 0, true, 400, META_PAUSE },
+        { 1, 1357046, true, 200, META_UNSURE },
     };
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {

@@ -6,7 +6,7 @@
 #include "platform/meta/meta.h"
 
 #define REFRESH_BEFORE_MS (10 * META_DAY_MS)               /* of sixty */
-#define REFRESH_AGE_MS    (META_DAY_MS + 3600 * 1000)      /* a token must be a day old */
+#define REFRESH_AGE_MS    (META_DAY_MS + META_HOUR_MS)      /* a token must be a day old */
 #define EXPIRES_MAX_S     ((int64_t)10 * 365 * 24 * 3600)
 #define PAGE_SIZE         "100"
 #define PAGES_MAX         10

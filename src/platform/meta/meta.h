@@ -20,7 +20,8 @@
 #include "json/json.h"
 #include "platform/platform.h"
 
-#define META_DAY_MS ((int64_t)24 * 3600 * 1000)
+#define META_HOUR_MS ((int64_t)3600 * 1000)
+#define META_DAY_MS  (24 * META_HOUR_MS)
 
 /* ---- parse.c ---- */
 

@@ -40,8 +40,8 @@ START_TEST(reactions_are_put_as_each_platform_takes_them)
     for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
         struct str   reaction = STR_NONE, emoji = STR_NONE;
         struct error err = { 0 };
-        bool         taken = tries[i].platform->check_reaction(str_of(tries[i].reaction), str_of(tries[i].emoji), &reaction,
-            &emoji, &err);
+        bool         taken = tries[i].platform->check_reaction(str_of(tries[i].reaction), str_of(tries[i].emoji),
+            &reaction, &emoji, &err);
 
         ck_assert_msg(taken == (tries[i].out_reaction != NULL), "try %zu: %s", i, err.message);
         if (taken)
@@ -115,7 +115,8 @@ login_url(const struct platform *platform, const struct platform_env *env, struc
     return url;
 }
 
-#define BACK_HERE "&redirect_uri=https:%2F%2Fdm.example.org%2Fconnect%2Fmeta%2Fcallback&state=a%2Bb%2Fc%3D&response_type=code"
+#define BACK_HERE "&redirect_uri=https:%2F%2Fdm.example.org%2Fconnect%2Fmeta%2Fcallback&state=a%2Bb%2Fc%3D" \
+    "&response_type=code"
 #define DIALOG    "https://www.facebook.com/v25.0/dialog/oauth?client_id=5550001112223334" BACK_HERE "&scope="
 #define AUTHORIZE "https://www.instagram.com/oauth/authorize?client_id=6660001112223334" BACK_HERE "&scope="
 #define SCOPES    "pages_show_list,pages_messaging,pages_manage_metadata,pages_read_engagement,business_management,"
