@@ -272,15 +272,19 @@ exchange_facebook(struct op *op, const struct net_response *last, struct op_step
 {
     yyjson_val *answer;
 
-    if (!last)
+    if (!last) {
         exchange_facebook_code(op, out);
-    else if (!meta_answered(op, last, &answer, out))
         return;
-    else if (op->stage >= EXCHANGE_ACCOUNTS)
+    }
+    if (!meta_answered(op, last, &answer, out))
+        return;
+    if (op->stage >= EXCHANGE_ACCOUNTS) {
         read_accounts(op, answer, out);
-    else if (!take_token(op, answer, out))
         return;
-    else if (op->stage == EXCHANGE_CODE)
+    }
+    if (!take_token(op, answer, out))
+        return;
+    if (op->stage == EXCHANGE_CODE)
         exchange_facebook_long(op, out);
     else
         list_accounts(op, STR_NONE, out);
