@@ -173,6 +173,9 @@ struct bluesky_walk {
     struct str           since;      /* RECOVERY: what came until here is known */
     int64_t              since_ms;   /* the same as a time, where positions do not compare */
     struct str           list;       /* listConvos' cursor; none = from the start */
+    int64_t              lists, pages; /* complete ones, and pages of the one under way */
+    struct str           floor, top; /* below the one all were listed before; the other is where this list began */
+    int64_t              floor_ms, top_ms;
     bool                 list_done, tried_again;
     struct bluesky_todo *todo;
     size_t               todo_count;

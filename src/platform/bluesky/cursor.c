@@ -31,6 +31,12 @@ read_walk(yyjson_val *val, struct arena *a, struct bluesky_walk *out)
     out->since = json_str(val, "since");
     out->since_ms = json_int(val, "since_ms", 0);
     out->list = json_str(val, "list");
+    out->lists = json_int(val, "lists", 0);
+    out->pages = json_int(val, "pages", 0);
+    out->floor = json_str(val, "floor");
+    out->floor_ms = json_int(val, "floor_ms", 0);
+    out->top = json_str(val, "top");
+    out->top_ms = json_int(val, "top_ms", 0);
     out->list_done = json_true(val, "list_done");
     out->tried_again = json_true(val, "again");
     out->page = json_str(val, "page");
@@ -82,22 +88,33 @@ put_if(struct json *w, const char *name, struct str value)
 }
 
 static void
+put_int_if(struct json *w, const char *name, int64_t value)
+{
+    if (value > 0)
+        json_put_int(w, name, value);
+}
+
+static void
 put_walk(struct json *w, const struct bluesky_walk *walk)
 {
     json_begin(w, "walk");
     if (walk->is_recovery)
         json_put_bool(w, "recovery", true);
     put_if(w, "since", walk->since);
-    if (walk->since_ms > 0)
-        json_put_int(w, "since_ms", walk->since_ms);
+    put_int_if(w, "since_ms", walk->since_ms);
     put_if(w, "list", walk->list);
+    put_int_if(w, "lists", walk->lists);
+    put_int_if(w, "pages", walk->pages);
+    put_if(w, "floor", walk->floor);
+    put_int_if(w, "floor_ms", walk->floor_ms);
+    put_if(w, "top", walk->top);
+    put_int_if(w, "top_ms", walk->top_ms);
     if (walk->list_done)
         json_put_bool(w, "list_done", true);
     if (walk->tried_again)
         json_put_bool(w, "again", true);
     put_if(w, "page", walk->page);
-    if (walk->left > 0)
-        json_put_int(w, "left", walk->left);
+    put_int_if(w, "left", walk->left);
     json_begin_array(w, "todo");
     for (size_t i = 0; i < walk->todo_count; i++) {
         json_begin(w, NULL);

@@ -78,7 +78,7 @@ is_history(const struct bluesky_cursor *c, yyjson_val *message, int64_t at_ms)
 
     if (bluesky_rev_compares(rev, c->born))
         return bluesky_rev_reached(rev, c->born) || (at_ms > 0 && at_ms < c->born_ms - CLOCKS_MS);
-    return at_ms < c->born_ms;
+    return at_ms <= c->born_ms;
 }
 
 /* `event` becomes the message. */

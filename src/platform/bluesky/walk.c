@@ -3,7 +3,11 @@
  *
  * It goes on over many polls, a few calls in each, and where it stands is in the cursor. The log waits meanwhile at a
  * position taken before; what both bring is stored once. In one poll each conversation's messages come out oldest
- * first; of one with more than a poll reads, the older part comes later. */
+ * first; of one with more than a poll reads, the older part comes later.
+ *
+ * The list of conversations is sorted by what happened last, so one where something happens moves to its front, maybe
+ * past the page that would have shown it. So behind a list of several pages those are listed again where something
+ * happened since it began, until one page holds them all. */
 #include "platform/bluesky/bluesky.h"
 
 #define CALLS_MAX    12 /* in one poll */
@@ -13,6 +17,7 @@
 #define RECOVER_MAX  100000
 #define OVERLAP_MS   ((int64_t)10 * 60 * 1000)
 #define ID_MAX       512
+#define LISTS_MAX    8
 
 static struct bluesky_poll *
 state(struct op *op)
@@ -26,13 +31,13 @@ walk_of(struct op *op)
     return &state(op)->cursor.walk;
 }
 
-/* Whether recovery has been there already. */
+/* Whether what is at `rev`, or was sent at `at_ms`, was there at `since`. */
 static bool
-is_behind(const struct bluesky_walk *walk, struct str rev, int64_t at_ms)
+is_behind(struct str rev, int64_t at_ms, struct str since, int64_t since_ms)
 {
-    if (bluesky_rev_compares(rev, walk->since))
-        return bluesky_rev_reached(rev, walk->since);
-    return at_ms > 0 && at_ms < walk->since_ms - OVERLAP_MS;
+    if (bluesky_rev_compares(rev, since))
+        return bluesky_rev_reached(rev, since);
+    return at_ms > 0 && at_ms < since_ms - OVERLAP_MS;
 }
 
 /* What a list's cursor was refused for it will be refused for again: it begins anew, once. */
@@ -73,28 +78,53 @@ take_convo(struct op *op, yyjson_val *convo)
     };
 }
 
+/* Whether nothing in it can be of interest; *ends says that this is so for all that follow. Of times only what the list
+ * itself is sorted by can say that, and a first list may be sorted by more than messages. */
+static bool
+is_passed(const struct bluesky_walk *walk, yyjson_val *convo, bool *ends)
+{
+    struct str rev = json_str(convo, "rev"), since = walk->lists > 0 ? walk->floor : walk->since;
+    int64_t    since_ms = walk->lists > 0 ? walk->floor_ms : walk->since_ms;
+    int64_t    at_ms = bluesky_time(json_obj(convo, "lastMessage"), "sentAt");
+
+    *ends = (walk->is_recovery || walk->lists > 0) && is_behind(rev, at_ms, since, since_ms);
+    if (!*ends)
+        return false;
+    *ends = walk->lists > 0 || bluesky_rev_compares(rev, since);
+    return true;
+}
+
+static void
+end_list(struct bluesky_walk *walk)
+{
+    walk->list_done = walk->pages <= 1 || walk->lists == LISTS_MAX;
+    walk->lists++;
+    walk->pages = 0;
+    walk->floor = walk->top;
+    walk->floor_ms = walk->top_ms;
+    walk->list = STR_NONE;
+}
+
 static void
 take_list(struct op *op, yyjson_val *root)
 {
     struct bluesky_walk *walk = walk_of(op);
     yyjson_val          *convos = json_arr(root, "convos"), *convo;
     yyjson_arr_iter      it = yyjson_arr_iter_with(convos);
+    bool                 ends = false;
 
-    walk->todo = arena_array(op->arena, struct bluesky_todo, PAGE);
-    while ((convo = yyjson_arr_iter_next(&it)) != NULL && walk->todo_count < PAGE) {
-        if (walk->is_recovery && is_behind(walk, json_str(convo, "rev"),
-                                           bluesky_time(json_obj(convo, "lastMessage"), "sentAt"))) {
-            /* positions say that all further ones are known, too; times speak of this one alone */
-            if (!bluesky_rev_compares(json_str(convo, "rev"), walk->since))
-                continue;
-            walk->list_done = true;
-            break;
-        }
-        take_convo(op, convo);
+    if (walk->pages++ == 0 && yyjson_arr_size(convos) > 0) {
+        convo = yyjson_arr_get_first(convos);
+        walk->top = json_str(convo, "rev").len <= ID_MAX ? json_str(convo, "rev") : STR_NONE;
+        walk->top_ms = bluesky_time(json_obj(convo, "lastMessage"), "sentAt");
     }
+    walk->todo = arena_array(op->arena, struct bluesky_todo, PAGE);
+    while (!ends && (convo = yyjson_arr_iter_next(&it)) != NULL && walk->todo_count < PAGE)
+        if (!is_passed(walk, convo, &ends))
+            take_convo(op, convo);
     walk->list = next_page(root, walk->list, yyjson_arr_size(convos));
-    if (walk->list.len == 0)
-        walk->list_done = true;
+    if (walk->list.len == 0 || ends)
+        end_list(walk);
 }
 
 /* ---- the messages of one ---- */
@@ -139,7 +169,8 @@ put_page(const struct bluesky_walk *walk, struct json *w, yyjson_val *root, bool
     put_convo(w, &walk->todo[0]);
     json_begin_array(w, "messages");
     while ((message = yyjson_arr_iter_next(&it)) != NULL) {
-        if (walk->is_recovery && is_behind(walk, json_str(message, "rev"), bluesky_time(message, "sentAt")))
+        if (walk->is_recovery && is_behind(json_str(message, "rev"), bluesky_time(message, "sentAt"), walk->since,
+                                           walk->since_ms))
             goes_on = false;
         else
             json_put_val(w, NULL, message);
@@ -254,7 +285,7 @@ walk_refused(struct op *op)
         if (!begins_anew(walk, &walk->page))
             end_convo(op);
     } else if (!begins_anew(walk, &walk->list)) {
-        walk->list_done = true;
+        end_list(walk);
     }
 }
 
