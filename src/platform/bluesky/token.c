@@ -65,8 +65,7 @@ bluesky_details_write(struct arena *a, const struct bluesky_talk *talk)
     buf_init(&buf, TEXT_MAX);
     json_begin(&w, NULL);
     json_put_str(&w, "service", talk->service);
-    if (talk->is_pinned)
-        json_put_bool(&w, "pinned", true);
+    json_put_bool(&w, "pinned", talk->is_pinned);
     json_end(&w);
     return finish(a, &buf);
 }
