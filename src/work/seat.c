@@ -162,7 +162,7 @@ seat_heed_refresh(struct seat_lane *seat)
     if (job->id == 0)
         lane_only(&seat->lane, 0);
     else if (job->due_at <= clock_now_ms())
-        lane_add(&seat->lane, job->id, job->kind, 0);
+        lane_add(&seat->lane, job->id, (int)job->kind, 0);
 }
 
 static void
@@ -178,7 +178,8 @@ seat_fetched(struct db_txn *txn)
         seat_set_pace(seat);
         seat->added = 0;
         for (size_t i = 0; i < seat->due_count; i++)
-            seat->added += lane_add(&seat->lane, seat->due[i].id, seat->due[i].kind, seat_chat_of(&seat->due[i]));
+            seat->added += lane_add(&seat->lane, seat->due[i].id, (int)seat->due[i].kind,
+                                    seat_chat_of(&seat->due[i]));
         seat_heed_refresh(seat);
         seat->full = seat->due_count == (size_t)seat->due_limit;
         seat_look_at(seat, seat->next_due_at);

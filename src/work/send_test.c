@@ -356,7 +356,8 @@ sends(void)
         &where_asking_is_refused_it_is_sent_again_in_doubt, &an_echo_that_comes_meanwhile_ends_the_search,
         &an_echo_that_comes_before_the_answer_lets_the_next_go, &nothing_is_tried_again_after_the_window,
         &inside_the_window_it_is, &private_replies_know_no_window, &private_replies_have_a_pace_of_their_own,
-        &a_file_has_an_address_where_we_have_one, &a_file_has_no_address_where_nobody_can_reach_us, &who_was_told_to_be_quiet_is,
+        &a_file_has_an_address_where_we_have_one, &a_file_has_no_address_where_nobody_can_reach_us,
+        &who_was_told_to_be_quiet_is,
     };
     TCase *c = tcase_create("sends");
 

@@ -67,9 +67,10 @@ worker_take_up(struct worker *w, struct db *db, int64_t lane_id, struct error *e
 /* What is overdue with thousands of accounts at once does not come all at once: checks go one after the other, polls
  * too, but within the time they are apart. */
 static bool
-worker_spread(struct worker *w, struct db *db, const struct profile *p, int64_t i, int64_t n, struct error *err)
+worker_spread(struct worker *w, struct db *db, const struct profile *p, int64_t i, int64_t n, int64_t now_ms,
+              struct error *err)
 {
-    int64_t now_ms = clock_now_ms(), window_ms = n * START_APART_MS, quiet_ms = window_ms, active_ms;
+    int64_t window_ms = n * START_APART_MS, quiet_ms = window_ms, active_ms;
     enum job_kind kind = p->hook_url.len > 0 ? JOB_CHECK : JOB_POLL;
     struct job job;
     bool found;
@@ -89,15 +90,16 @@ static bool
 worker_start_run(void *arg, struct db *db, struct error *err)
 {
     struct worker *w = arg;
+    int64_t now_ms = clock_now_ms();
     struct profile *profiles;
     size_t n;
 
     arena_reset(&w->start_arena);
-    if (!idempotency_abandon(db, clock_now_ms(), err) || !profile_list_all(db, &w->start_arena, &profiles, &n, err))
+    if (!idempotency_abandon(db, now_ms, err) || !profile_list_all(db, &w->start_arena, &profiles, &n, err))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!account_tend(db, &profiles[i], w->options.env->public_url, clock_now_ms(), err)
-            || !worker_spread(w, db, &profiles[i], (int64_t)i, (int64_t)n, err))
+        if (!account_tend(db, &profiles[i], w->options.env->public_url, now_ms, err)
+            || !worker_spread(w, db, &profiles[i], (int64_t)i, (int64_t)n, now_ms, err))
             return false;
     if (!job_lanes(db, &w->start_arena, &w->start_lanes, &w->start_lanes_count, err))
         return false;
