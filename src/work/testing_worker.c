@@ -84,7 +84,7 @@ finish(struct op *op, struct str payload)
         find(op, payload);
     if (op->kind == OP_REFRESH) {
         op->account.token = payload;
-        op->account.refresh_at = op->now_ms + 3600 * 1000;
+        op->account.refresh_at = op->now_ms + INT64_C(3600) * 1000;
     }
     if (op->kind == OP_MEDIA)
         save_file(op);
