@@ -232,7 +232,7 @@ enum op_verdict {
 struct op_step {
     enum op_verdict    verdict;
     struct net_request call;
-    int64_t            retry_after_ms; /* RETRY; of a DONE that says account_wide: how long to be quiet from now on */
+    int64_t            retry_after_ms; /* RETRY; of a DONE or FAIL that is account_wide: how long to be quiet */
     bool               account_wide;  /* the whole account must wait, not this chat alone */
     bool               token_stale;   /* RETRY: after OP_REFRESH; not a failure */
     bool               token_invalid; /* FAIL: the credentials no longer work */
