@@ -7,12 +7,14 @@
 #include "base/id.h"
 #include "db/sqlite.h"
 #include "store/idempotency.h"
+#include "store/post.h"
 
 static struct testing_store s;
 
 /* The tables that grow, under the names our statements give them. */
 static const char *const growing[] = {
-    "message", "m", "chat", "c", "job", "event", "attachment", "delivery", "idempotency",
+    "message", "m", "chat", "c", "job", "event", "attachment", "delivery", "idempotency", "comment", "r", "post", "o",
+    "receipt", "parked", "profile",
 };
 
 static bool
@@ -119,6 +121,73 @@ START_TEST(messages_and_chats)
 }
 END_TEST
 
+/* What happens to messages, early and late, and what echoes and answers do to each other. */
+START_TEST(what_follows_a_message)
+{
+    struct profile page = ts_account(&s, &facebook, "5");
+    struct chat c = ts_chat(&s, &page, "77"), pseudo = ts_chat(&s, &page, "comment:1");
+    struct message m = ts_draft(&s, &c, "x"), reply = ts_draft(&s, &pseudo, "y"), got;
+    const struct send_result r = { .status = STATUS_PUBLISHED, .external_id = STR("p"), .participant_id = STR("77") };
+    struct inbound_event e = ts_inbound("77", "e", "x", s.now);
+    struct job job;
+    bool flag;
+
+    OK(job_head_of_queue(s.db, c.id, &s.arena, &job, &flag, &s.err));
+    OK(job_mark_in_flight(s.db, job.id, &flag, &s.err));
+    for (int i = 0; i < 2; i++) {
+        OK(message_receive_reaction(s.db, &c, &e, s.now, &s.arena, &s.err));
+        e.text_only = true;
+        OK(message_receive_edit(s.db, &c, &e, s.now, &s.arena, &s.err));
+        e.watermark_ms = i ? 0 : s.now;
+        e.kind = i ? INBOUND_READ : INBOUND_DELIVERY;
+        OK(message_receive_receipt(s.db, &c, &e, s.now, &s.arena, &s.err));
+        e.kind = INBOUND_MESSAGE;
+        e.outbound = true;
+        OK(message_receive(s.db, &c, &e, s.now, &s.arena, &got, &flag, &s.err));
+        e.at_ms++;
+    }
+    settle(&m, STATUS_PUBLISHED); /* its echo was under another id */
+    e.external_id = STR("p");
+    OK(message_receive(s.db, &c, &e, s.now, &s.arena, &got, &flag, &s.err));
+    OK(message_settle(s.db, &reply, &r, s.now, &s.arena, &s.err));
+    OK(message_receive_deletion(s.db, &c, &e, s.now, &s.arena, &s.err));
+    OK(message_is_known(s.db, &page, STR("p"), &flag, &s.err));
+    OK(chat_of_conversation(s.db, page.id, STR("conv"), &s.arena, &c, &flag, &s.err));
+    OK(chat_set_archived(s.db, &c, true, &s.arena, &s.err));
+    OK(chat_refer(s.db, &c, STR("{}"), 5, true, s.now, &s.arena, &flag, &s.err));
+    ck_all_plans(35);
+}
+END_TEST
+
+START_TEST(posts_and_comments)
+{
+    struct profile page = ts_account(&s, &facebook, "5"), *profiles;
+    struct inbound_comment in = { .external_id = STR("c1"), .post_id = STR("p1"), .parent_id = STR("c0"),
+                                  .body = STR("x"), .post_body = STR("post") };
+    const struct inbound_event e = { .kind = INBOUND_COMMENT, .at_ms = s.now, .comment = &in };
+    struct comment *comments, comment;
+    struct post *posts, post;
+    struct message m;
+    int64_t total;
+    bool flag;
+    size_t n;
+
+    OK(comment_receive(s.db, &page, &e, s.now, &s.arena, &flag, &s.err));
+    in.external_id = STR("c0");
+    in.parent_id = STR_NONE;
+    in.post_permalink = STR("https://x");
+    OK(comment_receive(s.db, &page, &e, s.now, &s.arena, &flag, &s.err));
+    OK(post_find(s.db, &s.scope, STR("p1"), &s.arena, &post, &s.err));
+    OK(post_list(s.db, &s.scope, 0, 10, &s.arena, &posts, &n, &total, &s.err));
+    OK(comment_list(s.db, &post, page.id, 0, 10, &s.arena, &comments, &n, &total, &s.err));
+    ck_assert_uint_eq(comments[0].replies_loaded, 1);
+    OK(comment_find(s.db, page.id, STR("c1"), &s.arena, &comment, &flag, &s.err));
+    OK(comment_private_reply(s.db, page.id, STR("c1"), &s.arena, &m, &flag, &s.err));
+    OK(profile_list_of_account(s.db, "facebook", STR("5"), &s.arena, &profiles, &n, &s.err));
+    ck_all_plans(20);
+}
+END_TEST
+
 START_TEST(jobs_and_events)
 {
     static const struct event_filter any = { 0 };
@@ -132,6 +201,9 @@ START_TEST(jobs_and_events)
     OK(job_add(s.db, &job, s.now, &s.err));
     OK(job_add(s.db, &second, s.now, &s.err));
     OK(job_add_once(s.db, &second, s.now, &s.err));
+    OK(job_add_named(s.db, &second, s.now, &s.err));
+    OK(job_schedule(s.db, &second, s.now, &s.err));
+    OK(job_head_of_queue(s.db, 5, &s.arena, &job, &found, &s.err));
     OK(job_due(s.db, 1, s.now, 10, &s.arena, &jobs, &n, &next, &s.err));
     OK(job_get(s.db, job.id, &s.arena, &job, &found, &s.err));
     OK(job_mark_in_flight(s.db, job.id, &found, &s.err));
@@ -177,4 +249,4 @@ START_TEST(profiles_and_requests)
 }
 END_TEST
 
-STORE_TESTS("plan", messages_and_chats, jobs_and_events, profiles_and_requests)
+STORE_TESTS("plan", messages_and_chats, what_follows_a_message, posts_and_comments, jobs_and_events, profiles_and_requests)

@@ -249,7 +249,7 @@ static const char posts_sql[] =
     " id $KEY,"
     " workspace_id BIGINT NOT NULL,"
     " profile_id BIGINT NOT NULL REFERENCES profile(id),"
-    " post_id BIGINT NOT NULL REFERENCES post(id),"
+    " post_id BIGINT NOT NULL,"            /* no REFERENCES: checking it at the end of a post would cost an index */
     " external_id TEXT NOT NULL,"
     " parent_external_id TEXT,"
     " thread_external_id TEXT,"            /* the top-level comment it stands below; NULL = it is one */
