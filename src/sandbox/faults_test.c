@@ -46,6 +46,22 @@ START_TEST(orders_are_for_whom_they_name)
 }
 END_TEST
 
+START_TEST(an_order_may_name_an_account_and_a_method_by_its_full_name)
+{
+    struct fault_call call = { .platform = STR("bluesky"), .on = STR("getLog"), .full_name = STR("chat.bsky.convo.getLog"),
+        .account = STR("did:plc:a") };
+
+    order("{\"kind\":\"status\",\"on\":\"chat.bsky.convo.getLog\",\"account\":\"did:plc:a\",\"every\":2}");
+    ck_assert_int_eq(faults_take(&all, &call).kind, FAULT_NONE);
+    call.account = STR_NONE;
+    ck_assert_int_eq(faults_take(&all, &call).kind, FAULT_NONE);
+    call.account = STR("did:plc:b");
+    ck_assert_int_eq(faults_take(&all, &call).kind, FAULT_NONE);
+    call.account = STR("did:plc:a");
+    ck_assert_int_eq(faults_take(&all, &call).kind, FAULT_STATUS);
+}
+END_TEST
+
 START_TEST(any_means_any_method)
 {
     order("{\"kind\":\"garbage\"}");
@@ -110,6 +126,7 @@ orders(void)
     tcase_add_checked_fixture(c, NULL, tear_down);
     tcase_add_test(c, the_first_order_that_fits_is_used_up);
     tcase_add_test(c, orders_are_for_whom_they_name);
+    tcase_add_test(c, an_order_may_name_an_account_and_a_method_by_its_full_name);
     tcase_add_test(c, any_means_any_method);
     tcase_add_test(c, every_third_until_cleared);
     tcase_add_loop_test(c, a_wrong_order_is_refused, 0, sizeof(wrong) / sizeof(wrong[0]));
