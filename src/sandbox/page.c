@@ -2,9 +2,10 @@
 #include "sandbox/page.h"
 
 /* Made by tools/embed. */
-extern const char     page_index[], page_app[], page_style[], page_icon[], page_bluesky[], page_bluesky_page[];
+extern const char     page_index[], page_app[], page_style[], page_icon[], page_bluesky[], page_bluesky_page[],
+                      page_meta[], page_meta_page[];
 extern const uint64_t page_index_size, page_app_size, page_style_size, page_icon_size, page_bluesky_size,
-                      page_bluesky_page_size;
+                      page_bluesky_page_size, page_meta_size, page_meta_page_size;
 
 /* Nothing from anywhere else, nothing inline: what a bot sends can only ever be text on this page. */
 #define POLICY                                                                                       \
@@ -19,6 +20,8 @@ static const struct {
     { "/app.js", "text/javascript; charset=utf-8", page_app, &page_app_size },
     { "/style.css", "text/css; charset=utf-8", page_style, &page_style_size },
     { "/icon.svg", "image/svg+xml", page_icon, &page_icon_size },
+    { "/meta", "text/html; charset=utf-8", page_meta_page, &page_meta_page_size },
+    { "/meta.js", "text/javascript; charset=utf-8", page_meta, &page_meta_size },
     { "/bluesky", "text/html; charset=utf-8", page_bluesky_page, &page_bluesky_page_size },
     { "/bluesky.js", "text/javascript; charset=utf-8", page_bluesky, &page_bluesky_size },
 };
