@@ -54,24 +54,26 @@ make_token(const struct bs *bs, const char *type, struct str claims, struct aren
 struct str
 bs_access_token(const struct bs_account *a, const struct bs_session *s, struct arena *arena)
 {
-    int64_t     now_s = bs_now_ms(a->bs) / 1000;
+    int64_t     now_s = bs_now_ms(a->bs) / 1000, end_s = now_s + a->bs->settings.access_s;
     const char *scope = str_is_none(s->app_password) ? "com.atproto.access"
         : s->privileged                              ? "com.atproto.appPassPrivileged"
                                                      : "com.atproto.appPass";
 
     return make_token(a->bs, "at+jwt", arena_printf(arena,
         "{\"scope\":\"%s\",\"sub\":\"%s\",\"iat\":%lld,\"exp\":%lld,\"aud\":\"did:web:localhost\",\"gen\":%lld}",
-        scope, a->did, (long long)now_s, (long long)(now_s + a->bs->settings.access_s), (long long)a->generation),
+        scope, a->did, (long long)now_s, (long long)end_s, (long long)a->generation),
         arena);
 }
 
 struct str
 bs_refresh_token(const struct bs_account *a, const struct bs_session *s, struct arena *arena)
 {
+    int64_t made_s = s->made_ms / 1000, end_s = made_s + a->bs->settings.refresh_s;
+
     return make_token(a->bs, "refresh+jwt", arena_printf(arena,
         "{\"scope\":\"com.atproto.refresh\",\"sub\":\"%s\",\"jti\":\"%s\",\"iat\":%lld,\"exp\":%lld,"
         "\"aud\":\"did:web:localhost\"}",
-        a->did, s->id, (long long)(s->made_ms / 1000), (long long)(s->made_ms / 1000 + a->bs->settings.refresh_s)),
+        a->did, s->id, (long long)made_s, (long long)end_s),
         arena);
 }
 
