@@ -44,7 +44,8 @@ static const struct {
         "Input/message/facets/features must have the property \"uri\"" },
     { "{\"text\":\"a\",\"embed\":{}}",
         "Input/message/embed must be an object which includes the \"$type\" property" },
-    { "{\"text\":\"\",\"embed\":{\"$type\":\"app.bsky.embed.record\",\"record\":{\"uri\":\"at://a/b/c\",\"cid\":\"x\"}}}",
+    { "{\"text\":\"\","
+      "\"embed\":{\"$type\":\"app.bsky.embed.record\",\"record\":{\"uri\":\"at://a/b/c\",\"cid\":\"x\"}}}",
         NULL },
     { "{\"text\":\"\",\"embed\":{\"$type\":\"app.bsky.embed.record\",\"record\":{\"uri\":\"at://a/b/c\"}}}",
         "Input/message/embed/record must have the properties \"uri\" and \"cid\"" },
