@@ -47,8 +47,8 @@ new_op(struct arena *a, unsigned kind, unsigned flags)
     op.account.details = flags & IS_PINNED ? STR("{\"service\":\"https://pds\",\"pinned\":true}")
                                            : STR("{\"service\":\"https://pds\",\"pinned\":false}");
     op.account.token = arena_printf(a, "{\"identifier\":\"%s\",\"password\":\"" PASSWORD "\",\"access\":\"" ACCESS
-        "\",\"refresh\":\"" REFRESH "\",\"renewed_at\":%s}", flags & BY_HANDLE ? "desk.example.com" : "did:web:desk.example",
-        flags & IS_FRESH ? "1779999990000" : "1");
+        "\",\"refresh\":\"" REFRESH "\",\"renewed_at\":%s}",
+        flags & BY_HANDLE ? "desk.example.com" : "did:web:desk.example", flags & IS_FRESH ? "1779999990000" : "1");
     op.account.cursor = arena_printf(a, "{%s\"born_ms\":1,\"seen_ms\":1%s}",
         flags & HAS_LOG ? "\"log\":\"2222222222222\"," : "",
         flags & HAS_WALK ? flags & RECOVERS ? ",\"walk\":{\"recovery\":true,\"since\":\"2222222222222\"}"
@@ -72,8 +72,8 @@ check_call(const struct net_request *call)
     assert(call->url.len > 0 && !tells(call->url));
     for (size_t i = 0; i < call->url.len; i++)
         assert(call->url.ptr[i] > ' ' && call->url.ptr[i] < 127);
-    assert(call->guarded || str_starts(call->url, STR("http://social/")) || str_starts(call->url, STR("http://appview/"))
-        || str_starts(call->url, STR("http://plc/did:")));
+    assert(call->guarded || str_starts(call->url, STR("http://social/"))
+        || str_starts(call->url, STR("http://appview/")) || str_starts(call->url, STR("http://plc/did:")));
     for (size_t i = 0; i < call->header_count; i++)
         for (size_t c = 0; c < call->headers[i].value.len; c++)
             assert(call->headers[i].value.ptr[c] >= ' ' && call->headers[i].value.ptr[c] < 127);

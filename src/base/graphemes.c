@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 
-#define PIECE (16 * 1024) /* bytes looked at in one go; more than any text that is counted to be sent */
+#define PIECE ((size_t)16 * 1024) /* bytes looked at in one go; more than any text that is counted to be sent */
 
 /* Longer text is looked at in pieces, so that this needs no memory. A piece ends where a cluster does: in front of
  * a letter, digit or blank of ASCII that follows another one. Where there is none it ends anyway, and the count may

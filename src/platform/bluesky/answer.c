@@ -47,7 +47,7 @@ bluesky_reason(struct op *op, struct str text)
 {
     const struct bluesky_token *token = &bluesky_talk(op)->token;
 
-    text = str_utf8_cut(text, 2 * REASON_MAX);
+    text = str_utf8_cut(text, (size_t)2 * REASON_MAX);
     text = without(op->arena, text, token->access);
     text = without(op->arena, text, token->refresh);
     text = without(op->arena, text, token->password);

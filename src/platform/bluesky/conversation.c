@@ -46,12 +46,10 @@ bluesky_in_conversation(struct op *op, const struct net_response *last, bluesky_
     if (!last && op->conversation_id.len > 0) {
         op->stage = BLUESKY_CALLS;
         call(op, op->conversation_id, out);
-    } else if (!last) {
+    } else if (!last || (op->stage == BLUESKY_CALLS && op->participant_id.len > 0 && is_gone(op, last))) {
         get_conversation(op, out);
     } else if (op->stage == BLUESKY_RESOLVES) {
         conversation_found(op, last, call, out);
-    } else if (op->stage == BLUESKY_CALLS && op->participant_id.len > 0 && is_gone(op, last)) {
-        get_conversation(op, out);
     } else {
         return true;
     }

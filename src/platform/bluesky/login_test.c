@@ -30,7 +30,8 @@ connected(struct arena *a, const struct platform_env *env)
     struct op op = new_op(a, env, OP_CONNECT);
 
     bluesky.step(&op, NULL, &step);
-    answer(&op, "{\"accessJwt\":\"a1\",\"refreshJwt\":\"r1\",\"did\":\"did:plc:desk\",\"handle\":\"desk.example.com\"}");
+    answer(&op, "{\"accessJwt\":\"a1\",\"refreshJwt\":\"r1\",\"did\":\"did:plc:desk\","
+                "\"handle\":\"desk.example.com\"}");
     answer(&op, "{\"cursor\":\"2222222222224\",\"logs\":[]}");
     answer(&op, "{\"displayName\":\"Desk\"}");
     ck_assert_int_eq(step.verdict, OP_DONE);

@@ -11,6 +11,7 @@ static void
 check_account(struct op *op, const struct net_response *last, struct op_step *out)
 {
     yyjson_val *root;
+    struct str  status;
 
     if (!last) {
         bluesky_get(op, "com.atproto.server.getSession", NULL, 0, out);
@@ -18,9 +19,10 @@ check_account(struct op *op, const struct net_response *last, struct op_step *ou
     }
     if (!bluesky_answered(op, last, &root, out))
         return;
+    status = json_str(root, "status").len > 0 ? json_str(root, "status") : STR("inactive");
     if (yyjson_is_false(json_get(root, "active")))
-        op->check_detail = bluesky_reason(op, arena_printf(op->arena, "The account is not active: Bluesky calls it %.*s",
-            STR_ARG(json_str(root, "status").len > 0 ? json_str(root, "status") : STR("inactive"))));
+        op->check_detail = bluesky_reason(op, arena_printf(op->arena,
+            "The account is not active: Bluesky calls it %.*s", STR_ARG(str_utf8_cut(status, 100))));
     bluesky_done(out);
 }
 

@@ -74,7 +74,7 @@ take_convo(struct op *op, yyjson_val *convo)
     bluesky_read_profile(peer, &who);
     walk->todo[walk->todo_count++] = (struct bluesky_todo){
         .id = id, .peer = json_str(peer, "did"), .muted = json_true(convo, "muted"),
-        .handle = str_utf8_cut(who.username, ID_MAX), .name = str_utf8_cut(who.name, 2 * ID_MAX),
+        .handle = str_utf8_cut(who.username, ID_MAX), .name = str_utf8_cut(who.name, (size_t)2 * ID_MAX),
     };
 }
 
