@@ -48,8 +48,8 @@ END_TEST
 
 START_TEST(an_order_may_name_an_account_and_a_method_by_its_full_name)
 {
-    struct fault_call call = { .platform = STR("bluesky"), .on = STR("getLog"), .full_name = STR("chat.bsky.convo.getLog"),
-        .account = STR("did:plc:a") };
+    struct fault_call call = { .platform = STR("bluesky"), .on = STR("getLog"),
+        .full_name = STR("chat.bsky.convo.getLog"), .account = STR("did:plc:a") };
 
     order("{\"kind\":\"status\",\"on\":\"chat.bsky.convo.getLog\",\"account\":\"did:plc:a\",\"every\":2}");
     ck_assert_int_eq(faults_take(&all, &call).kind, FAULT_NONE);

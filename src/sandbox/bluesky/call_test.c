@@ -445,21 +445,25 @@ START_TEST(who_may_write_is_a_record_of_ones_own)
 }
 END_TEST
 
+static struct answer
+send_two(const char *token, const char *one, const char *other)
+{
+    struct str body = arena_printf(&arena,
+        "{\"items\":[{\"convoId\":\"%s\",\"message\":{\"text\":\"1\"}},"
+        "{\"convoId\":\"%s\",\"message\":{\"text\":\"2\"}}]}", one, other);
+
+    return ask("POST", CONVO "sendMessageBatch", with(token, PROXY JSON), body.ptr);
+}
+
 START_TEST(a_batch_is_sent_wholly_or_not_at_all)
 {
     const char   *token = access_token("desk-2222-chat-2222");
     struct answer wrote = mina_writes("hello"), a;
     const char   *convo = text_of(&wrote, "convo");
 
-    a = ask("POST", CONVO "sendMessageBatch", with(token, PROXY JSON), arena_printf(&arena,
-        "{\"items\":[{\"convoId\":\"%s\",\"message\":{\"text\":\"1\"}},"
-        "{\"convoId\":\"x\",\"message\":{\"text\":\"2\"}}]}",
-        convo).ptr);
+    a = send_two(token, convo, "x");
     is_error(&a, 400, "InvalidConvo", "Convo not found");
-    a = ask("POST", CONVO "sendMessageBatch", with(token, PROXY JSON), arena_printf(&arena,
-        "{\"items\":[{\"convoId\":\"%s\",\"message\":{\"text\":\"1\"}},"
-        "{\"convoId\":\"%s\",\"message\":{\"text\":\"2\"}}]}",
-        convo, convo).ptr);
+    a = send_two(token, convo, convo);
     ck_assert_uint_eq(yyjson_arr_size(json_arr(a.json, "items")), 2);
     a = ask("GET", arena_printf(&arena, CONVO "getMessages?convoId=%s", convo).ptr, with(token, PROXY), "");
     ck_assert_uint_eq(yyjson_arr_size(json_arr(a.json, "messages")), 3);
