@@ -43,8 +43,8 @@ fb_sender_action(struct fb_call *c, struct fb_sending *s, struct str action, str
     } else if (str_eq_nocase(action, STR("mark_seen"))) {
         mark_seen(s->chat);
     } else {
-        return fb_fail(err, 100, 0, "(#100) Param sender_action must be one of {TYPING_ON, TYPING_OFF, MARK_SEEN, REACT,"
-                                    " UNREACT} - got \"%.*s\"", STR_ARG(str_slice(action, 0, 64)));
+        return fb_fail(err, 100, 0, "(#100) Param sender_action must be one of {TYPING_ON, TYPING_OFF, MARK_SEEN,"
+                                    " REACT, UNREACT} - got \"%.*s\"", STR_ARG(str_slice(action, 0, 64)));
     }
     fb_put_id(w, "recipient_id", s->chat->scoped_id);
     return true;

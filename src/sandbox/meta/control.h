@@ -37,7 +37,7 @@ FB_HANDLER(fb_control_comment);
 FB_HANDLER(fb_control_change_comment);
 FB_HANDLER(fb_control_remove_comment);
 
-/* written.c: reads what a message shall say, from JSON or from parts; what it points to lives in the exchange's arena */
+/* written.c: reads what a message shall say, from JSON or from parts; its text lives in the exchange's arena */
 bool fb_written_read(struct fb_chat *chat, struct http_exchange *x, struct fb_message *out, struct error *err);
 
 #endif

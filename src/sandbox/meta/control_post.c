@@ -30,7 +30,8 @@ path_post(struct fb_account *a, const struct http_exchange *x, struct error *err
 static struct fb_comment *
 path_comment(struct fb_account *a, const struct http_exchange *x, struct error *err)
 {
-    struct fb_comment *c = a ? fb_comment_get(a->fb, fb_last_number(http_param_get(&x->request, STR("comment")))) : NULL;
+    int64_t            id = fb_last_number(http_param_get(&x->request, STR("comment")));
+    struct fb_comment *c = a ? fb_comment_get(a->fb, id) : NULL;
 
     if (c && c->post->account == a && !c->removed)
         return c;

@@ -46,8 +46,9 @@ START_TEST(the_signature_is_that_of_the_escaped_form)
     struct str   body;
 
     arena_init(&a);
-    body = escaped("{\"object\":\"page\",\"entry\":[{\"id\":\"1029384756\",\"time\":1790000000123,\"messaging\":[{\"sender\":"
-                   "{\"id\":\"7001002003004005\"},\"recipient\":{\"id\":\"1029384756\"},\"timestamp\":1790000000100,"
+    body = escaped("{\"object\":\"page\",\"entry\":[{\"id\":\"1029384756\",\"time\":1790000000123,\"messaging\":["
+                   "{\"sender\":{\"id\":\"7001002003004005\"},\"recipient\":{\"id\":\"1029384756\"},"
+                   "\"timestamp\":1790000000100,"
                    "\"message\":{\"mid\":\"m_AbC-1_x\",\"text\":\"ol\xc3\xa1 \xf0\x9f\x98\x80 a/b\"}}]}]}", &a);
     ck_assert_uint_eq(body.len, 243);
     ck_assert_str_eq(fb_signature(STR(KEY), body, false, &a).ptr,

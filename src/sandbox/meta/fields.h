@@ -20,7 +20,7 @@ const char *fb_field_name(enum fb_object object, enum fb_field field); /* NULL: 
 struct str fb_field_list(enum fb_object object, struct arena *a);
 void       fb_fields_write(enum fb_object object, uint64_t fields, struct json *w, const char *name);
 
-/* Names from "a,b", or from an array of them (as JSON or as its text). False with the first that is none and its place. */
+/* Names from "a,b", or from an array of them (JSON, or its text). False with the first that is none and its place. */
 bool fb_fields_read(enum fb_object object, struct str text, yyjson_val *list, uint64_t *out, struct str *bad,
     size_t *place, struct arena *a);
 

@@ -76,7 +76,7 @@ is_given_up(struct fb_hook *hook, struct fb_event *e, int64_t now_ms)
     if (a && a->object == FB_PAGE && a->failing_ms > 0 && now_ms - a->failing_ms >= PAGE_GONE_MS) {
         a->subscribed = false;
         a->fields = 0;
-        fb_set(&hook->last_error, STR("Webhooks disabled: an hour without a good answer; the Page must subscribe anew"));
+        fb_set(&hook->last_error, STR("Webhooks disabled after an hour; the Page must subscribe anew"));
         return true;
     }
     return now_ms - e->made_ms >= KEPT_MS;

@@ -12,7 +12,7 @@ append_percent(struct buf *b, struct str s)
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
 
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.')
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || memchr("-_.", c, 3))
             buf_append_char(b, (char)c);
         else
             buf_printf(b, "%%%02X", c);
@@ -119,8 +119,8 @@ write_page(struct fb_call *c)
     for (const struct fb_account *a = c->fb->first_account; a; a = a->next) {
         if (!is_offered(c, a))
             continue;
-        buf_printf(b, "<p><label><input type=\"%s\" name=\"grant\" value=\"%lld\"%s> ", instagram ? "radio" : "checkbox",
-            (long long)a->id, !instagram || first ? " checked" : "");
+        buf_printf(b, "<p><label><input type=\"%s\" name=\"grant\" value=\"%lld\"%s> ",
+            instagram ? "radio" : "checkbox", (long long)a->id, !instagram || first ? " checked" : "");
         append_html(b, a->name);
         buf_append(b, STR("</label></p>\n"));
         first = false;

@@ -141,7 +141,8 @@ static const struct {
     { "{\"recipient\":{\"id\":\"7001000001000099\"},\"message\":{\"text\":\"hi\"}}", 100, 2018001 },
     { "{\"recipient\":{\"id\":\"" PSID "\"}}", 100, 0 },
     { "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"text\":\"\"}}", 100, 0 },
-    { "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"text\":\"hi\"},\"sender_action\":\"typing_on\"}", 100, 2018014 },
+    { "{\"recipient\":{\"id\":\"" PSID "\"},\"message\":{\"text\":\"hi\"},\"sender_action\":\"mark_seen\"}", 100,
+        2018014 },
     { "{\"recipient\":{\"id\":\"" PSID "\"},\"sender_action\":\"dance\"}", 100, 0 },
     { "{\"recipient\":{\"id\":\"" PSID "\"},\"messaging_type\":\"X\",\"message\":{\"text\":\"hi\"}}", 100, 0 },
     { "{\"recipient\":{\"id\":\"" PSID "\"},\"reply_to\":{\"mid\":\"m_x\"},\"message\":{\"text\":\"hi\"}}", 100, 0 },
@@ -213,18 +214,26 @@ messages(void)
 static const char *
 comment(const char *account, const char *text)
 {
-    yyjson_val *post = testing_ask("POST", testing_printf("/sandbox/meta/accounts/%s/posts", account), NULL,
-        "{\"text\":\"bread\"}", 201);
+    const char *posts = testing_printf("/sandbox/meta/accounts/%s/posts", account);
+    yyjson_val *post = testing_ask("POST", posts, NULL, "{\"text\":\"bread\"}", 201);
+    const char *path = testing_printf("%s/%s/comments", posts, testing_text(post, "id"));
+    const char *body = testing_printf("{\"user\":1,\"text\":\"%s\"}", text);
 
-    return testing_text(testing_ask("POST", testing_printf("/sandbox/meta/accounts/%s/posts/%s/comments", account,
-                            testing_text(post, "id")), NULL,
-                            testing_printf("{\"user\":1,\"text\":\"%s\"}", text), 201),
-        "comment.id");
+    return testing_text(testing_ask("POST", path, NULL, body, 201), "comment.id");
+}
+
+static yyjson_val *
+private_reply(const char *comment_id, int status)
+{
+    const char *body = testing_printf("{\"recipient\":{\"comment_id\":\"%s\"},\"message\":{\"text\":\"2\"}}",
+        comment_id);
+
+    return testing_ask("POST", SENDS, PAGE_TOKEN, body, status);
 }
 
 START_TEST(a_comment_is_answered_in_private_once)
 {
-    const char *id, *reply;
+    const char         *id;
     struct testing_told told;
 
     testing_subscribe();
@@ -233,10 +242,9 @@ START_TEST(a_comment_is_answered_in_private_once)
     ck_assert_str_eq(testing_text(told.json, "entry.0.changes.0.field"), "feed");
     ck_assert_str_eq(testing_text(told.json, "entry.0.changes.0.value.comment_id"), id);
     ck_assert_str_eq(testing_text(told.json, "entry.0.changes.0.value.verb"), "add");
-    reply = testing_printf("{\"recipient\":{\"comment_id\":\"%s\"},\"message\":{\"text\":\"2\"}}", id);
-    ck_assert_str_eq(testing_text(testing_ask("POST", SENDS, PAGE_TOKEN, reply, 200), "recipient_id"), PSID);
+    ck_assert_str_eq(testing_text(private_reply(id, 200), "recipient_id"), PSID);
     testing_told(200);
-    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, reply, 400), 10900, 0);
+    assert_error(private_reply(id, 400), 10900, 0);
     assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, HI, 400), 10, 2018278); /* it opens no window */
 }
 END_TEST
@@ -246,10 +254,8 @@ START_TEST(a_private_reply_comes_within_a_week)
     const char *id = comment(PAGE, "price?"), *other = comment(LINKED, "price?");
 
     advance("{\"advance_ms\":604900000}");
-    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, testing_printf(
-        "{\"recipient\":{\"comment_id\":\"%s\"},\"message\":{\"text\":\"2\"}}", id), 400), 10903, 0);
-    assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, testing_printf(
-        "{\"recipient\":{\"comment_id\":\"%s\"},\"message\":{\"text\":\"2\"}}", other), 400), 100, 2534025);
+    assert_error(private_reply(id, 400), 10903, 0);
+    assert_error(private_reply(other, 400), 100, 2534025);
 }
 END_TEST
 
@@ -369,20 +375,21 @@ END_TEST
 
 START_TEST(a_login_ends_in_a_token)
 {
-    struct str  reply = testing_reply("GET", "/v25.0/dialog/oauth?client_id=1000200030004001&redirect_uri=http%3A%2F%2Fx"
-                                             "%2Fcb&state=s%261&sandbox_approve=1", NULL, NULL, 302);
+    struct str  reply = testing_reply("GET", "/v25.0/dialog/oauth?client_id=1000200030004001&redirect_uri=http%3A%2F%2F"
+                                             "x%2Fcb&state=s%261&sandbox_approve=1", NULL, NULL, 302);
     ptrdiff_t   at = str_find(reply, STR("Location: http://x/cb?code="));
     struct str  code, rest;
-    const char *path;
+    const char *path, *token;
+    yyjson_val *list;
 
     ck_assert_int_ge(at, 0);
     str_cut(str_from(reply, (size_t)at + 27), '&', &code, &rest);
     ck_assert(str_starts(rest, STR("state=s%261\r\n")));
     path = testing_printf("/v25.0/oauth/access_token?client_id=1000200030004001&client_secret=sandbox-app-secret-"
                           "0123456789abcdef&redirect_uri=http%%3A%%2F%%2Fx%%2Fcb&code=%.*s", STR_ARG(code));
-    ck_assert_str_eq(testing_text(testing_ask("GET", testing_printf("/v25.0/me/accounts?access_token=%s",
-        testing_text(testing_ask("GET", path, NULL, NULL, 200), "access_token")), NULL, NULL, 200), "data.0.access_token"),
-        PAGE_TOKEN);
+    token = testing_text(testing_ask("GET", path, NULL, NULL, 200), "access_token");
+    list = testing_ask("GET", "/v25.0/me/accounts", token, NULL, 200);
+    ck_assert_str_eq(testing_text(list, "data.0.access_token"), PAGE_TOKEN);
     testing_ask("GET", path, NULL, NULL, 400); /* it was for once */
 }
 END_TEST
@@ -390,8 +397,8 @@ END_TEST
 START_TEST(ordered_trouble_comes_with_its_code)
 {
     testing_ask("POST", WRITES, NULL, "{\"text\":\"hello\"}", 201);
-    testing_ask("POST", "/sandbox/faults", NULL, "{\"platform\":\"meta\",\"on\":\"messages\",\"kind\":\"status\",\"code\":368,"
-                                                 "\"subcode\":7}", 201);
+    testing_ask("POST", "/sandbox/faults", NULL,
+        "{\"platform\":\"meta\",\"on\":\"messages\",\"kind\":\"status\",\"code\":368,\"subcode\":7}", 201);
     assert_error(testing_ask("POST", SENDS, PAGE_TOKEN, HI, 400), 368, 7);
     testing_ask("POST", "/sandbox/faults", NULL, "{\"on\":\"messages\",\"kind\":\"cut_after\",\"code\":1,"
                                                  "\"subcode\":1357046}", 201);

@@ -71,7 +71,7 @@ write_page(struct fb_call *c, struct fb_account *a, struct str fields, struct js
     if (fb_fields_have(fields, "access_token", &inside))
         json_put_str(w, "access_token", c->token->account ? c->token->text : page_token(c, a));
     if (fb_fields_have(fields, "tasks", &inside))
-        json_put_raw(w, "tasks", STR("[\"ADVERTISE\",\"ANALYZE\",\"CREATE_CONTENT\",\"MESSAGING\",\"MODERATE\",\"MANAGE\"]"));
+        json_put_raw(w, "tasks", STR("[\"ANALYZE\",\"CREATE_CONTENT\",\"MESSAGING\",\"MODERATE\",\"MANAGE\"]"));
     if (fb_fields_have(fields, "picture", &inside)) {
         json_begin(w, "picture");
         json_begin(w, "data");
@@ -115,8 +115,8 @@ fb_show_account(struct fb_call *c, struct json *w, struct fb_error *err)
         return true;
     }
     if (!a || !may_see(c, a))
-        return fb_fail(err, 100, 33, "Unsupported get request. Object with ID '%.*s' does not exist, cannot be loaded due"
-                                     " to missing permissions, or does not support this operation",
+        return fb_fail(err, 100, 33, "Unsupported get request. Object with ID '%.*s' does not exist, cannot be loaded"
+                                     " due to missing permissions, or does not support this operation",
             STR_ARG(c->segments[0]));
     if (fb_is_instagram(a))
         write_instagram(c, a, fields_of(c, "id"), w);

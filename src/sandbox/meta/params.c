@@ -143,7 +143,8 @@ fb_fields_have(struct str fields, const char *name, struct str *inside)
 static bool
 is_secret(struct str name)
 {
-    static const char *const names[] = { "access_token", "client_secret", "appsecret_proof", "fb_exchange_token", "code" };
+    static const char *const names[] = { "access_token", "client_secret", "appsecret_proof", "fb_exchange_token",
+        "code" };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (str_eq(name, str_of(names[i])))

@@ -69,7 +69,8 @@ START_TEST(secrets_are_not_in_the_record)
     struct fb_params p;
     struct str       text;
 
-    take(&p, "access_token=EAAsecret1&fields=id", "application/json", "{\"appsecret_proof\":\"secret2\",\"a\":{\"b\":1}}");
+    take(&p, "access_token=EAAsecret1&fields=id", "application/json",
+        "{\"appsecret_proof\":\"secret2\",\"a\":{\"b\":1}}");
     text = fb_params_json(&p, &arena);
     ck_assert_str_eq(text.ptr, "{\"fields\":\"id\",\"a\":{\"b\":1}}");
 }

@@ -88,8 +88,8 @@ fb_show_person(struct fb_call *c, struct json *w, struct fb_error *err)
 
     if (!a)
         return fb_fail(err, 100, fb_is_instagram(c->account) ? 2534014 : 33,
-            "Unsupported get request. Object with ID '%.*s' does not exist, cannot be loaded due to missing permissions,"
-            " or does not support this operation", STR_ARG(c->segments[0]));
+            "Unsupported get request. Object with ID '%.*s' does not exist, cannot be loaded due to missing"
+            " permissions, or does not support this operation", STR_ARG(c->segments[0]));
     if (!chat || chat->wrote_ms == 0 || (chat->blocked && fb_is_instagram(a)))
         return fb_is_instagram(a) ? fb_fail(err, 230, 0, "(#230) User consent is required to access user profile")
                                   : fb_fail(err, 100, 2018218, "(#100) No profile available for this user.");

@@ -105,8 +105,8 @@ check_tag(struct fb_call *c, struct str type, struct str tag, struct fb_error *e
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         known |= str_eq(type, str_of(types[i]));
     if (!known)
-        return fb_fail(err, 100, 0, "(#100) Param messaging_type must be one of {RESPONSE, UPDATE, MESSAGE_TAG, UTILITY}"
-                                    " - got \"%.*s\"", STR_ARG(str_slice(type, 0, 64)));
+        return fb_fail(err, 100, 0, "(#100) Param messaging_type must be one of {RESPONSE, UPDATE, MESSAGE_TAG,"
+                                    " UTILITY} - got \"%.*s\"", STR_ARG(str_slice(type, 0, 64)));
     if (is_tag != !str_is_none(tag))
         return fb_fail(err, 100, 0, "(#100) The parameter tag goes with messaging_type MESSAGE_TAG");
     if (is_tag && !str_eq(tag, STR("HUMAN_AGENT")))
@@ -139,10 +139,10 @@ may_send(struct fb_call *c, const struct fb_sending *s, struct fb_error *err)
     bool                      instagram = fb_is_instagram(s->account);
 
     if (s->account->no_messages)
-        return instagram ? fb_fail(err, 200, 2534041, "The account owner has disabled access to instagram direct messages")
+        return instagram ? fb_fail(err, 200, 2534041, "The account owner has disabled access to direct messages")
                          : fb_fail(err, 10904, 0, "(#10904) Messages are turned off for this Page");
     if (s->account->thread_owner > 0)
-        return instagram ? fb_fail(err, 100, 2534037, "Message is not sent because another app is controlling this thread")
+        return instagram ? fb_fail(err, 100, 2534037, "Message is not sent: another app is controlling this thread")
                          : fb_fail(err, 10, 2018300,
                                "(#10) Message not sent because another app is controlling this thread now.");
     if (s->chat->blocked)

@@ -293,8 +293,9 @@ fb_token_spend(struct fb *fb, struct fb_token *t)
 static void
 cast_of_the_start(struct fb *fb)
 {
-    struct fb_account *page = fb_account_add(fb, FB_PAGE, PAGE_ID, STR("Sandbox Bakery"), STR("sandbox.bakery"));
-    struct fb_account *linked = fb_account_add(fb, FB_INSTAGRAM, LINKED_ID, STR("Sandbox Bakery"), STR("sandbox.bakery"));
+    struct str         bakery = STR("Sandbox Bakery"), bakery_username = STR("sandbox.bakery");
+    struct fb_account *page = fb_account_add(fb, FB_PAGE, PAGE_ID, bakery, bakery_username);
+    struct fb_account *linked = fb_account_add(fb, FB_INSTAGRAM, LINKED_ID, bakery, bakery_username);
     struct fb_account *login = fb_account_add(fb, FB_INSTAGRAM, LOGIN_ID, STR("Sandbox Studio"), STR("sandbox.studio"));
 
     linked->page = page;

@@ -193,7 +193,8 @@ int64_t fb_new_id(struct fb *fb); /* for a post, a comment: 17 digits, ever larg
 
 /* ---- accounts and people ---- */
 
-struct fb_account *fb_account_add(struct fb *fb, enum fb_object object, int64_t id, struct str name, struct str username);
+struct fb_account *fb_account_add(struct fb *fb, enum fb_object object, int64_t id, struct str name,
+    struct str username);
 struct fb_account *fb_account_get(const struct fb *fb, int64_t id);       /* also by app_scoped_id; NULL */
 struct fb_account *fb_account_linked(const struct fb_account *page);      /* its Instagram account; NULL */
 struct fb_person  *fb_person_add(struct fb *fb, struct str first_name, struct str last_name, struct str username);

@@ -193,8 +193,8 @@ take_request(struct str *request)
 static void
 answer(int fd, int status, struct str body)
 {
-    struct str text = arena_printf(&arena, "HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%.*s", status,
-        body.len, STR_ARG(body));
+    struct str text = arena_printf(&arena, "HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%.*s",
+        status, body.len, STR_ARG(body));
 
     ck_assert_int_eq(write(fd, text.ptr, text.len), (ssize_t)text.len);
     close(fd);

@@ -1,5 +1,5 @@
-/* testing_stage.h -- for tests: a sandbox, someone who asks it, and the app that it tells. All of it waits with a limit,
- * and what is not as expected fails the test. */
+/* testing_stage.h -- for tests: a sandbox, someone who asks it, and the app that it tells. All of it waits with a
+ * limit, and what is not as expected fails the test. */
 #ifndef PARLEY_SANDBOX_META_TESTING_STAGE_H
 #define PARLEY_SANDBOX_META_TESTING_STAGE_H
 

@@ -39,8 +39,8 @@ find_code(struct fb_call *c, enum fb_token_kind kind, struct fb_error *err)
     else if (code->expires_ms <= fb_now_ms(c->fb))
         fb_fail(err, 100, 36007, "This authorization code has expired.");
     else if (!str_eq(code->redirect, fb_params_text(&c->params, "redirect_uri", c->arena)))
-        fb_fail(err, 100, 36008, "Error validating verification code. Please make sure your redirect_uri is identical to"
-                                 " the one you used in the OAuth dialog request");
+        fb_fail(err, 100, 36008, "Error validating verification code. Please make sure your redirect_uri is identical"
+                                 " to the one you used in the OAuth dialog request");
     else
         return code;
     return NULL;

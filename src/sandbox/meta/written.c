@@ -106,7 +106,7 @@ read_json(struct fb_chat *chat, struct http_exchange *x, struct fb_message *out,
     if (!str_is_none(out->mid) && (out->mid.len == 0 || out->mid.len > 512))
         return error_set(err, 400, "mid must be text of 1 to 512 bytes");
     if (out->text.len == 0 && !attachments && str_is_none(out->more))
-        return error_set(err, 400, "there is nothing to say: text, attachments, {\"message\":{...}}, or files in parts");
+        return error_set(err, 400, "there is nothing to say: text, attachments, {\"message\":{...}}, or files");
     return true;
 }
 
