@@ -8,14 +8,15 @@
 #include "platform/meta/meta.h"
 
 /* What a Page may be asked for. The first ones are messages as such; if Meta refuses the whole list (a permission for
- * comments is missing, a field is gone), we do with those. */
+ * comments is missing, a field is gone), we do with those. The last ones nobody misses. */
 static const char *const page_fields[] = {
     "messages", "message_echoes", "message_deliveries", "message_reads", "message_reactions", "messaging_postbacks",
-    "messaging_referrals", "message_edits", "messaging_optins", "messaging_handovers", "standby", "feed",
+    "messaging_referrals", "message_edits", "feed", "messaging_optins", "messaging_handovers", "standby",
 };
-#define PAGE_FIELDS      (sizeof(page_fields) / sizeof(page_fields[0]))
-#define PAGE_FIELDS_CORE 7
-#define PAGE_FIELD_QUIET "messaging_optins"
+#define PAGE_FIELDS        (sizeof(page_fields) / sizeof(page_fields[0]))
+#define PAGE_FIELDS_CORE   7
+#define PAGE_FIELDS_MISSED 9
+#define PAGE_FIELD_QUIET   "messaging_optins"
 
 static const char *const login_fields[] = {
     "messages", "message_reactions", "messaging_seen", "messaging_postbacks", "messaging_referral", "message_edit",
@@ -336,37 +337,34 @@ lists(yyjson_val *names, const char *name)
     return false;
 }
 
-/* The entry of our app; of any, where we do not know ours: a token sees only its own. */
+/* The entry of our app; of any, where we do not know ours. An account of its own lists only the app whose token it is,
+ * and under which of its two ids is not documented. */
 static yyjson_val *
 our_app(struct op *op, yyjson_val *apps)
 {
-    struct str      id = op->env->meta_app_id;
+    struct str      id = meta_talk(op)->flavour == META_INSTAGRAM_LOGIN ? STR_NONE : op->env->meta_app_id;
     yyjson_arr_iter it = yyjson_arr_iter_with(apps);
     yyjson_val     *app;
 
-    if (meta_talk(op)->flavour == META_INSTAGRAM_LOGIN)
-        id = op->env->instagram_app_id;
     while ((app = yyjson_arr_iter_next(&it)) != NULL)
         if (id.len == 0 || str_eq(meta_id(op->arena, app, "id"), id))
             return app;
     return NULL;
 }
 
-/* What of the fields that messages need is not there; the rest is missed, but was not always to be had. An Instagram
- * account's events are chosen in the dashboard: the Page needs any field at all. */
+/* An Instagram account's events are chosen in the dashboard: the Page needs any field at all. */
 static struct str
 missing_fields(struct op *op, yyjson_val *app)
 {
-    const char *const *fields, *missing[PAGE_FIELDS];
-    size_t             all, core, n = 0;
-    yyjson_val        *subscribed = json_arr(app, "subscribed_fields");
+    const char *missing[PAGE_FIELDS_MISSED];
+    size_t      n = 0;
+    yyjson_val *subscribed = json_arr(app, "subscribed_fields");
 
     if (meta_talk(op)->flavour != META_PAGE || !subscribed)
         return STR_NONE;
-    wanted_fields(op, &fields, &all, &core);
-    for (size_t i = 0; i < all; i++)
-        if (!lists(subscribed, fields[i]))
-            missing[n++] = fields[i];
+    for (size_t i = 0; i < PAGE_FIELDS_MISSED; i++)
+        if (!lists(subscribed, page_fields[i]))
+            missing[n++] = page_fields[i];
     return n > 0 ? join(op->arena, missing, n) : STR_NONE;
 }
 

@@ -17,6 +17,7 @@ static const struct {
     { "video/webm",      ATTACH_VIDEO },
     { "audio/aac",       ATTACH_AUDIO },
     { "audio/x-aac",     ATTACH_AUDIO },
+    { "audio/x-hx-aac-adts", ATTACH_AUDIO }, /* as libmagic has it */
     { "audio/mp4",       ATTACH_AUDIO },
     { "audio/m4a",       ATTACH_AUDIO },
     { "audio/x-m4a",     ATTACH_AUDIO },
