@@ -1,4 +1,5 @@
-/* challenge.c -- setting a callback, which must answer a challenge first; see hook.h. */
+/* challenge.c -- callbacks as the control API shows them, and setting one, which must answer a challenge first; see
+ * hook.h. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,6 +18,22 @@ struct fb_challenge {
     struct str            url, verify_token, challenge; /* in the arena */
     struct fb_challenge  *next;
 };
+
+void
+fb_hook_write(const struct fb *fb, enum fb_object object, struct json *w, const char *name)
+{
+    const struct fb_hook *hook = &fb->hooks[object];
+
+    json_begin(w, name);
+    json_put_str(w, "url", hook->url.len > 0 ? hook->url : STR(""));
+    fb_fields_write(object, hook->fields, w, "fields");
+    json_put_int(w, "waiting", (int64_t)hook->waiting);
+    json_put_int(w, "under_way", (int64_t)hook->flying_count);
+    json_put_int(w, "delivered", hook->delivered);
+    json_put_int(w, "lost", hook->lost);
+    json_put_str(w, "last_error", hook->last_error);
+    json_end(w);
+}
 
 static void
 unlink_challenge(struct fb_challenge *c)
@@ -132,7 +149,7 @@ fb_hook_challenge(struct fb *fb, struct http_exchange *x, yyjson_val *body, stru
         return false;
     }
     has_query = memchr(c->url.ptr, '?', c->url.len) != NULL;
-    c->challenge = arena_printf(&c->arena, "%lld", (long long)(1000000000 + random_below(1000000000)));
+    c->challenge = arena_printf(&c->arena, "%lld", 1000000000LL + random_below(1000000000));
     c->call.request = (struct net_request){ .method = STR("GET"), .total_ms = ANSWER_MS,
         .url = arena_printf(&c->arena, "%.*s%shub.mode=subscribe&hub.challenge=%.*s&hub.verify_token=%.*s",
             STR_ARG(c->url), has_query ? "&" : "?", STR_ARG(c->challenge),

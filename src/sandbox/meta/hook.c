@@ -483,18 +483,3 @@ fb_hooks_deinit(struct fb *fb)
         fb_disown(&fb->hooks[i].last_error);
     }
 }
-
-void
-fb_hook_write(const struct fb *fb, enum fb_object object, struct json *w, const char *name)
-{
-    const struct fb_hook *hook = &fb->hooks[object];
-
-    json_begin(w, name);
-    json_put_str(w, "url", hook->url.len > 0 ? hook->url : STR(""));
-    fb_fields_write(object, hook->fields, w, "fields");
-    json_put_int(w, "waiting", (int64_t)hook->waiting);
-    json_put_int(w, "delivered", hook->delivered);
-    json_put_int(w, "lost", hook->lost);
-    json_put_str(w, "last_error", hook->last_error);
-    json_end(w);
-}

@@ -4,7 +4,7 @@
  * by following redirects. */
 #include "sandbox/meta/call.h"
 
-#define CODE_MS (10 * 60 * INT64_C(1000))
+#define CODE_MS INT64_C(600000)
 
 static void
 append_percent(struct buf *b, struct str s)

@@ -1,5 +1,5 @@
-/* testing_stage.c -- see testing_stage.h. */
-#include "sandbox/meta/testing_stage.h"
+/* testing_graph.c -- see testing_graph.h. */
+#include "sandbox/meta/testing_graph.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -20,7 +20,7 @@ static int             app = -1;
 static char            app_url[64];
 
 void
-testing_open(void)
+graph_open(void)
 {
     struct sandbox_options options = { .listen = "127.0.0.1:0", .seed = 7 };
     struct sockaddr_in     at = { .sin_family = AF_INET };
@@ -38,7 +38,7 @@ testing_open(void)
 }
 
 void
-testing_close(void)
+graph_close(void)
 {
     close(app);
     sandbox_stop(sandbox);
@@ -46,13 +46,13 @@ testing_close(void)
 }
 
 const char *
-testing_app_url(void)
+graph_app_url(void)
 {
     return app_url;
 }
 
 const char *
-testing_printf(const char *fmt, ...)
+graph_printf(const char *fmt, ...)
 {
     char   *text = arena_alloc(&arena, TEXT_MAX);
     va_list args;
@@ -91,7 +91,7 @@ hear(int fd)
 }
 
 int
-testing_begin(const char *method, const char *path, const char *token, const char *body)
+graph_begin(const char *method, const char *path, const char *token, const char *body)
 {
     struct str request = arena_printf(&arena,
         "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Type: application/json\r\n%s%s%s"
@@ -105,9 +105,9 @@ testing_begin(const char *method, const char *path, const char *token, const cha
 }
 
 struct str
-testing_reply(const char *method, const char *path, const char *token, const char *body, int status)
+graph_reply(const char *method, const char *path, const char *token, const char *body, int status)
 {
-    struct str reply = hear(testing_begin(method, path, token, body));
+    struct str reply = hear(graph_begin(method, path, token, body));
 
     ck_assert_msg(reply.len > 12 && strtol(reply.ptr + 9, NULL, 10) == status, "%s %s: %.*s", method, path,
         STR_ARG(reply));
@@ -125,23 +125,23 @@ json_of(struct str reply)
 }
 
 yyjson_val *
-testing_ask(const char *method, const char *path, const char *token, const char *body, int status)
+graph_ask(const char *method, const char *path, const char *token, const char *body, int status)
 {
-    return json_of(testing_reply(method, path, token, body, status));
+    return json_of(graph_reply(method, path, token, body, status));
 }
 
 /* What has been asked before has been looked at when this is answered. */
 bool
-testing_waits(int asked)
+graph_waits(int asked)
 {
     struct pollfd ready = { .fd = asked, .events = POLLIN };
 
-    testing_ask("GET", "/sandbox/meta/app", NULL, NULL, 200);
+    graph_ask("GET", "/sandbox/meta/app", NULL, NULL, 200);
     return poll(&ready, 1, 0) == 0;
 }
 
 yyjson_val *
-testing_end(int asked, int status)
+graph_end(int asked, int status)
 {
     struct str reply = hear(asked);
 
@@ -200,34 +200,45 @@ answer(int fd, int status, struct str body)
     close(fd);
 }
 
-struct testing_told
-testing_told(int status)
+struct graph_told
+graph_told(int status)
 {
     struct str request;
     int        fd = take_request(&request);
     ptrdiff_t  end = str_find(request, STR("\r\n\r\n"));
-    struct testing_told told = { str_slice(request, 0, (size_t)end), str_from(request, (size_t)end + 4),
+    struct graph_told told = { str_slice(request, 0, (size_t)end), str_from(request, (size_t)end + 4),
         json_of(request) };
 
     answer(fd, status, STR(""));
     return told;
 }
 
+void
+graph_settled(void)
+{
+    yyjson_val *hooks;
+
+    do {
+        hooks = graph_at(graph_ask("GET", "/sandbox/meta/app", NULL, NULL, 200), "callbacks");
+    } while (json_int(json_obj(hooks, "page"), "under_way", 1) > 0
+        || json_int(json_obj(hooks, "instagram"), "under_way", 1) > 0);
+}
+
 bool
-testing_is_quiet(void)
+graph_is_quiet(void)
 {
     struct pollfd ready = { .fd = app, .events = POLLIN };
 
-    testing_ask("GET", "/sandbox/meta/app", NULL, NULL, 200);
+    graph_ask("GET", "/sandbox/meta/app", NULL, NULL, 200);
     return poll(&ready, 1, 0) == 0;
 }
 
 static void
 set_callback(const char *object)
 {
-    const char *body = testing_printf("{\"object\":\"%s\",\"url\":\"%s\",\"verify_token\":\"v t\"}", object, app_url);
+    const char *body = graph_printf("{\"object\":\"%s\",\"url\":\"%s\",\"verify_token\":\"v t\"}", object, app_url);
     struct str  request, challenge, rest;
-    int         fd = testing_begin("POST", "/sandbox/meta/app/callback", NULL, body), asked = take_request(&request);
+    int         fd = graph_begin("POST", "/sandbox/meta/app/callback", NULL, body), asked = take_request(&request);
     ptrdiff_t   at = str_find(request, STR("hub.challenge="));
 
     ck_assert_int_ge(str_find(request, STR("hub.mode=subscribe")), 0);
@@ -238,19 +249,19 @@ set_callback(const char *object)
 }
 
 void
-testing_subscribe(void)
+graph_subscribe(void)
 {
     set_callback("page");
     set_callback("instagram");
-    testing_ask("POST", "/v25.0/me/subscribed_apps", PAGE_TOKEN,
+    graph_ask("POST", "/v25.0/me/subscribed_apps", PAGE_TOKEN,
         "{\"subscribed_fields\":[\"messages\",\"message_echoes\",\"feed\",\"messaging_postbacks\"]}", 200);
-    testing_ask("POST", "/instagram/v25.0/me/subscribed_apps", IG_TOKEN, "{\"subscribed_fields\":\"messages\"}", 200);
+    graph_ask("POST", "/instagram/v25.0/me/subscribed_apps", IG_TOKEN, "{\"subscribed_fields\":\"messages\"}", 200);
 }
 
 /* ---- looking into it ---- */
 
 yyjson_val *
-testing_at(yyjson_val *val, const char *path)
+graph_at(yyjson_val *val, const char *path)
 {
     struct str step, rest = str_of(path);
 
@@ -265,9 +276,9 @@ testing_at(yyjson_val *val, const char *path)
 }
 
 const char *
-testing_text(yyjson_val *val, const char *path)
+graph_text(yyjson_val *val, const char *path)
 {
-    const char *text = yyjson_get_str(testing_at(val, path));
+    const char *text = yyjson_get_str(graph_at(val, path));
 
     ck_assert_msg(text != NULL, "no text at %s", path);
     return text;
