@@ -241,7 +241,8 @@ END_TEST
 
 START_TEST(a_message_may_say_what_led_here)
 {
-    struct inbound_event e = ts_inbound("1", "m1", "hello", TESTING_NOW), link = ts_inbound("1", "", NULL, TESTING_NOW + 5);
+    struct inbound_event e = ts_inbound("1", "m1", "hello", TESTING_NOW);
+    struct inbound_event link = ts_inbound("1", "", NULL, TESTING_NOW + 5);
 
     e.referral = STR("{\"ref\":\"ad\"}");
     link.kind = INBOUND_REFERRAL;

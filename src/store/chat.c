@@ -29,7 +29,8 @@ static const char chat_get_sql[] =
 static const char chat_by_participant_sql[] =
     "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.profile_id = $1 AND c.participant_external_id = $2";
 static const char chat_of_conversation_sql[] =
-    "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.workspace_id = (SELECT workspace_id FROM profile WHERE id = $1)"
+    "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES
+    " WHERE c.workspace_id = (SELECT workspace_id FROM profile WHERE id = $1)"
     " AND c.external_conversation_id = $2 AND c.profile_id = $1 ORDER BY c.id LIMIT 1";
 static const char chat_insert_sql[] =
     "INSERT INTO chat (id, workspace_id, profile_id, participant_external_id, participant_username, participant_name,"

@@ -50,7 +50,7 @@ bool chat_list(struct db *db, const struct profile *p, const struct chat_filter 
 bool chat_touch(struct db *db, int64_t chat_id, int from_status, int to_status, int64_t inbound_at, int64_t outbound_at,
                 struct error *err);
 
-/* From here on no other transaction does anything in this chat: what is read behind it is still so when it is written. */
+/* From here on no other transaction does anything in this chat: what is read now is still so when it is written. */
 bool chat_lock(struct db *db, int64_t chat_id, struct error *err);
 
 bool chat_set_conversation(struct db *db, int64_t chat_id, struct str conversation_id, struct error *err);

@@ -381,7 +381,8 @@ END_TEST
 
 START_TEST(metadata_is_merged_member_by_member)
 {
-    struct participant who = { .external_id = STR("77"), .metadata = STR("{\"follower_count\":5,\"is_verified_user\":true}") };
+    struct participant who = { .external_id = STR("77"),
+                               .metadata = STR("{\"follower_count\":5,\"is_verified_user\":true}") };
     struct chat c = ts_chat(&s, &s.profile, "77");
     bool created;
 

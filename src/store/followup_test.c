@@ -248,7 +248,8 @@ START_TEST(a_deletion_forgets_everything)
 {
     struct inbound_media picture = { .type = ATTACH_IMAGE, .ref = STR("https://cdn.example/1") };
     struct inbound_event e = ts_inbound("7001", "m1", "Hi", s.now), heart = reaction("love", TESTING_NOW + 1);
-    struct inbound_event gone = event(INBOUND_DELETION, "m1", TESTING_NOW + 9), edit = text_edit("Ho", 1, TESTING_NOW + 5);
+    struct inbound_event gone = event(INBOUND_DELETION, "m1", TESTING_NOW + 9);
+    struct inbound_event edit = text_edit("Ho", 1, TESTING_NOW + 5);
     struct message m;
 
     the_chat();
@@ -310,8 +311,8 @@ START_TEST(what_was_deleted_before_it_came_is_never_shown)
     ck_assert_int_eq(the_message().deleted_at, s.now + 9);
     ck_assert_int_eq(ts_events(&s, EVENT_MESSAGE_RECEIVED), 0);
     ck_assert_int_eq(ts_events(&s, EVENT_MESSAGE_DELETED), 1);
-    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM attachment") + ts_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 2"),
-                     0);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM attachment"), 0);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 2"), 0);
 }
 END_TEST
 
@@ -334,8 +335,8 @@ START_TEST(what_came_too_early_is_applied)
     ck_assert_str_eq(shown_reactions().ptr, "[]");
     ck_assert_int_eq(ts_events(&s, EVENT_MESSAGE_RECEIVED), 1);
     ck_assert_int_eq(ts_events(&s, EVENT_MESSAGE_EDITED), 1);
-    ck_assert_int_eq(ts_int(&s, "SELECT (SELECT MIN(id) FROM event WHERE type = 1) < (SELECT id FROM event WHERE type = 5)"),
-                     1);
+    ck_assert_int_lt(ts_int(&s, "SELECT id FROM event WHERE type = 1"),
+                     ts_int(&s, "SELECT id FROM event WHERE type = 5"));
 }
 END_TEST
 

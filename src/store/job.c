@@ -52,7 +52,8 @@ static const char job_retry_sql[] =
     "UPDATE job SET state = 0, due_at = $2, attempts = $3, payload = $4 WHERE id = $1";
 static const char job_hurry_sql[] =
     "UPDATE job SET due_at = $2 WHERE lane_id = $1 AND state = 0 AND due_at > $2";
-static const char job_drop_sql[] = "DELETE FROM job WHERE lane_id = $1";
+/* What is to be forgotten is nobody's any more, so nothing else would remember it. */
+static const char job_drop_sql[] = "DELETE FROM job WHERE lane_id = $1 AND kind <> 15";
 static const char job_lanes_sql[] = "SELECT DISTINCT lane_id FROM job";
 static const char job_lanes_due_sql[] = "SELECT DISTINCT lane_id FROM job WHERE state = 0 AND due_at <= $1";
 static const char job_in_flight_sql[] = "SELECT " JOB_COLUMNS " FROM job WHERE lane_id = $1 AND state = 2 ORDER BY id";

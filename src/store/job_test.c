@@ -394,4 +394,5 @@ STORE_TESTS("job", everything_of_a_job_comes_back, only_the_first_of_a_queue_is_
             hurrying_a_lane_brings_the_far_ones_to_now, dropping_a_lane_leaves_the_others,
             once_means_once_for_each_record_and_kind, a_lane_is_walked_by_kind, lanes_with_work_are_found,
             jobs_in_flight_are_found_by_lane, once_for_each_payload,
-            scheduling_moves_what_waits_and_adds_what_does_not, the_head_of_a_queue_is_the_oldest, the_numbers_for_metrics, every_kind_has_a_name_of_its_own)
+            scheduling_moves_what_waits_and_adds_what_does_not, the_head_of_a_queue_is_the_oldest,
+            the_numbers_for_metrics, every_kind_has_a_name_of_its_own)

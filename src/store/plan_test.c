@@ -249,4 +249,5 @@ START_TEST(profiles_and_requests)
 }
 END_TEST
 
-STORE_TESTS("plan", messages_and_chats, what_follows_a_message, posts_and_comments, jobs_and_events, profiles_and_requests)
+STORE_TESTS("plan", messages_and_chats, what_follows_a_message, posts_and_comments, jobs_and_events,
+            profiles_and_requests)

@@ -64,9 +64,9 @@ bool profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int6
 bool profile_account(struct db *db, const struct profile *p, struct arena *a, struct account *out, struct error *err);
 void account_wipe(struct account *account);
 
-/* Fresh credentials from OP_REFRESH: token, details, expires_at, refresh_at of `account`; the next refresh is queued, as
- * a job besides the caller's. Nothing when the credentials were replaced by a reconnect since `used`, the token that was
- * refreshed. */
+/* Fresh credentials from OP_REFRESH: token, details, expires_at, refresh_at of `account`; the next refresh is queued,
+ * as a job besides the caller's. Nothing when the credentials were replaced by a reconnect since `used`, the token that
+ * was refreshed. */
 bool profile_refreshed(struct db *db, int64_t id, struct str used, const struct account *account, int64_t now_ms,
                        struct error *err);
 /* The platform says the token is no longer valid: status expired, profile.disconnected, queued

@@ -1,9 +1,9 @@
 /* receipt.c -- what the other side got and read.
  *
- * A platform says "all you sent until this moment has arrived", over and over, and sometimes late. Kept are the receipts
- * of a chat that say something no other says: with a later watermark the moment is later too, so a message's time is
- * that of the first receipt at or above it. A new receipt concerns only what lies above the one before it, so however
- * long a chat is, each of its messages is looked at once. */
+ * A platform says "all you sent until this moment has arrived", over and over, and sometimes late. Kept are the
+ * receipts of a chat that say something no other says: with a later watermark the moment is later too, so a message's
+ * time is that of the first receipt at or above it. A new receipt concerns only what lies above the one before it, so
+ * however long a chat is, each of its messages is looked at once. */
 #include "store/event.h"
 #include "store/message_internal.h"
 

@@ -181,7 +181,8 @@ START_TEST(each_message_is_told_of_once_oldest_first)
     receipt(INBOUND_DELIVERY, "", T + 30, T + 60);
     ck_assert_int_eq(ts_events(&s, EVENT_MESSAGE_DELIVERED), 20);
     ck_assert(str_find(ts_text(&s, "SELECT data FROM event WHERE type = 3 ORDER BY id LIMIT 1"), STR("\"m00\"")) > 0);
-    ck_assert(str_find(ts_text(&s, "SELECT data FROM event WHERE type = 3 ORDER BY id DESC LIMIT 1"), STR("\"m19\"")) > 0);
+    ck_assert(str_find(ts_text(&s, "SELECT data FROM event WHERE type = 3 ORDER BY id DESC LIMIT 1"),
+                       STR("\"m19\"")) > 0);
 }
 END_TEST
 
