@@ -41,6 +41,8 @@ START_TEST(orders_are_for_whom_they_name)
     ck_assert_int_eq(call("sendMessage", 4, 6).kind, FAULT_NONE);
     ck_assert_int_eq(call("sendMessage", 5, 7).kind, FAULT_NONE);
     ck_assert_int_eq(call("sendMessage", 5, 6).status, 500);
+    order("{\"kind\":\"status\",\"code\":368,\"subcode\":7}");
+    ck_assert_int_eq(call("messages", 5, 6).code, 368);
     order("{\"kind\":\"delay\",\"delay_ms\":5,\"platform\":\"messenger\"}");
     ck_assert_int_eq(call("sendMessage", 5, 6).kind, FAULT_NONE);
 }
