@@ -13,10 +13,37 @@ static const char usage[] =
     "messages; what was stored before is not stored twice.\n";
 
 struct replay {
+    const struct platform_env *env;
     int64_t at;
     int     understood, left;
     bool    found;
 };
+
+static bool
+replay_stored(struct db *db, struct replay *r, bool understood, struct error *err)
+{
+    if (!understood) {
+        r->left++;
+        return true;
+    }
+    r->understood++;
+    return raw_payload_remove(db, r->at, err);
+}
+
+/* What came by an app's webhook is for whoever it names by now. One that named nobody has no profile. */
+static bool
+replay_app(struct db *db, struct replay *r, const struct platform_app *by, struct str body, struct arena *a,
+           struct error *err)
+{
+    struct inbound_batch batch = { 0 };
+    struct ingest_counts counts;
+    bool understood;
+
+    by->parse(a, r->env, body, &batch);
+    understood = !batch.not_understood;
+    return (!understood || ingest_app(db, &batch, body, clock_now_ms(), a, &counts, err))
+        && replay_stored(db, r, understood, err);
+}
 
 static bool
 replay_parse(struct db *db, struct replay *r, int64_t profile_id, struct str body, struct arena *a, struct error *err)
@@ -27,23 +54,23 @@ replay_parse(struct db *db, struct replay *r, int64_t profile_id, struct str bod
     struct profile p;
     bool found;
 
+    if (profile_id == 0)
+        return replay_app(db, r, &meta_app, body, a, err);
     if (!profile_get(db, profile_id, a, &p, &found, err))
         return false;
     if (!found)
         return raw_payload_remove(db, r->at, err);
+    if (p.platform->app)
+        return replay_app(db, r, p.platform->app, body, a, err);
     account = (struct account){ .id = p.id, .external_id = p.external_id };
     /* a poll's answer is a list of what a webhook brings singly */
-    if (p.platform->parse_poll && str_find(str_slice(body, 0, 64), STR("\"ok\"")) >= 0)
+    if (!p.platform->parse || str_find(str_slice(body, 0, 64), STR("\"ok\"")) >= 0)
         p.platform->parse_poll(a, &account, body, &batch);
     else
         p.platform->parse(a, &account, body, &batch);
-    if (batch.not_understood) {
-        r->left++;
-        return true;
-    }
     batch.cursor = STR_NONE; /* the position has long moved on */
-    r->understood++;
-    return ingest(db, &p, &batch, body, clock_now_ms(), a, &counts, err) && raw_payload_remove(db, r->at, err);
+    return (batch.not_understood || ingest(db, &p, &batch, body, clock_now_ms(), a, &counts, err))
+        && replay_stored(db, r, !batch.not_understood, err);
 }
 
 static bool
@@ -73,6 +100,8 @@ replay_command(int argc, char **argv)
 
     if (!command_begin(argc, argv, USE_DATA, usage, NULL, 0, &n, &status))
         return status;
+    app_fill_env(&app.env);
+    replay.env = &app.env;
     ok = app_open_data(&app, true, &err);
     while (ok && replay.found)
         ok = db_run(app.engine, DB_WRITE, replay_run, &replay, &err);

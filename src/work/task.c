@@ -153,8 +153,9 @@ task_run_done(struct run *r)
     int64_t now_ms = clock_now_ms();
 
     t->token_is_fresh = now_ms - seat->refreshed_at < TASK_FRESH_TOKEN_MS;
-    if (r->end.account_wide)
-        lane_hold(&seat->lane, now_ms + r->end.retry_after_ms);
+    if (r->end.account_wide) /* who is told to wait and not how long waits as long as the job itself will */
+        lane_hold(&seat->lane, now_ms + (r->end.retry_after_ms > 0 ? r->end.retry_after_ms
+                                                                   : task_backoff_ms(t->job.attempts + 1)));
     t->then(t);
 }
 

@@ -140,17 +140,21 @@ task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *e
     return true;
 }
 
-/* The loop may hear of a renewal later than the table: the job for the next one is as old as the token. */
+/* The loop may hear of a renewal later than the table: the job for the next one is as old as the token. The one that
+ * connecting made, though, tells of no renewal yet. */
 static bool
 token_is_fresh(struct task *t, struct db *db, int64_t now_ms, bool *fresh, struct error *err)
 {
+    struct profile p;
     struct job next;
-    bool found;
+    bool connected, found;
 
-    if (!job_next_of_kind(db, t->lane_id, JOB_REFRESH, 0, &t->arena, &next, &found, err))
+    if (!profile_get(db, t->lane_id, &t->arena, &p, &connected, err)
+        || !job_next_of_kind(db, t->lane_id, JOB_REFRESH, 0, &t->arena, &next, &found, err))
         return false;
     *fresh = t->token_is_fresh
-          || (found && next.attempts == 0 && next.due_at > now_ms && next.created_at > now_ms - TASK_FRESH_TOKEN_MS);
+          || (found && next.attempts == 0 && next.due_at > now_ms && next.created_at > now_ms - TASK_FRESH_TOKEN_MS
+              && (!connected || next.created_at > p.created_at));
     return true;
 }
 
