@@ -14,7 +14,7 @@ static struct chat chat;
 static struct message draft;
 static bool is_answered;
 
-#define AT(n) (TESTING_NOW + (n) * 1000)
+#define AT(n) (TESTING_NOW + INT64_C(1000) * (n))
 
 enum { ANSWER = 21, PIECES }; /* the last one is no event */
 

@@ -153,7 +153,7 @@ echo_absorb(struct db *db, struct message *m, struct str external_id, int64_t *p
         m->platform_data = echo.platform_data;
     return message_forget_media(db, &echo, now_ms, err)
         && db_exec(db, message_drop_sql, DB_ARGS(db_int(echo.id)), NULL, err)
-        && chat_touch(db, m->chat_id, echo.status, STATUS_NONE, 0, 0, err)
+        && chat_touch(db, m->chat_id, (int)echo.status, STATUS_NONE, 0, 0, err)
         && db_exec(db, message_inherit_sql,
                    DB_ARGS(db_int(m->id), db_text(m->body), db_text(m->platform_data), db_text(m->reactions),
                            db_int(m->delivered_at), db_int(m->read_at), db_int(m->edited_at)),

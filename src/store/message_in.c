@@ -154,7 +154,7 @@ message_receive(struct db *db, const struct chat *c, const struct inbound_event 
         return false;
     if (!*stored)
         return true;
-    return chat_touch(db, c->id, STATUS_NONE, out->status, e->outbound ? 0 : out->posted_at,
+    return chat_touch(db, c->id, STATUS_NONE, (int)out->status, e->outbound ? 0 : out->posted_at,
                       e->outbound ? out->posted_at : 0, err)
         && message_complete(db, out, e, now_ms, a, err);
 }

@@ -89,7 +89,7 @@ message_publish(struct db *db, struct message *m, enum message_status from, stru
     m->external_id = external_id;
     m->posted_at = posted_at;
     m->error_message = STR_NONE;
-    return chat_touch(db, m->chat_id, from, STATUS_PUBLISHED, 0, posted_at, err)
+    return chat_touch(db, m->chat_id, (int)from, STATUS_PUBLISHED, 0, posted_at, err)
         && db_exec(db, message_published_sql,
                    DB_ARGS(db_int(m->id), db_int(STATUS_PUBLISHED), db_text(external_id), db_int(posted_at)), NULL, err)
         && message_set_conversation(db, m, conversation_id, err)
@@ -154,7 +154,7 @@ message_settle(struct db *db, struct message *m, const struct send_result *r, in
                                r->posted_at ? r->posted_at : now_ms, now_ms, a, err);
     m->status = r->status;
     m->error_message = r->error_message;
-    return chat_touch(db, m->chat_id, from, r->status, 0, 0, err)
+    return chat_touch(db, m->chat_id, (int)from, (int)r->status, 0, 0, err)
         && db_exec(db, message_unpublished_sql,
                    DB_ARGS(db_int(m->id), db_int(r->status), db_text(r->error_message)), NULL, err)
         && event_message(db, r->status == STATUS_WAITING ? EVENT_MESSAGE_WAITING : EVENT_MESSAGE_FAILED, m, now_ms,
