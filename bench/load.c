@@ -2,10 +2,10 @@
  * fast as the other side answers or at a fixed rate.
  *
  *     load ADDRESS:PORT --connections N --seconds S [--rate R] [--method M] [--header LINE]... [--bodies FILE]
- *          [--number N] PATH... | @FILE
+ *          [--number N] [--sign SECRET] PATH... | @FILE
  *
  * Paths, and bodies (a line each), are taken in turn. "@@@@@@@@@@@@" in a body becomes a number
- * that grows with every request. At a fixed rate a request's latency counts from the moment it was
+ * that grows with every request. --sign adds Meta's signature of the body. At a fixed rate a request's latency counts from the moment it was
  * due, so that a stalled server cannot hide what it delayed. Prints one JSON object. */
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,10 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #define HEADERS_MAX  8
 #define MARK         "@@@@@@@@@@@@"
 #define MARK_LEN     12
-#define REQUEST_MAX  8192
+#define REQUEST_MAX  (128 * 1024)
 #define RESPONSE_MAX (256 * 1024)
 #define BUCKETS      4096
 
@@ -43,7 +46,7 @@ static struct {
     struct sockaddr_in address;
     int         connections, epoll;
     double      seconds, rate;
-    const char *method;
+    const char *method, *secret;
     const char *headers[HEADERS_MAX];
     int         header_count, path_count, body_count;
     char      **paths, **bodies;
@@ -111,20 +114,41 @@ put_number(char *text)
         memcpy(at, digits, MARK_LEN);
 }
 
+/* Over the body as it goes out, so the number comes first. */
+static int
+put_signature(char *out, size_t size, const char *body)
+{
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned int len = 0;
+    int n = snprintf(out, size, "X-Hub-Signature-256: sha256=");
+
+    HMAC(EVP_sha256(), opt.secret, (int)strlen(opt.secret), (const unsigned char *)body, strlen(body), mac, &len);
+    for (unsigned int i = 0; i < len; i++)
+        n += snprintf(out + n, size - (size_t)n, "%02x", mac[i]);
+    return n + snprintf(out + n, size - (size_t)n, "\r\n");
+}
+
 static void
 build_request(struct conn *c)
 {
+    static char numbered[REQUEST_MAX];
+
     const char *path = opt.paths[seen.sent % opt.path_count];
     const char *body = opt.body_count ? opt.bodies[seen.sent % opt.body_count] : NULL;
     int n = snprintf(c->out, sizeof(c->out), "%s %s HTTP/1.1\r\nHost: bench\r\n", opt.method, path);
 
     for (int i = 0; i < opt.header_count; i++)
         n += snprintf(c->out + n, sizeof(c->out) - (size_t)n, "%s\r\n", opt.headers[i]);
-    if (body)
-        n += snprintf(c->out + n, sizeof(c->out) - (size_t)n, "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
-    else
+    if (body) {
+        snprintf(numbered, sizeof(numbered), "%s", body);
+        put_number(numbered);
+        if (opt.secret)
+            n += put_signature(c->out + n, sizeof(c->out) - (size_t)n, numbered);
+        n += snprintf(c->out + n, sizeof(c->out) - (size_t)n, "Content-Length: %zu\r\n\r\n%s", strlen(numbered),
+                      numbered);
+    } else {
         n += snprintf(c->out + n, sizeof(c->out) - (size_t)n, "\r\n");
-    put_number(c->out);
+    }
     c->out_len = (size_t)n;
     c->out_sent = 0;
     c->in_len = 0;
@@ -322,6 +346,8 @@ parse(int argc, char **argv)
             opt.method = argv[++i];
         else if (strcmp(argv[i], "--bodies") == 0)
             opt.bodies = read_lines(argv[++i], &opt.body_count);
+        else if (strcmp(argv[i], "--sign") == 0)
+            opt.secret = argv[++i];
         else if (strcmp(argv[i], "--number") == 0)
             seen.number = atoll(argv[++i]);
         else if (strcmp(argv[i], "--header") == 0 && opt.header_count < HEADERS_MAX)

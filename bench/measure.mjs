@@ -7,12 +7,16 @@ import { reads } from './reads.mjs';
 import { writes } from './writes.mjs';
 import { outbound } from './outbound.mjs';
 import { webhooks } from './webhooks.mjs';
+import { meta } from './meta.mjs';
+import { bluesky } from './bluesky.mjs';
 
 const quick = process.argv.includes('--quick');
 const only = process.argv.filter((a) => !a.startsWith('--')).slice(2);
 const size = quick
-  ? { seconds: 2, repeats: 1, messages: [1000, 20000, 79000], pending: 5000, events: 5000, streams: 1000 }
-  : { seconds: 5, repeats: 3, messages: [1000, 100000, 899000], pending: 20000, events: 20000, streams: 10000 };
+  ? { seconds: 2, repeats: 1, messages: [1000, 20000, 79000], pending: 5000, events: 5000, streams: 1000,
+      bluesky_accounts: 1000, bluesky_messages: 2, bluesky_seconds: 10 }
+  : { seconds: 5, repeats: 3, messages: [1000, 100000, 899000], pending: 20000, events: 20000, streams: 10000,
+      bluesky_accounts: 10000, bluesky_messages: 8, bluesky_seconds: 60 };
 
 const rows = [];
 /** `values` and `limits` are repeats of the same measurement; the row shows medians and how far they spread. */
@@ -45,7 +49,7 @@ of processor time a send, on two cores that also run the other side, against 20 
 `;
 }
 
-const parts = { reads, writes, outbound, webhooks };
+const parts = { reads, writes, outbound, webhooks, meta, bluesky };
 for (const [name, part] of Object.entries(parts)) {
   if (only.length === 0 || only.includes(name)) await part({ size, row });
 }

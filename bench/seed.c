@@ -2,6 +2,7 @@
  *
  *     seed DIR messages CHATS...     a profile whose chats hold so many received messages each
  *     seed DIR pending N CHATS       so many messages waiting to be sent, spread over chats, with their jobs
+ *     seed DIR page N CHATS          the same for a Facebook Page
  *
  * Prints one JSON object with the ids of what it made. */
 #include <stdio.h>
@@ -16,12 +17,25 @@
 #define SAMPLES 200 /* message ids told of each chat */
 #define TOKEN   "1000001:sandbox-default-bot-token-000000000"
 
+static const struct bench_account {
+    const struct platform *platform;
+    struct account         account;
+    int64_t                first_person;
+} bench_accounts[] = {
+    { &telegram, { .external_id = STR("1000001"), .name = STR("Bench"), .username = STR("sandbox_bot"),
+                   .token = STR(TOKEN) }, 7000001 },
+    { &facebook, { .external_id = STR("100200300400501"), .name = STR("Bench"), .username = STR("sandbox.bakery"),
+                   .token = STR("EAASandboxPageToken00000000000000000001"),
+                   .details = STR("{\"page_id\":\"100200300400501\"}") }, 7001000001000001 },
+};
+
 struct seed {
     struct profile profile;
     struct arena   arena;
     struct chat    chat;
     int64_t        chat_number, from, count; /* of the batch */
     int64_t        every;
+    const struct bench_account *who;
 };
 
 static const char *const texts[] = {
@@ -46,14 +60,12 @@ make_profile(void *arg, struct db *db, struct error *err)
     struct seed *s = arg;
     struct scope scope = { 0 };
     struct group *groups;
-    struct account account = { .external_id = STR("1000001"), .name = STR("Bench"), .username = STR("sandbox_bot"),
-                               .token = STR(TOKEN) };
     size_t n;
 
     return workspace_default(db, clock_now_ms(), &scope.workspace_id, err)
         && group_list(db, &scope, &s->arena, &groups, &n, err)
-        && profile_connect(db, scope.workspace_id, groups[0].id, id_generate(clock_now_ms()), &telegram, &account,
-                           clock_now_ms(), &s->arena, &s->profile, err);
+        && profile_connect(db, scope.workspace_id, groups[0].id, id_generate(clock_now_ms()),
+                           s->who->platform, &s->who->account, clock_now_ms(), &s->arena, &s->profile, err);
 }
 
 static bool
@@ -61,7 +73,7 @@ make_chat(void *arg, struct db *db, struct error *err)
 {
     struct seed *s = arg;
     struct participant who = {
-        .external_id = arena_printf(&s->arena, "%lld", 7000001LL + (long long)s->chat_number),
+        .external_id = arena_printf(&s->arena, "%lld", (long long)(s->who->first_person + s->chat_number)),
         .username = arena_printf(&s->arena, "person_%lld", (long long)s->chat_number),
         .name = STR("Mina Okafor"), .language_code = STR("en"),
     };
@@ -160,13 +172,14 @@ main(int argc, char **argv)
     int n;
 
     if (argc < 4) {
-        fprintf(stderr, "usage: seed DIR messages COUNT... | seed DIR pending N CHATS\n");
+        fprintf(stderr, "usage: seed DIR messages COUNT... | seed DIR pending|page N CHATS\n");
         return 2;
     }
     must(options_read(1, none, USE_DATA, NULL, 0, &n, &err), &err);
     config.data_dir = argv[1];
     arena_init(&s.arena);
     must(app_open_data(&app, true, &err), &err);
+    s.who = &bench_accounts[strcmp(argv[2], "page") == 0];
     must(db_run(app.engine, DB_WRITE, make_profile, &s, &err), &err);
     if (strcmp(argv[2], "messages") == 0)
         seed_messages(&app, &s, argc - 3, argv + 3);
