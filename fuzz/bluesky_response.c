@@ -47,7 +47,7 @@ new_op(struct arena *a, unsigned kind, unsigned flags)
     op.account.details = flags & IS_PINNED ? STR("{\"service\":\"https://pds\",\"pinned\":true}")
                                            : STR("{\"service\":\"https://pds\",\"pinned\":false}");
     op.account.token = arena_printf(a, "{\"identifier\":\"%s\",\"password\":\"" PASSWORD "\",\"access\":\"" ACCESS
-        "\",\"refresh\":\"" REFRESH "\",\"renewed_at\":%s}",
+        "\",\"refresh\":\"" REFRESH "\",\"in_a_row\":3,\"renewed_at\":%s}",
         flags & BY_HANDLE ? "desk.example.com" : "did:web:desk.example", flags & IS_FRESH ? "1779999990000" : "1");
     op.account.cursor = arena_printf(a, "{%s\"born_ms\":1,\"seen_ms\":1%s}",
         flags & HAS_LOG ? "\"log\":\"2222222222222\"," : "",

@@ -194,21 +194,23 @@ words_of(struct op *op, const struct bluesky_refusal *r)
     return arena_printf(op->arena, "Bluesky answered with HTTP %d and no explanation", r->status);
 }
 
-/* A token refused is renewed once. One renewed just now would be refused again, unless it is the server's own
- * standing with the chat service that is refused, which names itself after the tokens it is made of. */
+/* A token refused is renewed. That a few in a row are refused as soon as they are there, no other will mend; unless
+ * it is the server's own standing with the chat service, whose errors are named after the tokens it is made of. */
 static void
 refused_token(struct op *op, struct op_step *out, const struct bluesky_refusal *r)
 {
-    bool is_fresh = op->now_ms < bluesky_talk(op)->token.renewed_at + BLUESKY_FRESH_MS;
+    const struct bluesky_token *token = &bluesky_talk(op)->token;
+    bool is_fresh = op->now_ms < token->renewed_at + BLUESKY_FRESH_MS;
+    bool is_servers = str_starts(r->name, STR("BadJwt")) || str_starts(r->name, STR("Jwt"));
 
     if (bluesky_lacks_chat(r)) {
         bluesky_fail(op, out, r->status, STR(CHAT_PASSWORD));
         out->token_invalid = true;
-    } else if (!is_fresh) {
+    } else if (is_fresh && is_servers) {
+        bluesky_retry(op, out, r->status, words_of(op, r));
+    } else if (!is_fresh || (token->in_a_row < BLUESKY_RENEWALS && op->kind != OP_CONNECT)) {
         bluesky_retry(op, out, r->status, words_of(op, r));
         out->token_stale = true;
-    } else if (str_starts(r->name, STR("BadJwt")) || str_starts(r->name, STR("Jwt"))) {
-        bluesky_retry(op, out, r->status, words_of(op, r));
     } else {
         bluesky_fail(op, out, r->status, words_of(op, r));
         out->token_invalid = true;

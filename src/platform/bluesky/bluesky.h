@@ -29,6 +29,7 @@
 #define BLUESKY_ANSWER_MAX  ((int64_t)10 * 1024 * 1024) /* a server passes on no more than that */
 #define BLUESKY_CALL_MS     25000                      /* it gives up on the chat service after 10 s and says so */
 #define BLUESKY_FRESH_MS    60000                      /* a token renewed so recently is not refused for its age */
+#define BLUESKY_RENEWALS    3                          /* so many in a row, and another would not help either */
 
 /* ---- token.c ---- */
 
@@ -36,6 +37,7 @@ struct bluesky_token {     /* account.token, as JSON */
     struct str identifier, password; /* what it was connected with */
     struct str access, refresh;
     int64_t    renewed_at; /* when the two came; 0 = never */
+    int64_t    in_a_row;   /* how often they were renewed at once after they had been */
     int64_t    expires_at; /* of `access`, by our clock; 0 = nobody knows */
 };
 

@@ -5,10 +5,20 @@
  * are only compared when both look that way, and otherwise times decide. */
 #include "platform/bluesky/bluesky.h"
 
-#define TEXT_MAX (4 * MIB)
-#define TODO_MAX 100 /* a page of listConvos */
+#define TEXT_MAX   (4 * MIB)
+#define TODO_MAX   100 /* a page of listConvos */
+#define AMOUNT_MAX ((int64_t)1 << 52)
 
 /* ---- reading ---- */
+
+/* What is none of what we wrote counts as nothing. */
+static int64_t
+amount(yyjson_val *obj, const char *key)
+{
+    int64_t n = json_int(obj, key, 0);
+
+    return n >= 0 && n <= AMOUNT_MAX ? n : 0;
+}
 
 static void
 read_known(yyjson_val *list, struct arena *a, struct bluesky_cursor *out)
@@ -29,18 +39,18 @@ read_walk(yyjson_val *val, struct arena *a, struct bluesky_walk *out)
 
     out->is_recovery = json_true(val, "recovery");
     out->since = json_str(val, "since");
-    out->since_ms = json_int(val, "since_ms", 0);
+    out->since_ms = amount(val, "since_ms");
     out->list = json_str(val, "list");
-    out->lists = json_int(val, "lists", 0);
-    out->pages = json_int(val, "pages", 0);
+    out->lists = amount(val, "lists");
+    out->pages = amount(val, "pages");
     out->floor = json_str(val, "floor");
-    out->floor_ms = json_int(val, "floor_ms", 0);
+    out->floor_ms = amount(val, "floor_ms");
     out->top = json_str(val, "top");
-    out->top_ms = json_int(val, "top_ms", 0);
+    out->top_ms = amount(val, "top_ms");
     out->list_done = json_true(val, "list_done");
     out->tried_again = json_true(val, "again");
     out->page = json_str(val, "page");
-    out->left = json_int(val, "left", 0);
+    out->left = amount(val, "left");
     out->todo = arena_array(a, struct bluesky_todo, yyjson_arr_size(list) + TODO_MAX);
     while ((entry = yyjson_arr_iter_next(&it)) != NULL) {
         struct bluesky_todo todo = {
@@ -59,8 +69,8 @@ bluesky_cursor_from(yyjson_val *val, struct arena *a, struct bluesky_cursor *out
     *out = (struct bluesky_cursor){ 0 };
     out->log = json_str(val, "log");
     out->born = json_str(val, "born");
-    out->born_ms = json_int(val, "born_ms", 0);
-    out->seen_ms = json_int(val, "seen_ms", 0);
+    out->born_ms = amount(val, "born_ms");
+    out->seen_ms = amount(val, "seen_ms");
     read_known(json_arr(val, "known"), a, out);
     out->has_walk = json_obj(val, "walk") != NULL;
     if (out->has_walk)

@@ -174,7 +174,7 @@ connect_begin(struct op *op, struct op_step *out)
     token->identifier = clean_identifier(op->arena, token->identifier);
     token->password = str_trim(token->password);
     token->access = token->refresh = STR_NONE;
-    token->renewed_at = token->expires_at = 0;
+    token->renewed_at = token->expires_at = token->in_a_row = 0;
     if (token->identifier.len == 0 || token->password.len == 0) {
         bluesky_fail(op, out, 422, STR("A handle and an app password are needed"));
         return;

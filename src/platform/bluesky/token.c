@@ -25,6 +25,7 @@ bluesky_token_read(struct arena *a, struct str text, struct bluesky_token *out)
     out->access = json_str(root, "access");
     out->refresh = json_str(root, "refresh");
     out->renewed_at = json_int(root, "renewed_at", 0);
+    out->in_a_row = json_int(root, "in_a_row", 0);
     out->expires_at = json_int(root, "expires_at", 0);
     return true;
 }
@@ -51,6 +52,7 @@ bluesky_token_write(struct arena *a, const struct bluesky_token *token)
     json_put_str(&w, "access", token->access);
     json_put_str(&w, "refresh", token->refresh);
     json_put_int(&w, "renewed_at", token->renewed_at);
+    json_put_int(&w, "in_a_row", token->in_a_row);
     json_put_int(&w, "expires_at", token->expires_at);
     json_end(&w);
     return finish(a, &buf);
@@ -104,6 +106,7 @@ bluesky_token_renew(struct arena *a, struct bluesky_token *token, yyjson_val *se
     lifetime = lifetime_ms(a, access, now_ms);
     token->access = access;
     token->refresh = refresh;
+    token->in_a_row = now_ms < token->renewed_at + BLUESKY_FRESH_MS ? (token->in_a_row & 0xff) + 1 : 0;
     token->renewed_at = now_ms;
     token->expires_at = lifetime > 0 ? now_ms + lifetime : 0;
     return true;
