@@ -133,9 +133,7 @@ app_threads(void)
     return config.http_threads > 0 ? config.http_threads : cpus > 0 ? (int)cpus : 1;
 }
 
-/* Port 0 means any. It is chosen here, because media URLs begin with it where there is no public
- * URL, and the configuration must be complete before there are threads. */
-static void
+void
 app_choose_port(struct app *app)
 {
     struct sockaddr_in to = { .sin_family = AF_INET };

@@ -24,6 +24,10 @@ struct app {
 /* Opens the database in config.data_dir, brings it up to date, and makes the first workspace, group and key. */
 bool app_open_data(struct app *app, bool migrate, struct error *err);
 
+/* Replaces port 0 in config.listen by a free one, for media URLs and webhooks begin with it, and the configuration
+ * must be complete before there are threads. app_start() does it too. */
+void app_choose_port(struct app *app);
+
 /* Opens the media store that the configuration names. */
 bool app_open_media(struct app *app, struct error *err);
 
