@@ -179,8 +179,11 @@ db_told_once(struct db *db)
 void
 db_tell(struct db_engine *e, struct db *db)
 {
-    size_t n = db_told_once(db);
+    size_t n;
 
+    if (e->driver->tell)
+        e->driver->tell(e, db);
+    n = db_told_once(db);
     for (size_t i = 0; i < n && e->options.on_signal; i++)
         e->options.on_signal(e->options.signal_ctx, db->told[i].topic, db->told[i].key);
     db_forget(db);
@@ -286,7 +289,7 @@ db_answer(struct db_txn *t)
 }
 
 static struct db *
-take_reader(struct db_engine *e, struct error *err)
+take_idle_reader(struct db_engine *e)
 {
     struct db *db;
 
@@ -295,6 +298,16 @@ take_reader(struct db_engine *e, struct error *err)
     if (db)
         e->idle_readers = db->next;
     pthread_mutex_unlock(&e->pool_lock);
+    return db;
+}
+
+static struct db *
+take_reader(struct db_engine *e, struct error *err)
+{
+    struct db *db;
+
+    while ((db = take_idle_reader(e)) != NULL && e->driver->is_alive && !e->driver->is_alive(db))
+        e->driver->disconnect(db);
     if (!db && !e->driver->connect(&e->options, DB_READ, &db, err))
         return NULL;
     return db;

@@ -50,6 +50,13 @@ struct db_driver {
                                          does that already */
     bool        is_remote;            /* a statement waits for a network: nothing runs on the submitter's thread */
 
+    /* NULL where a connection is never lost. */
+    bool (*is_alive)(struct db *db); /* between transactions: whether it is worth beginning one */
+    bool (*was_committed)(const struct db_options *o, struct db *db); /* after a commit that left no answer */
+
+    /* No limit of time holds for this transaction; NULL where none does anyway. */
+    bool (*be_patient)(struct db *db, struct error *err);
+
     /* Makes the place to connect to ready, once. */
     bool (*prepare)(const struct db_options *o, struct error *err);
     bool (*connect)(const struct db_options *o, enum db_mode mode, struct db **out, struct error *err);
@@ -77,8 +84,8 @@ struct db_driver {
     struct str (*col_peek)(struct db_rows *rows, int col);
     bool       (*col_is_null)(struct db_rows *rows, int col);
 
-    /* Puts the signals of the batch into it, for the listeners of other processes; NULL = there are none. */
-    bool (*tell)(struct db_engine *e, struct db *db, struct error *err);
+    /* Tells the listeners of other processes what the batch just committed wants told; NULL = there are none. */
+    void (*tell)(struct db_engine *e, struct db *db);
     bool (*listen)(struct db_engine *e, struct error *err); /* begins to hear what others tell; NULL = nobody does */
     void (*deafen)(struct db_engine *e);                    /* fine when not listening */
 

@@ -69,7 +69,8 @@ apply(void *arg, struct db *db, struct error *err)
     int version = 0;
     bool ok;
 
-    if (!db_alone(db, SCHEMA_LOCK, err)
+    if ((db->driver->be_patient && !db->driver->be_patient(db, err))
+        || !db_alone(db, SCHEMA_LOCK, err)
         || !db_exec(db, create_sql, DB_NO_ARGS, NULL, err)
         || !read_version(&version, db, err))
         return false;

@@ -7,58 +7,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-#include "base/config.h"
 #include "base/log.h"
 
-enum { RETRY_AFTER_MS = 1000, SERVER_MIN = 130000 };
-
-/* ---- what went wrong ---- */
-
-static bool
-explain_outage(struct postgres *c, const char *said, struct error *err)
-{
-    c->db.lost = true;
-    error_set(err, 503, "The database cannot be reached: %s", said);
-    err->retry_after_ms = RETRY_AFTER_MS;
-    return false;
-}
-
-/* libpq's messages have several lines; the first says it. */
-static void
-first_line(const char *text, char *out, size_t size)
-{
-    snprintf(out, size, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
-/* By class of SQLSTATE; the five letters are PostgreSQL's (appendix A of its manual). */
-bool
-postgres_explain(struct postgres *c, const PGresult *result, const char *sql, struct error *err)
-{
-    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    char said[300];
-
-    first_line(result && *PQresultErrorMessage(result) ? PQresultErrorMessage(result) : PQerrorMessage(c->conn), said,
-               sizeof(said));
-    if (!state || PQstatus(c->conn) == CONNECTION_BAD || strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0)
-        return explain_outage(c, said, err);
-    if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0 || strcmp(state, "55P03") == 0) {
-        c->db.conflict = true;
-        error_set(err, 503, "Another change was in the way for too long");
-        err->retry_after_ms = RETRY_AFTER_MS;
-        return false;
-    }
-    if (strncmp(state, "53", 2) == 0 || strncmp(state, "58", 2) == 0 || strcmp(state, "57014") == 0
-        || strcmp(state, "25006") == 0) { /* resources, its system, a timeout, a standby that takes no writes */
-        c->db.lost = true;
-        error_set(err, 503, "The database refused: %s", said);
-        err->retry_after_ms = RETRY_AFTER_MS;
-        return false;
-    }
-    if (strncmp(state, "23", 2) == 0)
-        return error_set(err, 500, "The database refused a row: %s", said);
-    return error_set(err, 500, "The database failed: %s (%s)", said, sql);
-}
+enum { SERVER_MIN = 130000, WRITE_TIMEOUT_MS = 30000, READ_TIMEOUT_MS = 10000 };
+enum { DOUBT_TRIES = 25, DOUBT_WAIT_MS = 200 };
 
 /* ---- transactions ---- */
 
@@ -67,64 +21,158 @@ static bool
 postgres_script(struct db *db, const char *sql, struct error *err)
 {
     struct postgres *c = postgres_of(db);
-    const char *owed = c->owed;
     PGresult *result;
     bool ok;
 
-    c->owed = NULL;
-    if ((owed && !postgres_send_plain(c, owed, err)) || !postgres_settle(c, err))
+    if (!postgres_send_owed(c, err) || !postgres_settle(c, err))
         return false;
-    if (!PQpipelineSync(c->conn))
-        return postgres_explain(c, NULL, "script", err);
-    PQclear(PQgetResult(c->conn));
     if (!PQexitPipelineMode(c->conn))
-        return postgres_explain(c, NULL, "script", err);
+        return postgres_outage(c, PQerrorMessage(c->conn), err);
     result = PQexec(c->conn, sql);
     ok = PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK
       || PQresultStatus(result) == PGRES_EMPTY_QUERY || postgres_explain(c, result, "script", err);
     PQclear(result);
-    return PQenterPipelineMode(c->conn) ? ok : ok && postgres_explain(c, NULL, "script", err);
+    if (!PQenterPipelineMode(c->conn))
+        return ok ? postgres_outage(c, PQerrorMessage(c->conn), err) : false;
+    return ok;
+}
+
+/* Waits for everything, and learns the transaction's number, so that a COMMIT whose answer got lost can be asked after.
+ * One that has written nothing has none, unless something is still to come. */
+static bool
+settle_numbered(struct postgres *c, struct error *err)
+{
+    const char *sql = c->db.later_count > 0 ? "SELECT pg_current_xact_id()::text"
+                                            : "SELECT pg_current_xact_id_if_assigned()::text";
+    PGresult *result;
+
+    if (c->is_owed)
+        return true;
+    if (c->is_reader || c->xid != 0)
+        return postgres_settle(c, err);
+    if (!postgres_send_plain(c, sql, err) || !postgres_read_answers(c, &result, err))
+        return false;
+    (void)str_to_i64(str_of(PQgetvalue(result, 0, 0)), &c->xid);
+    PQclear(result);
+    return true;
+}
+
+/* The server answers ROLLBACK to the COMMIT of a transaction that had failed. */
+static bool
+commit(struct postgres *c, struct error *err)
+{
+    bool is_awaited = !c->is_reader || c->sent_count > 0;
+    PGresult *result;
+    bool ok;
+
+    if (!postgres_send_plain(c, "COMMIT", err))
+        return false;
+    if (!is_awaited)
+        return postgres_send_sync(c, err);
+    if (!postgres_read_answers(c, &result, err))
+        return false;
+    ok = c->is_reader || strcmp(PQcmdStatus(result), "COMMIT") == 0;
+    PQclear(result);
+    return ok || error_set(err, 500, "The database did not commit");
 }
 
 static bool
+roll_back(struct postgres *c, struct error *err)
+{
+    if (c->is_broken)
+        return postgres_outage(c, "the connection is lost", err);
+    return postgres_send_plain(c, "ROLLBACK", err)
+        && (c->is_reader ? postgres_send_sync(c, err) : postgres_settle(c, err));
+}
+
+/* A transaction that only reads ends without waiting: the next one finds the answer. */
+static bool
 postgres_control(struct db *db, enum db_control what, struct error *err)
 {
-    static const char *const sql[DB_CONTROLS] = {
-        [DB_COMMIT] = "COMMIT",
-        [DB_ROLLBACK] = "ROLLBACK",
-        [DB_RELEASE] = "RELEASE SAVEPOINT one",
-        [DB_ROLLBACK_TO] = "ROLLBACK TO SAVEPOINT one",
-    };
     struct postgres *c = postgres_of(db);
+    bool is_begun = c->in_txn && !c->is_owed;
 
     switch (what) {
     case DB_BEGIN:
-        c->in_txn = true;
-        c->owed = c->begin_sql;
+        c->in_txn = c->is_owed = true;
+        c->is_patient = false;
+        c->xid = 0;
         return true;
     case DB_SAVEPOINT:
-        return (!c->owed || postgres_send_plain(c, c->owed, err))
-            && ((c->owed = NULL), postgres_send_plain(c, "SAVEPOINT one", err));
+        return postgres_send_owed(c, err) && postgres_send_plain(c, "SAVEPOINT one", err);
+    case DB_RELEASE:
+        return postgres_send_plain(c, "RELEASE SAVEPOINT one", err) && settle_numbered(c, err);
+    case DB_ROLLBACK_TO:
+        return postgres_send_plain(c, "ROLLBACK TO SAVEPOINT one", err) && postgres_settle(c, err);
     case DB_COMMIT:
     case DB_ROLLBACK:
-        c->in_txn = false;
-        if (c->owed) { /* nothing was done in it */
-            c->owed = NULL;
-            return true;
-        }
-        break;
-    case DB_RELEASE:
-    case DB_ROLLBACK_TO:
+        c->in_txn = c->is_owed = false;
+        if (!is_begun) /* nothing was done in it */
+            return !c->is_broken || postgres_outage(c, "the connection is lost", err);
+        return what == DB_COMMIT ? commit(c, err) : roll_back(c, err);
     case DB_CONTROLS:
         break;
     }
-    return postgres_send_plain(c, sql[what], err) && postgres_settle(c, err);
+    return false;
 }
 
 static bool
 postgres_settle_all(struct db *db, struct error *err)
 {
-    return postgres_settle(postgres_of(db), err);
+    return settle_numbered(postgres_of(db), err);
+}
+
+static bool
+postgres_be_patient(struct db *db, struct error *err)
+{
+    struct postgres *c = postgres_of(db);
+
+    c->is_patient = true;
+    return postgres_send_owed(c, err)
+        && postgres_send_plain(c, "SELECT set_config('statement_timeout', '0', true),"
+                                  " set_config('lock_timeout', '0', true)", err);
+}
+
+/* ---- a COMMIT without an answer ---- */
+
+enum fate { COMMITTED, UNDONE, UNDER_WAY };
+
+static enum fate
+ask_fate(PGconn *conn, int64_t xid)
+{
+    enum fate fate = UNDER_WAY;
+    PGresult *result;
+    char sql[80];
+
+    snprintf(sql, sizeof(sql), "SELECT pg_xact_status('%lld'::xid8)", (long long)xid);
+    result = PQexec(conn, sql);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && strcmp(PQgetvalue(result, 0, 0), "in progress") != 0)
+        fate = strcmp(PQgetvalue(result, 0, 0), "committed") == 0 ? COMMITTED : UNDONE;
+    PQclear(result);
+    return fate;
+}
+
+/* The server remembers how a transaction ended. It may still be at it, or be starting. */
+static bool
+postgres_was_committed(const struct db_options *o, struct db *db)
+{
+    const struct timespec pause = { .tv_nsec = DOUBT_WAIT_MS * 1000000L };
+    struct postgres *c = postgres_of(db);
+    enum fate fate = UNDER_WAY;
+
+    for (int i = 0; c->is_broken && c->xid != 0 && fate == UNDER_WAY && i < DOUBT_TRIES; i++) {
+        PGconn *conn = postgres_dial(o->url);
+
+        if (PQstatus(conn) == CONNECTION_OK)
+            fate = ask_fate(conn, c->xid);
+        PQfinish(conn);
+        if (fate == UNDER_WAY)
+            nanosleep(&pause, NULL);
+    }
+    log_warn("a commit was not answered", LOG_CSTR("it", fate == COMMITTED ? "is done"
+                                                         : fate == UNDONE  ? "is not done"
+                                                                           : "may be done or not"));
+    return fate == COMMITTED;
 }
 
 /* ---- connections ---- */
@@ -132,29 +180,22 @@ postgres_settle_all(struct db *db, struct error *err)
 static bool
 postgres_prepare(const struct db_options *o, struct error *err)
 {
-    PQconninfoOption *parsed;
-    char *said = NULL;
-
-    parsed = PQconninfoParse(o->url, &said);
-    if (parsed) {
-        PQconninfoFree(parsed);
-        return true;
-    }
-    error_set(err, 400, "The database URL cannot be read: %s. It looks like postgres://user:password@host:5432/name",
-              said ? said : "no memory");
-    PQfreemem(said);
-    return false;
+    return postgres_check_url(o->url, err) && (!o->replica_url || postgres_check_url(o->replica_url, err));
 }
 
+/* What was only sent goes out before the connection ends. */
 static void
 postgres_disconnect(struct db *db)
 {
     struct postgres *c;
+    struct error ignored;
 
     if (!db)
         return;
     c = postgres_of(db);
     postgres_abandon(db);
+    if (c->sent_count > 0 && !c->is_broken)
+        (void)postgres_settle(c, &ignored);
     postgres_forget_statements(c);
     PQfinish(c->conn);
     db_free_parts(&c->db);
@@ -165,53 +206,72 @@ static void
 say_notice(void *arg, const PGresult *result)
 {
     (void)arg;
-    log_debug("database notice", LOG_CSTR("notice", PQresultErrorMessage(result)));
+    log_debug("database notice", LOG_CSTR("notice", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
 }
 
-static bool
-set_up(struct postgres *c, const struct db_options *o, enum db_mode mode, struct error *err)
+PGconn *
+postgres_dial(const char *url)
 {
-    char settings[400];
+    static const char *const names[] = { "dbname", "client_encoding", "connect_timeout", "keepalives_idle",
+                                         "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+                                         "fallback_application_name", NULL };
+    const char *values[] = { url, "UTF8", "5", "10", "5", "3", "20000", "parley", NULL };
+    PGconn *conn = PQconnectdbParams(names, values, 1);
+
+    if (!conn)
+        abort();
+    PQsetNoticeReceiver(conn, say_notice, NULL);
+    return conn;
+}
+
+/* Behind a pooler a connection keeps no settings, so each transaction begins with them. */
+static bool
+set_limits(struct postgres *c, const struct db_options *o, struct error *err)
+{
     PGresult *result;
     bool ok;
 
+    snprintf(c->settings, sizeof(c->settings),
+             "SELECT set_config('statement_timeout', '%d', %s), set_config('lock_timeout', '%d', %s),"
+             " set_config('idle_in_transaction_session_timeout', '60000', %s)",
+             c->timeout_ms, o->pooled ? "true" : "false", o->busy_timeout_ms, o->pooled ? "true" : "false",
+             o->pooled ? "true" : "false");
+    c->is_pooled = o->pooled;
+    if (o->pooled)
+        return true;
+    result = PQexec(c->conn, c->settings);
+    ok = PQresultStatus(result) == PGRES_TUPLES_OK || postgres_explain(c, result, c->settings, err);
+    PQclear(result);
+    return ok;
+}
+
+static bool
+set_up(struct postgres *c, const struct db_options *o, struct error *err)
+{
     if (PQstatus(c->conn) != CONNECTION_OK)
-        return postgres_explain(c, NULL, "connect", err);
+        return postgres_outage(c, PQerrorMessage(c->conn), err);
     if (PQserverVersion(c->conn) < SERVER_MIN)
         return error_set(err, 500, "The database server is PostgreSQL %d; 13 is the oldest that works",
                          PQserverVersion(c->conn) / 10000);
-    PQsetNoticeReceiver(c->conn, say_notice, NULL);
-    c->is_pooled = o->pooled;
-    snprintf(settings, sizeof(settings),
-             "SET client_encoding = 'UTF8'; SET statement_timeout = %d; SET lock_timeout = %d;"
-             " SET idle_in_transaction_session_timeout = 60000",
-             mode == DB_WRITE ? 30000 : 10000, o->busy_timeout_ms);
-    if (!o->pooled) {
-        result = PQexec(c->conn, settings);
-        ok = PQresultStatus(result) == PGRES_COMMAND_OK || postgres_explain(c, result, "SET", err);
-        PQclear(result);
-        if (!ok)
-            return false;
-    }
-    return PQenterPipelineMode(c->conn) || postgres_explain(c, NULL, "pipeline", err);
+    if (!set_limits(c, o, err))
+        return false;
+    return PQenterPipelineMode(c->conn) || postgres_outage(c, PQerrorMessage(c->conn), err);
 }
 
 static bool
 postgres_connect(const struct db_options *o, enum db_mode mode, struct db **out, struct error *err)
 {
-    static const char *const names[] = { "dbname", "connect_timeout", "keepalives_idle", "keepalives_interval",
-                                         "keepalives_count", "tcp_user_timeout", "fallback_application_name", NULL };
     const char *url = mode == DB_READ && o->replica_url ? o->replica_url : o->url;
-    const char *values[] = { url, "5", "10", "5", "3", "20000", "parley", NULL };
     struct postgres *c = calloc(1, sizeof(*c));
 
     if (!c)
         abort();
     c->db.driver = &db_postgres;
-    c->begin_sql = mode == DB_WRITE ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    c->is_reader = mode == DB_READ;
+    c->timeout_ms = c->is_reader ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
+    c->conn = postgres_dial(url);
     *out = NULL;
-    c->conn = PQconnectdbParams(names, values, 1);
-    if (!set_up(c, o, mode, err)) {
+    if (!set_up(c, o, err)) {
         postgres_disconnect(&c->db);
         return false;
     }
@@ -244,6 +304,9 @@ const struct db_driver db_postgres = {
                         " AND tablename = $1",
     .alone_sql = "SELECT pg_advisory_xact_lock($1)",
     .is_remote = true,
+    .is_alive = postgres_is_alive,
+    .be_patient = postgres_be_patient,
+    .was_committed = postgres_was_committed,
     .prepare = postgres_prepare,
     .connect = postgres_connect,
     .disconnect = postgres_disconnect,

@@ -10,16 +10,34 @@
 struct postgres_rows;
 struct postgres_statement;
 
+enum { POSTGRES_UNREAD_MAX = 256 };
+
+/* Something on its way to the server, whose answer was not read yet. */
+struct postgres_sent {
+    const char *sql;
+    struct postgres_statement *prepares; /* NULL = it prepares nothing */
+    bool is_sync;                        /* it ends what a refusal makes the server skip */
+    bool is_spare;                       /* a refusal harms nobody */
+};
+
 /* The connection is in libpq's pipeline mode all the time: what needs no answer is sent without waiting for one, and
  * answers are read in order when somebody does wait. */
 struct postgres {
     struct db   db;
     PGconn     *conn;
-    const char *begin_sql;
-    const char *owed;       /* a BEGIN or SAVEPOINT that goes out with the next statement; NULL = none */
-    int         unread;     /* sent, and their answers not yet looked at */
-    bool        in_txn;     /* a BEGIN has been sent */
+    bool        is_broken;  /* of no more use */
+    bool        is_reader;
     bool        is_pooled;  /* somebody between us and the server hands each transaction to another connection */
+    bool        in_txn;     /* a BEGIN was asked for */
+    bool        is_owed;    /* and goes out with the first statement */
+    bool        is_patient; /* this transaction may take as long as it likes */
+    int64_t     xid;        /* of this transaction; 0 = not known (yet) */
+    int         timeout_ms; /* of a statement */
+    char        settings[192]; /* SQL for the limits of a transaction, where they are not the connection's */
+
+    struct postgres_sent sent[POSTGRES_UNREAD_MAX];
+    int         sent_count;
+
     struct map  statements; /* by the address of their SQL */
     int         names;      /* of statements so far */
     struct postgres_rows *open;
@@ -33,14 +51,47 @@ postgres_of(struct db *db)
 
 /* ---- postgres.c ---- */
 
+/* Connects with what is true of every connection; the caller looks at its status and ends it. */
+PGconn *postgres_dial(const char *url);
+
+/* ---- postgres_explain.c ---- */
+
 /* Turns a refusal of the server (NULL: of the connection) into the sentence, and notes when the transaction is over
- * for everybody in it. Always false. */
+ * for everybody in it, and when the connection is. Always false. */
 bool postgres_explain(struct postgres *c, const PGresult *result, const char *sql, struct error *err);
+bool postgres_outage(struct postgres *c, const char *said, struct error *err); /* the connection is over */
 
-/* ---- postgres_statement.c: most of these fill the table of the driver ---- */
+/* False with the sentence when `url` cannot be one. It never shows the password, nor what may be part of it. */
+bool postgres_check_url(const char *url, struct error *err);
 
+/* ---- postgres_pipe.c ---- */
+
+/* Notes that something was sent, which `ok` tells. */
+bool postgres_sent(struct postgres *c, int ok, struct postgres_sent what, struct error *err);
+bool postgres_send_plain(struct postgres *c, const char *sql, struct error *err); /* without parameters */
+bool postgres_send_owed(struct postgres *c, struct error *err);                   /* the BEGIN, when it is still owed */
+
+/* What comes next starts afresh after a refusal, and all so far leaves for the server at once. */
+bool postgres_send_sync(struct postgres *c, struct error *err);
+
+/* Waits for the answers of all that was sent and hands out the last (NULL = nothing was); false with the first refusal
+ * among them. Nothing is on its way afterwards. */
+bool postgres_read_answers(struct postgres *c, PGresult **out, struct error *err);
+bool postgres_settle(struct postgres *c, struct error *err); /* the same, for who wants no answer */
+bool postgres_is_alive(struct db *db);
+
+/* ---- postgres_statement.c ---- */
+
+/* Sends a statement; `is_spare` as above. */
+bool postgres_send(struct postgres *c, const char *sql, const struct db_value *args, size_t n, bool is_spare,
+                   struct error *err);
 bool postgres_exec(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed,
                    struct error *err);
+void postgres_forget_statement(struct postgres *c, struct postgres_statement *s);
+void postgres_forget_statements(struct postgres *c);
+
+/* ---- postgres_rows.c ---- */
+
 bool postgres_query(struct db *db, const char *sql, const struct db_value *args, size_t n, struct db_rows *rows,
                     struct error *err);
 bool postgres_next(struct db_rows *rows);
@@ -51,17 +102,9 @@ int64_t    postgres_col_int(struct db_rows *rows, int col);
 struct str postgres_col_peek(struct db_rows *rows, int col);
 bool       postgres_col_is_null(struct db_rows *rows, int col);
 
-/* Waits for the answers of all that was sent; false with the first refusal among them. */
-bool postgres_settle(struct postgres *c, struct error *err);
-
-/* Sends SQL without parameters, not waiting for its answer. */
-bool postgres_send_plain(struct postgres *c, const char *sql, struct error *err);
-
-void postgres_forget_statements(struct postgres *c);
-
 /* ---- postgres_listen.c ---- */
 
-bool postgres_tell(struct db_engine *e, struct db *db, struct error *err);
+void postgres_tell(struct db_engine *e, struct db *db);
 bool postgres_listen(struct db_engine *e, struct error *err);
 void postgres_deafen(struct db_engine *e);
 

@@ -1,5 +1,9 @@
-/* postgres_listen.c -- signals between processes: NOTIFY in the transaction they belong to, LISTEN on a connection and
- * a thread of their own.
+/* postgres_listen.c -- signals between processes: NOTIFY right after the commit they belong to, LISTEN on a connection
+ * and a thread of their own.
+ *
+ * A NOTIFY inside the transaction would be sent with it or not at all, but its commit holds a lock that every other
+ * one with a NOTIFY waits for until the disk has it. Behind the commit it needs no disk. What gets lost when a
+ * process dies between the two is found by looking, as it is when a connection breaks.
  *
  * A message names who sent it, because a process has told itself already: "origin topic:key topic:key ...". */
 #include "db/postgres.h"
@@ -25,37 +29,35 @@ struct postgres_listener {
 
 /* ---- telling ---- */
 
+/* Nobody waits for the answer; it comes with the first one of the next transaction. */
 static bool
-send_message(struct db *db, const struct buf *message, struct error *err)
+send_message(struct postgres *c, const struct buf *message)
 {
-    static const char notify_sql[] = "SELECT pg_notify('parley', $1)";
+    static const char notify_sql[] = "SELECT set_config('synchronous_commit', 'off', true), pg_notify('parley', $1)";
+    struct error ignored;
 
-    return postgres_exec(db, notify_sql, DB_ARGS(db_text(buf_str(message))), NULL, err);
+    return postgres_send(c, notify_sql, DB_ARGS(db_text(buf_str(message))), true, &ignored)
+        && postgres_send_sync(c, &ignored);
 }
 
-bool
-postgres_tell(struct db_engine *e, struct db *db, struct error *err)
+void
+postgres_tell(struct db_engine *e, struct db *db)
 {
     size_t n = db_told_once(db);
     struct buf message;
-    char text[64];
     bool ok = true;
 
-    buf_init(&message, MESSAGE_MAX + sizeof(text));
+    buf_init(&message, MESSAGE_MAX + 64);
     for (size_t i = 0; ok && i < n; i++) {
-        if (message.len == 0) {
-            snprintf(text, sizeof(text), "%lld", (long long)e->origin);
-            buf_append(&message, str_of(text));
-        }
-        snprintf(text, sizeof(text), " %d:%lld", db->told[i].topic, (long long)db->told[i].key);
-        buf_append(&message, str_of(text));
+        if (message.len == 0)
+            buf_append_i64(&message, e->origin);
+        buf_printf(&message, " %d:%lld", db->told[i].topic, (long long)db->told[i].key);
         if (message.len < MESSAGE_MAX && i + 1 < n)
             continue;
-        ok = send_message(db, &message, err);
+        ok = send_message(postgres_of(db), &message);
         message.len = 0;
     }
     buf_deinit(&message);
-    return ok;
 }
 
 /* ---- listening ---- */
@@ -82,7 +84,7 @@ begin(struct postgres_listener *l)
     PGresult *result;
     bool ok;
 
-    l->conn = PQconnectdb(l->engine->options.url);
+    l->conn = postgres_dial(l->engine->options.url);
     result = PQstatus(l->conn) == CONNECTION_OK ? PQexec(l->conn, "LISTEN parley") : NULL;
     ok = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);

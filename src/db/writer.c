@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-enum { GATHER_PART = 8, GATHER_MAX_US = 2000, BATCH_MS = 50, ALONE_TRIES = 5 };
+enum { GATHER_PART = 8, GATHER_MAX_US = 2000, BATCH_MS = 50, ALONE_TRIES = 5, ALONE_MS = 15000 };
 enum { CAREFUL_BATCHES = 32 }; /* so many have savepoints from the start once one needed them */
 
 /* Clients that ask again as soon as they are answered would otherwise fall into two halves that take turns,
@@ -158,11 +158,18 @@ run_each_apart(struct db_writer *w, struct db_txn *batch)
 static bool
 begin(struct db_writer *w, struct error *err)
 {
-    if (!w->db && !w->engine->driver->connect(&w->engine->options, DB_WRITE, &w->db, err))
+    const struct db_driver *driver = w->engine->driver;
+
+    if (w->db && driver->is_alive && !driver->is_alive(w->db)) {
+        driver->disconnect(w->db);
+        w->db = NULL;
+    }
+    if (!w->db && !driver->connect(&w->engine->options, DB_WRITE, &w->db, err))
         return false;
     db_forget(w->db);
+    db_start(w->db);
     w->db->conflict = false;
-    return w->engine->driver->control(w->db, DB_BEGIN, err);
+    return driver->control(w->db, DB_BEGIN, err);
 }
 
 /* Nothing of it is in the database. */
@@ -216,10 +223,11 @@ commit(struct db_writer *w, struct error *err)
     int64_t from_us, took_us;
 
     db_start(w->db); /* what is done now is nobody's alone */
-    if (!db_ended(w->db, db_do_later(w->db, err), err) || (e->driver->tell && !e->driver->tell(e, w->db, err)))
+    if (!db_ended(w->db, db_do_later(w->db, err), err))
         return false;
     from_us = clock_mono_us();
-    if (!e->driver->control(w->db, DB_COMMIT, err))
+    if (!e->driver->control(w->db, DB_COMMIT, err)
+        && !(w->db->lost && e->driver->was_committed && e->driver->was_committed(&e->options, w->db)))
         return false;
     took_us = clock_mono_us() - from_us;
     w->gather_us = took_us / GATHER_PART < GATHER_MAX_US ? took_us / GATHER_PART : GATHER_MAX_US;
@@ -251,20 +259,31 @@ answer_all(struct db_writer *w, struct db_txn *batch)
 /* Who met another connection's locks in company tries again alone, holding few of its own: so two batches that wait for
  * each other both come through. */
 static void
-run_alone(struct db_writer *w, struct db_txn *t)
+run_alone(struct db_writer *w, struct db_txn *t, int64_t until_ms)
 {
-    for (int i = 0; i < ALONE_TRIES; i++) {
+    for (int i = 0; i < ALONE_TRIES && (i == 0 || clock_mono_ms() < until_ms); i++) {
         t->err.status = 0;
         if (begin(w, &t->err) && run_all(w, t, &t->err) && commit(w, &t->err)) {
             db_tell(w->engine, w->db);
             return;
         }
-        if (!w->db || !w->db->conflict)
-            break;
-        undo(w);
+        if (!w->db || !undo(w) || !w->db->conflict)
+            return;
     }
-    if (w->db)
-        undo(w);
+}
+
+/* Each of a batch alone; who would have to wait too long after all gets the error that stopped the batch. */
+static void
+run_all_alone(struct db_writer *w, struct db_txn *batch)
+{
+    int64_t until_ms = clock_mono_ms() + ALONE_MS;
+
+    for (struct db_txn *t = batch, *next; t && clock_mono_ms() < until_ms; t = next) {
+        next = t->next;
+        t->next = NULL;
+        run_alone(w, t, until_ms);
+        t->next = next;
+    }
 }
 
 /* Whoever was alone keeps their own error; in company all hear the one that stopped everybody, because whatever else
@@ -273,24 +292,21 @@ static void
 run_batch(struct db_writer *w, struct db_txn *batch)
 {
     struct error err = { 0 };
-    bool conflict;
+    bool ran = begin(w, &err) && run_all(w, batch, &err);
+    bool in_the_way;
 
-    if (begin(w, &err) && run_all(w, batch, &err) && commit(w, &err)) {
+    if (ran && commit(w, &err)) {
         db_tell(w->engine, w->db);
         return;
     }
-    conflict = w->db && w->db->conflict;
+    /* In company also what was left for the end may have failed, for one of them. */
+    in_the_way = w->db && (w->db->conflict || (ran && !w->db->lost && batch->next));
+    for (struct db_txn *t = batch; t; t = t->next)
+        t->err = err;
     if (w->db)
         undo(w);
-    for (struct db_txn *t = batch, *next; t; t = next) {
-        next = t->next;
-        t->err = err;
-        if (!conflict)
-            continue;
-        t->next = NULL;
-        run_alone(w, t);
-        t->next = next;
-    }
+    if (in_the_way)
+        run_all_alone(w, batch);
 }
 
 static void *
