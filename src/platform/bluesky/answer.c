@@ -200,7 +200,8 @@ static void
 refused_token(struct op *op, struct op_step *out, const struct bluesky_refusal *r)
 {
     const struct bluesky_token *token = &bluesky_talk(op)->token;
-    bool is_fresh = op->now_ms < token->renewed_at + BLUESKY_FRESH_MS;
+    bool is_fresh = op->now_ms < token->renewed_at + BLUESKY_FRESH_MS
+        && (token->expires_at == 0 || op->now_ms < token->expires_at);
     bool is_servers = str_starts(r->name, STR("BadJwt")) || str_starts(r->name, STR("Jwt"));
 
     if (bluesky_lacks_chat(r)) {

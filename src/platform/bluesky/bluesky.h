@@ -37,7 +37,7 @@ struct bluesky_token {     /* account.token, as JSON */
     struct str identifier, password; /* what it was connected with */
     struct str access, refresh;
     int64_t    renewed_at; /* when the two came; 0 = never */
-    int64_t    in_a_row;   /* how often they were renewed at once after they had been */
+    int64_t    in_a_row;   /* how often they were renewed soon after they had been */
     int64_t    expires_at; /* of `access`, by our clock; 0 = nobody knows */
 };
 

@@ -8,6 +8,7 @@
 #define TEXT_MAX     (64 * KIB)
 #define REFRESH_MS   ((int64_t)100 * 60 * 1000) /* where a token does not say how long it lasts: they last two hours */
 #define LEAD_MS      ((int64_t)10 * 60 * 1000)
+#define ROW_MS       ((int64_t)10 * 60 * 1000) /* two renewals so near each other tell of trouble */
 #define STALE_MS     30000                      /* a call may take that long */
 #define LIFETIME_MAX ((int64_t)366 * 24 * 3600) /* seconds; what claims more is no lifetime */
 
@@ -106,7 +107,7 @@ bluesky_token_renew(struct arena *a, struct bluesky_token *token, yyjson_val *se
     lifetime = lifetime_ms(a, access, now_ms);
     token->access = access;
     token->refresh = refresh;
-    token->in_a_row = now_ms < token->renewed_at + BLUESKY_FRESH_MS ? (token->in_a_row & 0xff) + 1 : 0;
+    token->in_a_row = now_ms < token->renewed_at + ROW_MS ? (token->in_a_row & 0xff) + 1 : 0;
     token->renewed_at = now_ms;
     token->expires_at = lifetime > 0 ? now_ms + lifetime : 0;
     return true;
