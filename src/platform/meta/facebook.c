@@ -13,7 +13,7 @@ static const struct {
     { "smile",   "\U0001F606" },
     { "wow",     "\U0001F62E" },
     { "sad",     "\U0001F622" },
-    { "angry",   "\U0001F620" },
+    { "angry",   "\U0001F621" },
 };
 #define REACTIONS (sizeof(reactions) / sizeof(reactions[0]))
 

@@ -198,7 +198,7 @@ emoji_of(struct str reaction)
         { "laugh",   "\U0001F606" },
         { "wow",     "\U0001F62E" },
         { "sad",     "\U0001F622" },
-        { "angry",   "\U0001F620" },
+        { "angry",   "\U0001F621" },
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

@@ -18,7 +18,7 @@ START_TEST(reactions_are_put_as_each_platform_takes_them)
         { &facebook, "smile", NULL, "smile", "\U0001F606" },
         { &facebook, "wow", NULL, "wow", "\U0001F62E" },
         { &facebook, "sad", NULL, "sad", "\U0001F622" },
-        { &facebook, "angry", NULL, "angry", "\U0001F620" },
+        { &facebook, "angry", NULL, "angry", "\U0001F621" },
         { &facebook, "laugh", NULL, NULL, NULL },
         { &facebook, "Love", NULL, NULL, NULL },
         { &facebook, "other", NULL, NULL, NULL },
