@@ -331,3 +331,236 @@ describe("who cannot be written to", () => {
     });
   }
 });
+
+const picture = png(40, 30);
+const samples = {
+  png: [picture, "image/png", "image"],
+  jpeg: [Buffer.from("ffd8ffe000104a46494600010100000100010000ffc0000b080010002001011100ffd9", "hex"), "image/jpeg", "image"],
+  gif: [Buffer.concat([Buffer.from("GIF89a"), Buffer.from([10, 0, 20, 0, 0, 0, 0, 0x3b])]), "image/gif", "image"],
+  mp4: [Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from("ftypisom\0\0\x02\0isommp41"), Buffer.alloc(64)]), "video/mp4", "video"],
+  wav: [Buffer.concat([Buffer.from("RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x44\xac\0\0\x88\x58\x01\0\x02\0\x10\0data\0\0\0\0", "latin1")]), "audio/wav", "audio"],
+  pdf: [Buffer.from("%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"), "application/pdf", "file"],
+  mp3: [Buffer.concat([Buffer.from("ID3\x03\0\0\0\0\0\0"), Buffer.from([0xff, 0xfb, 0x90, 0x64]), Buffer.alloc(400)]), "audio/mpeg", "audio"],
+  text: [Buffer.from("Celadon bowl, 22 cm: 48 EUR\n"), "text/plain", "file"],
+};
+const onlyMessenger = ["mp3", "text"];
+const dataUri = ([bytes, type]) => `data:${type};base64,${bytes.toString("base64")}`;
+const upload = (bytes, name, type) => {
+  const multipart = new FormData();
+  multipart.append("media[]", new File([bytes], name, { type }));
+  return { multipart };
+};
+
+for (const flavour of FLAVOURS)
+  describe(`one file, ${flavour}`, () => {
+    let talk;
+    before(async () => (talk = await w.meta.talk(flavour)));
+
+    /** The file that came with that message to Meta: { type, bytes }. */
+    async function fileOnMeta({ external_id }) {
+      const there = (await talk.onMeta()).find((m) => m.mid === external_id);
+      assert.equal(there.attachments.length, 1);
+      const response = await fetch(there.attachments[0].payload.url);
+      return { type: there.attachments[0].type, bytes: Buffer.from(await response.arrayBuffer()) };
+    }
+
+    const forms = {
+      "an address": () => ({ json: { media: [`${site.url}/bowl.png`] } }),
+      "a data URI": () => ({ json: { media: [dataUri(samples.png)] } }),
+      "a base64 object": () => ({ json: { media: [{ data: picture.toString("base64"), filename: "bowl.png", content_type: "image/png" }] } }),
+      "multipart": () => upload(picture, "bowl.png", "image/png"),
+    };
+    for (const [name, make] of Object.entries(forms))
+      test(name, async () => {
+        site.files["/bowl.png"] = { bytes: picture, type: "image/png" };
+        const sent = await talk.send(undefined, make());
+        assert.deepEqual([sent.status, sent.body, sent.attachments.length], ["pending", null, 1]);
+        if (name === "an address") assert.deepEqual([sent.attachments[0].status, sent.attachments[0].url], ["pending", `${site.url}/bowl.png`]);
+        const message = await talk.reaches(sent, "published");
+        const [file] = message.attachments;
+        assert.deepEqual([file.id, file.type, file.status, file.content_type, file.size, file.width, file.height],
+          [sent.attachments[0].id, "image", "processed", "image/png", picture.length, 40, 30]);
+        const stored = await w.api.with(null).ask("GET", new URL(file.url).pathname);
+        assert.deepEqual(stored.bytes, picture);
+        assert.deepEqual(await fileOnMeta(message), { type: "image", bytes: picture });
+        const { params } = (await asked(talk)).at(-1);
+        if (isPage(talk)) assert.equal(params.filedata.size, picture.length);
+        else assert.deepEqual(params.message, { attachment: { type: "image", payload: { url: file.url } } });
+        await talk.hear(`${name} seen`);
+        assert.equal((await message_(sent)).attachments.length, 1);
+        assert.equal((await told(sent, "message.sent")).length, 1);
+      });
+
+    const message_ = (sent) => message(talk, sent);
+
+    for (const [name, sample] of Object.entries(samples))
+      if (flavour === PAGE || !onlyMessenger.includes(name))
+        test(`${name} goes as ${sample[2]}`, async () => {
+          const message = await talk.say({ media: [dataUri(sample)] });
+          assert.equal(message.attachments[0].type, sample[2]);
+          assert.deepEqual(await fileOnMeta(message), { type: sample[2], bytes: sample[0] });
+        });
+      else
+        test(`${name} is refused: before if we have it, else when it was fetched`, async () => {
+          assert.match(await talk.refusal({ media: [dataUri(sample)] }), new RegExp(`^422 .*Instagram takes .*not ${sample[1]}`));
+          site.files[`/${name}`] = { bytes: sample[0], type: sample[1] };
+          const failed = await talk.reaches(await talk.send({ media: [`${site.url}/${name}`] }), "failed");
+          assert.match(failed.error_message, new RegExp(`Instagram takes .*not ${sample[1]}`));
+        });
+
+    test("too large is refused with limit and size: before if we know it, else when it was fetched", async () => {
+      const tooLarge = Buffer.concat([picture, Buffer.alloc(8 * 1024 * 1024 + 1 - picture.length)]);
+      const answer = await w.api.ask("POST", talk.messagesPath, upload(tooLarge, "large.png", "image/png"));
+      assert.equal(answer.status, 422);
+      assert.match(answer.json.error, /\d/);
+      assert.ok(answer.json.error.includes(String(8 * 1024 * 1024)) && answer.json.error.includes(String(tooLarge.length)), answer.json.error);
+      site.files["/large.png"] = { bytes: tooLarge, type: "image/png" };
+      const failed = await talk.reaches(await talk.send({ media: [`${site.url}/large.png`] }), "failed");
+      assert.ok(failed.error_message.includes(String(8 * 1024 * 1024)), failed.error_message);
+      const film = Buffer.concat([samples.mp4[0], Buffer.alloc(25 * 1024 * 1024 + 1 - samples.mp4[0].length)]);
+      const second = await w.api.ask("POST", talk.messagesPath, upload(film, "film.mp4", "video/mp4"));
+      assert.equal(second.status, 422, second.text);
+      assert.ok(second.json.error.includes(String(25 * 1024 * 1024)), second.json.error);
+    });
+
+    test("a link that is dead fails the message and says so; the next goes", async () => {
+      const [dead, next] = [await talk.send({ media: [`${site.url}/nowhere.png`] }), await talk.send("after it")];
+      const failed = await talk.reaches(dead, "failed");
+      assert.match(failed.error_message, /404/);
+      assert.equal(failed.attachments[0].status, "failed");
+      await talk.reaches(next, "published");
+    });
+  });
+
+describe("without a public URL", () => {
+  const quiet = world({ webhook: false });
+  for (const flavour of FLAVOURS)
+    test(`${flavour}: texts go, and ${flavour === PAGE ? "files too" : "files are refused with the setting's name"}`, async () => {
+      const account = await quiet.meta.makeAccount(flavour);
+      const person = await quiet.meta.makePerson();
+      await quiet.meta.control("POST", `/accounts/${account.id}/chats/${person.id}/messages`, { text: "Hello" });
+      const talk = new MetaTalk(quiet.meta, { ...account, profile: await quiet.meta.connect(account) }, person);
+      talk.chat = await quiet.api.post(`/api/profiles/${talk.profile.id}/chats`, { participant_external_id: await talk.scopedId() });
+      await talk.say("a text");
+      const media = { media: [dataUri(samples.png)] };
+      if (isPage(talk)) return void (await talk.say(media));
+      const answer = await quiet.api.ask("POST", talk.messagesPath, { json: media });
+      const words = answer.status === 422 ? answer.json.error : (await talk.reaches(answer.json, "failed")).error_message;
+      assert.match(words, /PARLEY_PUBLIC_URL/);
+      await talk.say("the next text");
+    });
+});
+
+for (const flavour of FLAVOURS)
+  describe(`reactions, ${flavour}`, () => {
+    let talk, inbound, path, ours;
+    before(async () => {
+      talk = await w.meta.talk(flavour);
+      ours = talk.profile.external_id;
+    });
+    const react = (json, options) => w.api.post(`${path}/react`, json, { status: 200, ...options });
+    const refuse = (json) => w.api.refusal("POST", `${path}/react`, json);
+    const unreact = () => w.api.delete(`${path}/unreact`, { status: 200 });
+    const lastAsked = async () => (await asked(talk)).at(-1).params;
+    const events = () => told(inbound, "reaction.received");
+    /** A message to react to. */
+    const hear = async () => {
+      inbound = await talk.hear("React to this");
+      path = `/api/messages/${inbound.id}`;
+    };
+
+    test("love, if nothing is said, whatever the body", async () => {
+      for (const options of [{}, { headers: { "Content-Type": "application/json" } }, { json: {} }, { form: { reaction: "love", emoji: "❤️" } }]) {
+        await hear();
+        const answer = await w.api.take("POST", `${path}/react`, { status: 200, ...options });
+        assert.equal(answer.id, inbound.id);
+        assert.equal(answer.reactions.length, 1);
+        const [{ at, ...reaction }] = answer.reactions;
+        assert.deepEqual(reaction, { sender_external_id: ours, emoji: options.form ? "❤️" : "❤", reaction: "love" });
+        assert.ok(Math.abs(Date.parse(at) - Date.now()) < 5000);
+        const { sender_action, payload, recipient } = await lastAsked();
+        assert.deepEqual({ sender_action, payload, recipient }, { sender_action: "react", recipient: { id: talk.chat.participant_external_id },
+          payload: { message_id: inbound.external_id, reaction: isPage(talk) ? reaction.emoji : "love" } });
+        await talk.hear("and so on");
+        const all = await events();
+        assert.equal(all.length, 1);
+        const { message, object, occurred_at, ...data } = all[0].data;
+        assert.deepEqual(data, { sender_external_id: ours, action: "react", reaction: "love", emoji: reaction.emoji });
+        assert.deepEqual(message.reactions, answer.reactions);
+        assert.equal(occurred_at, at);
+      }
+    });
+
+    test("what the platform takes, and nothing else", async () => {
+      await hear();
+      const names = { love: "❤", like: "👍", dislike: "👎", smile: "😆", wow: "😮", sad: "😢", angry: "😡" };
+      if (!isPage(talk)) {
+        for (const reaction of ["like", "smile", "nothing"]) assert.match(await refuse({ reaction }), /^422 .*love/);
+        assert.equal((await react({ reaction: "love", emoji: "🔥" })).reactions[0].emoji, "🔥");
+        assert.equal((await lastAsked()).payload.reaction, "love");
+        return;
+      }
+      for (const [reaction, emoji] of Object.entries(names)) {
+        const { reactions } = await react({ reaction });
+        assert.deepEqual(reactions.map((r) => [r.sender_external_id, r.reaction, r.emoji]), [[ours, reaction, emoji]]);
+        assert.equal((await lastAsked()).payload.reaction, emoji);
+      }
+      assert.equal((await react({ reaction: "like", emoji: "🎉" })).reactions[0].emoji, "🎉");
+      assert.equal((await lastAsked()).payload.reaction, "🎉");
+      assert.equal((await react({ emoji: "🥐" })).reactions[0].emoji, "🥐");
+      const calls = (await asked(talk)).length;
+      assert.match(await refuse({ reaction: "nothing" }), /^422 .*nothing/);
+      assert.equal((await asked(talk)).length, calls);
+      assert.equal((await w.api.get(path)).reactions[0].emoji, "🥐");
+    });
+
+    test("one for each sender; taking ours back leaves the person's", async () => {
+      await hear();
+      await talk.act("POST", `/messages/${encodeURIComponent(inbound.external_id)}/react`, { emoji: "😂" });
+      await until(async () => (await w.api.get(path)).reactions.length === 1, "the person's reaction is here");
+      await react({});
+      const { reactions } = await react({ reaction: "love", emoji: "💛" });
+      assert.deepEqual(reactions.map((r) => r.sender_external_id).toSorted(), [ours, talk.chat.participant_external_id].toSorted());
+      assert.equal(reactions.find((r) => r.sender_external_id === ours).emoji, "💛");
+      const left = await unreact();
+      assert.deepEqual(left.reactions.map((r) => [r.sender_external_id, r.emoji]), [[talk.chat.participant_external_id, "😂"]]);
+      const { sender_action, payload } = await lastAsked();
+      assert.deepEqual([sender_action, payload], ["unreact", { message_id: inbound.external_id }]);
+      await talk.hear("all told");
+      const last = (await events()).at(-1).data;
+      assert.deepEqual([last.action, last.sender_external_id], ["unreact", ours]);
+      assert.deepEqual((await w.api.get(path)).reactions, left.reactions);
+    });
+
+    test("taking back what is not there asks nobody and tells nobody", async () => {
+      await hear();
+      const calls = (await asked(talk)).length;
+      assert.deepEqual((await unreact()).reactions, []);
+      assert.equal((await asked(talk)).length, calls);
+      assert.deepEqual(await events(), []);
+      await react({});
+      await unreact();
+      await unreact();
+      assert.deepEqual((await events()).map(({ data }) => data.action), ["react", "unreact"]);
+    });
+
+    test("a refusal is a 422 in Meta's words, and changes nothing", async () => {
+      await hear();
+      const order = { kind: "status", status: 400, code: 100, subcode: 2534015, description: "(#100) Reactions are not for this one" };
+      await fault(talk, order);
+      assert.equal(await refuse({}), "422 (#100) Reactions are not for this one");
+      assert.deepEqual((await w.api.get(path)).reactions, []);
+      await react({});
+      await fault(talk, order);
+      assert.equal(await w.api.refusal("DELETE", `${path}/unreact`), "422 (#100) Reactions are not for this one");
+      assert.equal((await w.api.get(path)).reactions.length, 1);
+      assert.equal((await events()).length, 1);
+      assert.match(await w.api.refusal("POST", "/api/messages/msg_nobodyhasthis/react", {}), /^404 /);
+    });
+
+    test("a message is found by its mid, ours can be reacted to as well", async () => {
+      const sent = await talk.say("Ours");
+      const answer = await w.api.post(`/api/messages/${encodeURIComponent(sent.external_id)}/react`, {}, { status: 200 });
+      assert.deepEqual([answer.id, answer.reactions.length], [sent.id, 1]);
+    });
+  });
