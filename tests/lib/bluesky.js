@@ -58,8 +58,42 @@ export class Bluesky {
     return talk;
   }
 
+  /** A chat with a person who never wrote. */
+  async silence({ account, person } = {}) {
+    const talk = new BlueskyTalk(this, account ?? (await this.account()), person ?? (await this.makeAccount()));
+    talk.chat = await this.world.api.post(`/api/profiles/${talk.profile.id}/chats`, { participant_external_id: talk.person.did });
+    return talk;
+  }
+
   async calls(query = "") {
     return (await this.control("GET", `/calls${query}`)).data;
+  }
+
+  /** What this account asked for, oldest first; `method` is the last part of the name. */
+  callsOf(account, method) {
+    return this.calls(`?account=${account.did}${method ? `&method=${method}` : ""}`);
+  }
+
+  /** How often it asked for that. */
+  async count(account, method) {
+    return (await this.callsOf(account, method)).length;
+  }
+
+  /** Orders trouble on what this account asks for. */
+  fault(account, order) {
+    return this.world.sandbox.fault({ platform: "bluesky", account: account.did, ...order });
+  }
+
+  /** Does `work` under other settings of the sandbox's, then puts them back. */
+  async under(settings, work) {
+    const { bluesky } = await this.world.sandbox.control("GET", "/settings");
+    await this.world.sandbox.control("POST", "/settings", { bluesky: settings });
+    try {
+      return await work();
+    } finally {
+      const before = Object.fromEntries(Object.keys(settings).map((name) => [name, bluesky[name]]));
+      await this.world.sandbox.control("POST", "/settings", { bluesky: before });
+    }
   }
 }
 
@@ -118,6 +152,22 @@ export class BlueskyTalk {
 
   async say(body, options) {
     return this.reaches(await this.send(body, options), "published");
+  }
+
+  /** Both sides as the account has them, oldest first. */
+  async onBluesky(convo = this.chat.external_conversation_id) {
+    return (await this.bluesky.control("GET", `/accounts/${this.account.did}/convos/${convo}/messages`)).data;
+  }
+
+  /** The texts that the person got, oldest first. */
+  async got(convo = this.chat.external_conversation_id) {
+    const { data } = await this.bluesky.control("GET", `/accounts/${this.person.did}/convos/${convo}/messages`);
+    return data.filter((m) => m.direction === "in").map((m) => m.text);
+  }
+
+  /** The account's owner does something in the app of Bluesky's: "POST", "/mute"; "DELETE", "/messages/3k..."; ... */
+  act(method, path, body, who = this.account) {
+    return this.bluesky.control(method, `/accounts/${who.did}/convos/${this.chat.external_conversation_id}${path}`, body);
   }
 
   refusal(body, options) {
