@@ -226,11 +226,30 @@ db_alone(struct db *db, int64_t key, struct error *err)
     return !db->driver->alone_sql || db_exec(db, db->driver->alone_sql, DB_ARGS(db_int(key)), NULL, err);
 }
 
+bool
+db_try_alone(struct db *db, int64_t key, bool shared, bool *got, struct error *err)
+{
+    const char *sql = shared ? db->driver->try_share_sql : db->driver->try_alone_sql;
+    int64_t one = 1;
+
+    if (sql && !db_get_int(db, sql, DB_ARGS(db_int(key)), &one, NULL, err))
+        return false;
+    *got = one == 1;
+    return true;
+}
+
+void **
+db_note(struct db *db)
+{
+    return &db->note;
+}
+
 void
 db_forget(struct db *db)
 {
     db->told_count = 0;
     db->later_count = 0;
+    db->note = NULL;
     arena_reset(&db->memory);
 }
 

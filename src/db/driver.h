@@ -36,6 +36,7 @@ struct db {
     struct db_later *later; /* what is left for the end of this batch */
     size_t later_count, later_cap;
     struct arena memory;    /* of this batch */
+    void  *note;            /* what db_note() points at */
 };
 
 /* What moves a transaction along. BEGIN of a writing connection waits for the right to write; of a reading
@@ -48,6 +49,7 @@ struct db_driver {
     const char *table_exists_sql;     /* counts tables named $1 */
     const char *alone_sql;            /* nobody else gets past this with the same $1 before the commit; NULL = BEGIN
                                          does that already */
+    const char *try_alone_sql, *try_share_sql; /* the same without waiting, 1 or 0; NULL where that is */
     bool        is_remote;            /* a statement waits for a network: nothing runs on the submitter's thread */
 
     /* NULL where a connection is never lost. */

@@ -303,6 +303,8 @@ const struct db_driver db_postgres = {
     .table_exists_sql = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
                         " AND tablename = $1",
     .alone_sql = "SELECT pg_advisory_xact_lock($1)",
+    .try_alone_sql = "SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN 1 ELSE 0 END",
+    .try_share_sql = "SELECT CASE WHEN pg_try_advisory_xact_lock_shared($1) THEN 1 ELSE 0 END",
     .is_remote = true,
     .is_alive = postgres_is_alive,
     .be_patient = postgres_be_patient,
