@@ -136,9 +136,22 @@ file_holds(const char *path, const char *text)
     return memmem(bytes, n, text, strlen(text)) != NULL;
 }
 
+/* A row as text has its bytes in hexadecimal. */
+static bool
+server_holds(const char *text)
+{
+    struct str sql = arena_printf(&s.arena, "SELECT count(*) FROM profile p WHERE strpos(p::text, '%s') > 0"
+                                            " OR strpos(p::text, encode(convert_to('%s', 'UTF8'), 'hex')) > 0", text,
+                                  text);
+
+    return ts_int(&s, sql.ptr) > 0;
+}
+
 static bool
 database_holds(const char *text)
 {
+    if (s.place.url[0])
+        return server_holds(text);
     return file_holds(s.place.file, text) || file_holds(place_path(&s.place, "data.db", "-wal"), text);
 }
 
@@ -148,11 +161,13 @@ START_TEST(no_secret_is_in_the_file_as_it_is)
 
     connect_again(&renewed, s.group.id);
     OK(profile_subscribed(s.db, s.profile.id, STR("https://us/2"), STR("third-secret"), &s.err));
-    ts_pause(&s);
+    if (!s.place.url[0])
+        ts_pause(&s);
     ck_assert(database_holds("acme2_bot")); /* so that looking would find it */
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
         ck_assert_msg(!database_holds(secrets[i]), "%s", secrets[i]);
-    ts_resume(&s);
+    if (!s.place.url[0])
+        ts_resume(&s);
 }
 END_TEST
 

@@ -5,8 +5,8 @@ static struct chat chat;
 
 #define T         TESTING_NOW
 #define WEEK      ((int64_t)7 * 24 * 3600 * 1000)
-#define DELIVERED "SELECT group_concat(delivered_at) FROM (SELECT * FROM message ORDER BY sort_at)"
-#define READ      "SELECT group_concat(read_at) FROM (SELECT * FROM message ORDER BY sort_at)"
+#define DELIVERED "SELECT group_concat(delivered_at) FROM (SELECT * FROM message ORDER BY sort_at) m"
+#define READ      "SELECT group_concat(read_at) FROM (SELECT * FROM message ORDER BY sort_at) m"
 
 static void
 the_chat(void)

@@ -236,7 +236,7 @@ START_TEST(much_is_dropped_piece_by_piece)
     happen();
     OK(db_exec(s.db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1199)"
                      " INSERT INTO job (id, kind, lane_id, queue_id, state, due_at, record_id, created_at)"
-                     " SELECT i, $1, $2, $3, i > 1, 0, 1, 0 FROM n",
+                     " SELECT i, $1, $2, $3, CASE WHEN i > 1 THEN 1 ELSE 0 END, 0, 1, 0 FROM n",
                DB_ARGS(db_int(JOB_DELIVER), db_int(w.id), db_int(first(&w).queue_id)), NULL, &s.err));
     ts_tick(&s, 5);
     disable(&w);
