@@ -1,8 +1,10 @@
 // Connecting Pages and Instagram accounts: with tokens, and by granting access on Meta's pages.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 
 import { FLAVOURS, META } from "./lib/meta.js";
+import { changeDatabase, sqliteTool } from "./lib/trouble.js";
 import { until } from "./lib/until.js";
 import { world } from "./lib/world.js";
 
@@ -408,5 +410,63 @@ describe("a server without a public URL", () => {
     const refusal = await hidden.api.refusal("POST", `/api/profile_groups/${hidden.groupId}/initialize_connection`, { platform: "facebook" });
     assert.match(refusal, /^422 .*PARLEY_PUBLIC_URL/);
     for (const flavour of FLAVOURS) assert.equal((await hidden.meta.account(flavour)).profile.status, "active");
+  });
+});
+
+describe("a token of Instagram Login is renewed when that is due", { skip: sqliteTool ? false : "there is neither sqlite3 nor python3" }, () => {
+  const x = world({ ready: ({ meta }) => meta.setCallback() });
+
+  /** As if its day had come: the server's clock is the real one, so what it has written down is changed. */
+  async function becomesDue() {
+    await x.server.stop();
+    changeDatabase(join(x.folder, "parley.db"), "UPDATE job SET due_at = 1 WHERE due_at IN (SELECT refresh_at FROM profile WHERE refresh_at > 0);"
+      + " UPDATE profile SET refresh_at = 1 WHERE refresh_at > 0;");
+    await x.serve();
+  }
+  const renewals = async (talk) => x.meta.calls(`?account=${talk.account.id}&operation=refresh`);
+  const profile = (talk) => x.api.get(`/api/profiles/${talk.profile.id}`);
+
+  test("a day old: renewed for sixty days", async () => {
+    const talk = await x.meta.talk(ALONE);
+    assert.equal((await profile(talk)).expires_at, null);
+    await x.sandbox.advance(DAY + 60_000);
+    await becomesDue();
+    const { expires_at, status } = await until(async () => {
+      const now = await profile(talk);
+      return now.expires_at && now;
+    }, "it was renewed");
+    assert.equal(status, "active");
+    const left = Date.parse(expires_at) - Date.now();
+    assert.ok(left > 55 * DAY && left <= 60 * DAY, expires_at);
+    const calls = await renewals(talk);
+    assert.deepEqual(calls.map((call) => [call.status, call.params.grant_type]), [[200, "ig_refresh_token"]]);
+    await talk.hear("Hello again");
+    await talk.say("With the renewed token");
+    await x.api.delete(`/api/profiles/${talk.profile.id}`);
+  });
+
+  test("too young, or Meta has a bad day: the old one goes on", async () => {
+    const talk = await x.meta.talk(ALONE);
+    await becomesDue();
+    await until(async () => (await renewals(talk)).length === 1, "it asked");
+    assert.notEqual((await renewals(talk))[0].status, 200);
+    await talk.say("The old one is good");
+    assert.equal((await profile(talk)).status, "active");
+    await x.sandbox.advance(DAY + 60_000);
+    await x.sandbox.fault({ platform: "meta", on: "refresh", kind: "html", status: 502 });
+    await becomesDue();
+    await until(async () => (await profile(talk)).expires_at, "it was renewed at the second try", 30);
+    await x.api.delete(`/api/profiles/${talk.profile.id}`);
+  });
+
+  test("dead: the profile is expired, which is told once", async () => {
+    const talk = await x.meta.talk(ALONE);
+    await x.sandbox.advance(DAY + 60_000);
+    await x.meta.control("POST", `/accounts/${talk.account.id}/revoke`, {});
+    await becomesDue();
+    await until(async () => (await profile(talk)).status === "expired", "the profile is expired");
+    const events = (await x.api.get("/api/events?limit=1000&types=profile.disconnected")).data.filter(({ data }) => data.id === talk.profile.id);
+    assert.deepEqual(events.map(({ data }) => data.status), ["expired"]);
+    assert.match(await talk.refusal({ body: "x" }), /^422 /);
   });
 });
