@@ -36,7 +36,7 @@ for (const [name, start, skip] of [
         PARLEY_PACE: "no",
       });
       api = new Api(`http://${await server.listening()}`, KEY);
-      shop = await bluesky.createAccount("shop.test", "The shop");
+      shop = await bluesky.createAccount("corner-shop.test", "The shop");
       server.secrets = [KEY, shop.password, shop.plainPassword];
     });
     after(async () => {
@@ -146,11 +146,13 @@ for (const [name, start, skip] of [
 
     test("an access token that has expired is renewed on the way", async () => {
       const { person, chat } = await talk();
+      const before = bluesky.refreshes;
       const restore = bluesky.expireAccess();
       try {
         assert.equal((await sent(chat, "later")).status, "published");
         bluesky.chat.say(person.did, shop.did, "much later");
         await until(async () => (await messagesOf(chat)).some((m) => m.body === "much later"), "it arrives");
+        assert.ok(bluesky.refreshes > before);
       } finally {
         restore();
       }

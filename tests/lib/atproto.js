@@ -34,6 +34,11 @@ class Atproto {
     return account;
   }
 
+  /** How often a session was renewed. */
+  get refreshes() {
+    return this.counts["com.atproto.server.refreshSession"] ?? 0;
+  }
+
   /** From now on every access token has expired, whatever it says. */
   expireAccess() {
     for (const token of this.access.values()) token.expired = true;

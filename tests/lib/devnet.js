@@ -24,6 +24,7 @@ export async function startDevnet() {
 
 class Devnet {
   chat = new ChatService();
+  refreshes = 0; // how often a session was renewed
 
   async listen() {
     const require = createRequire(folder);
@@ -33,6 +34,9 @@ class Devnet {
     this.network = await TestNetworkNoAppView.create({ pds: { enableDidDocWithSession: true, rateLimitsEnabled: true } });
     this.url = this.appviewUrl = this.network.pds.url;
     this.plcUrl = this.network.plc.url;
+    this.network.pds.server.server.prependListener("request", (req) => {
+      this.refreshes += req.url === "/xrpc/com.atproto.server.refreshSession";
+    });
 
     this.http = http.createServer((req, res) => this.#answer(req, res));
     this.http.listen(0, "localhost");
