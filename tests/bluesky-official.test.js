@@ -31,8 +31,8 @@ for (const [name, start, skip] of [
         PARLEY_BLUESKY_APPVIEW_URL: bluesky.appviewUrl,
         PARLEY_BLUESKY_PLC_URL: bluesky.plcUrl,
         PARLEY_BLUESKY_CHAT_PROXY: bluesky.chatProxy,
-        PARLEY_BLUESKY_POLL_SECONDS: "1",
-        PARLEY_BLUESKY_ACTIVE_SECONDS: "1",
+        PARLEY_BLUESKY_POLL_SECONDS: "200ms",
+        PARLEY_BLUESKY_ACTIVE_SECONDS: "100ms",
         PARLEY_PACE: "no",
       });
       api = new Api(`http://${await server.listening()}`, KEY);
