@@ -4,6 +4,7 @@
  * texts and servers of every age are about. A token that has run out is a 400 here as often as a 401. The chat
  * service's answers come through the account's server, which hides some of them: its 500 arrives as 502, and of a
  * 429 nothing remains but the number, beside figures that are the server's own. */
+#include "platform/answer.h"
 #include "platform/bluesky/bluesky.h"
 
 #define REASON_MAX    400
@@ -21,36 +22,15 @@ bluesky_done(struct op_step *out)
 
 /* ---- reasons ---- */
 
-static struct str
-without(struct arena *a, struct str text, struct str secret)
-{
-    struct buf buf;
-    struct str out;
-    ptrdiff_t  at;
-
-    if (secret.len < 4 || str_find(text, secret) < 0)
-        return text;
-    buf_init(&buf, 16 * KIB);
-    while ((at = str_find(text, secret)) >= 0) {
-        buf_append(&buf, str_slice(text, 0, (size_t)at));
-        buf_append(&buf, STR("***"));
-        text = str_from(text, (size_t)at + secret.len);
-    }
-    buf_append(&buf, text);
-    out = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
-}
-
 struct str
 bluesky_reason(struct op *op, struct str text)
 {
     const struct bluesky_token *token = &bluesky_talk(op)->token;
 
     text = str_utf8_cut(text, (size_t)2 * REASON_MAX);
-    text = without(op->arena, text, token->access);
-    text = without(op->arena, text, token->refresh);
-    text = without(op->arena, text, token->password);
+    text = answer_without(op->arena, text, token->access);
+    text = answer_without(op->arena, text, token->refresh);
+    text = answer_without(op->arena, text, token->password);
     return arena_copy(op->arena, str_utf8_cut(text, REASON_MAX));
 }
 
@@ -78,30 +58,9 @@ is_sending(const struct op *op)
 static void
 unanswered(struct op *op, const struct net_response *last, struct op_step *out)
 {
-    const char *what = "Bluesky could not be reached";
-
-    switch (last->result) {
-    case NET_ANSWERED:
-    case NET_NOT_SENT:
-        break;
-    case NET_UNKNOWN:
-        what = "Bluesky did not answer";
-        break;
-    case NET_LOCAL_FAULT:
-        what = "The call to Bluesky failed on our side";
-        break;
-    case NET_FORBIDDEN:
-        what = op->kind == OP_MEDIA ? "The picture's address is not allowed"
-                                    : "The address of the account's server is not allowed";
-        break;
-    case NET_TOO_BIG:
-        what = op->kind == OP_MEDIA ? "The picture is larger than it may be" : "Bluesky's answer is too large";
-        break;
-    }
-    bluesky_retry(op, out, 0, arena_printf(op->arena, "%s%s%s", what, last->error[0] ? ": " : "", last->error));
-    if (last->result == NET_FORBIDDEN || (last->result == NET_TOO_BIG && op->kind == OP_MEDIA))
-        out->verdict = OP_FAIL;
-    out->maybe_done = is_sending(op) && (last->result == NET_UNKNOWN || last->result == NET_TOO_BIG);
+    answer_missing(op, last, "Bluesky", out);
+    out->reason = bluesky_reason(op, out->reason);
+    out->maybe_done = out->maybe_done && is_sending(op);
 }
 
 /* ---- refusals ---- */

@@ -4,6 +4,7 @@
  * refusal is passed on in Meta's own words. Only a send can do harm when it is repeated, so only there an unknown
  * outcome is called one. What the headers tell about usage holds the account back before Meta does: to call on while
  * throttled makes the block longer. */
+#include "platform/answer.h"
 #include "platform/meta/meta.h"
 
 #define REASON_MAX     400
@@ -22,37 +23,16 @@ meta_done(struct op_step *out)
 
 /* ---- words ---- */
 
-static struct str
-without(struct arena *a, struct str text, struct str secret)
-{
-    struct buf buf;
-    struct str out;
-    ptrdiff_t  at;
-
-    if (secret.len == 0 || str_find(text, secret) < 0)
-        return text;
-    buf_init(&buf, 64 * KIB);
-    while ((at = str_find(text, secret)) >= 0) {
-        buf_append(&buf, str_slice(text, 0, (size_t)at));
-        buf_append(&buf, STR("***"));
-        text = str_from(text, (size_t)at + secret.len);
-    }
-    buf_append(&buf, text);
-    out = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
-}
-
 struct str
 meta_reason(struct op *op, struct str text)
 {
     struct arena *a = op->arena;
 
-    text = without(a, str_utf8_cut(text, 16 * KIB), op->account.token);
-    text = without(a, text, meta_talk(op)->token);
-    text = without(a, text, op->env->meta_app_secret);
-    text = without(a, text, op->env->instagram_app_secret);
-    text = without(a, text, op->code);
+    text = answer_without(a, str_utf8_cut(text, 16 * KIB), op->account.token);
+    text = answer_without(a, text, meta_talk(op)->token);
+    text = answer_without(a, text, op->env->meta_app_secret);
+    text = answer_without(a, text, op->env->instagram_app_secret);
+    text = answer_without(a, text, op->code);
     return arena_copy(a, str_utf8_cut(text, REASON_MAX));
 }
 
@@ -73,29 +53,9 @@ meta_retry(struct op *op, struct op_step *out, int code, struct str why)
 static void
 unanswered(struct op *op, const struct net_response *last, struct op_step *out)
 {
-    const char *what = "Meta could not be reached";
-
-    switch (last->result) {
-    case NET_ANSWERED:
-    case NET_NOT_SENT:
-        break;
-    case NET_UNKNOWN:
-        what = "Meta did not answer";
-        break;
-    case NET_LOCAL_FAULT:
-        what = "The call to Meta failed on our side";
-        break;
-    case NET_FORBIDDEN:
-        what = op->kind == OP_MEDIA ? "The file's address is not allowed" : "The address of Meta's API is not allowed";
-        break;
-    case NET_TOO_BIG:
-        what = op->kind == OP_MEDIA ? "The file is larger than it may be" : "Meta's answer is too large";
-        break;
-    }
-    meta_retry(op, out, 0, arena_printf(op->arena, "%s%s%s", what, last->error[0] ? ": " : "", last->error));
-    if (last->result == NET_FORBIDDEN || (last->result == NET_TOO_BIG && op->kind == OP_MEDIA))
-        out->verdict = OP_FAIL;
-    out->maybe_done = op->kind == OP_SEND && (last->result == NET_UNKNOWN || last->result == NET_TOO_BIG);
+    answer_missing(op, last, "Meta", out);
+    out->reason = meta_reason(op, out->reason);
+    out->maybe_done = out->maybe_done && op->kind == OP_SEND;
 }
 
 /* ---- usage ---- */

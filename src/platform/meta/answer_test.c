@@ -34,7 +34,7 @@ static const struct row {
     { OP_SEND, NET_TOO_BIG, 0, NULL, OP_RETRY, MAYBE, "Meta's answer is too large: why" },
     { OP_SEND, NET_NOT_SENT, 0, NULL, OP_RETRY, 0, "Meta could not be reached: why" },
     { OP_SEND, NET_LOCAL_FAULT, 0, NULL, OP_RETRY, 0, "The call to Meta failed on our side: why" },
-    { OP_SEND, NET_FORBIDDEN, 0, NULL, OP_FAIL, 0, "The address of Meta's API is not allowed: why" },
+    { OP_SEND, NET_FORBIDDEN, 0, NULL, OP_FAIL, 0, "The address of Meta's server is not allowed: why" },
     { OP_REACT, NET_UNKNOWN, 0, NULL, OP_RETRY, 0, "Meta did not answer: why" },
     { OP_REACT, NET_ANSWERED, 500, "", OP_RETRY, 0, BARE(500) },
     { OP_CHECK, NET_ANSWERED, 500, "", OP_RETRY, 0, BARE(500) },

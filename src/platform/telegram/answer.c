@@ -6,6 +6,7 @@
  * an unknown outcome is called one. */
 #include <inttypes.h>
 
+#include "platform/answer.h"
 #include "platform/telegram/telegram.h"
 
 #define REASON_MAX      400
@@ -21,23 +22,10 @@ telegram_done(struct op_step *out)
 struct str
 telegram_reason(struct op *op, struct str text)
 {
-    struct buf buf;
-    struct str id, secret, out;
-    ptrdiff_t  at;
+    struct str id, secret;
 
-    text = str_utf8_cut(text, REASON_MAX);
-    if (!str_cut(op->account.token, ':', &id, &secret) || secret.len == 0)
-        return arena_copy(op->arena, text);
-    buf_init(&buf, 4 * KIB);
-    while ((at = str_find(text, secret)) >= 0) {
-        buf_append(&buf, str_slice(text, 0, (size_t)at));
-        buf_append(&buf, STR("***"));
-        text = str_from(text, (size_t)at + secret.len);
-    }
-    buf_append(&buf, text);
-    out = arena_copy(op->arena, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
+    (void)str_cut(op->account.token, ':', &id, &secret);
+    return arena_copy(op->arena, answer_without(op->arena, str_utf8_cut(text, REASON_MAX), secret));
 }
 
 void
@@ -64,29 +52,9 @@ credentials_lost(struct op *op, struct op_step *out, int code, struct str why)
 static void
 unanswered(struct op *op, const struct net_response *last, struct op_step *out)
 {
-    const char *what = "Telegram could not be reached";
-
-    switch (last->result) {
-    case NET_ANSWERED:
-    case NET_NOT_SENT:
-        break;
-    case NET_UNKNOWN:
-        what = "Telegram did not answer";
-        break;
-    case NET_LOCAL_FAULT:
-        what = "The call to Telegram failed on our side";
-        break;
-    case NET_FORBIDDEN:
-        what = "The address of Telegram's API is not allowed";
-        break;
-    case NET_TOO_BIG:
-        what = op->kind == OP_MEDIA ? "The file is larger than it may be" : "Telegram's answer is too large";
-        break;
-    }
-    telegram_retry(op, out, 0, arena_printf(op->arena, "%s%s%s", what, last->error[0] ? ": " : "", last->error));
-    if (last->result == NET_FORBIDDEN || (last->result == NET_TOO_BIG && op->kind == OP_MEDIA))
-        out->verdict = OP_FAIL;
-    out->maybe_done = op->kind == OP_SEND && (last->result == NET_UNKNOWN || last->result == NET_TOO_BIG);
+    answer_missing(op, last, "Telegram", out);
+    out->reason = telegram_reason(op, out->reason);
+    out->maybe_done = out->maybe_done && op->kind == OP_SEND;
 }
 
 /* ---- refusals ---- */

@@ -76,7 +76,7 @@ static const struct row {
     /* later, and surely nothing has happened */
     { OP_SEND, NET_NOT_SENT, 0, NULL, NULL, OP_RETRY, 0, "Telegram could not be reached: why" },
     { OP_SEND, NET_LOCAL_FAULT, 0, NULL, NULL, OP_RETRY, 0, "The call to Telegram failed on our side: why" },
-    { OP_SEND, NET_FORBIDDEN, 0, NULL, NULL, OP_FAIL, 0, "The address of Telegram's API is not allowed: why" },
+    { OP_SEND, NET_FORBIDDEN, 0, NULL, NULL, OP_FAIL, 0, "The address of Telegram's server is not allowed: why" },
 
     /* what happens twice is no harm elsewhere */
     { OP_EDIT, RAW_ANSWER(502, ""), OP_RETRY, 0, BARE(502) },
