@@ -233,6 +233,12 @@ describe("every error of Meta's", () => {
 
 describe("the outcome of a send is not known", () => {
   const w = world({ env, ready });
+  const accounts = {};
+  before(async () => {
+    for (const flavour of FLAVOURS) accounts[flavour] = await w.meta.account(flavour);
+  });
+  /** With a new person each time. */
+  const talkOf = (flavour) => w.meta.talk(flavour, { account: accounts[flavour] });
   const ends = {
     "the answer is cut": { kind: "cut_after" },
     "an error is told after it went out": { kind: "cut_after", status: 500, code: 1, subcode: 1357046 },
@@ -244,7 +250,7 @@ describe("the outcome of a send is not known", () => {
     for (const [name, order] of Object.entries(ends))
       for (const echoes of ["with echoes", "without"])
         test(`${flavour}, ${name}, ${echoes}: sent once`, async () => {
-          const talk = await w.meta.talk(flavour);
+          const talk = await talkOf(flavour);
           if (echoes === "without") await w.meta.control("POST", "/hold");
           try {
             await fault(talk, { count: 2, ...order });
@@ -262,7 +268,7 @@ describe("the outcome of a send is not known", () => {
   test("files whose answers get lost are sent once", async () => {
     for (const flavour of FLAVOURS)
       for (const hold of [false, true]) {
-        const talk = await w.meta.talk(flavour);
+        const talk = await talkOf(flavour);
         if (hold) await w.meta.control("POST", "/hold");
         await fault(talk, { kind: "cut_after", count: 3 });
         const messages = await sendAll(talk, [{ media: [picture] }, { media: [picture] }, "after them"]);
@@ -275,7 +281,7 @@ describe("the outcome of a send is not known", () => {
   test("echoes that are cut or come twice change nothing", async () => {
     for (const flavour of FLAVOURS)
       for (const kind of ["cut_before", "cut_after", "duplicate"]) {
-        const talk = await w.meta.talk(flavour);
+        const talk = await talkOf(flavour);
         await w.sandbox.fault({ platform: "meta", on: "webhook", bot: talk.account.id, kind, count: 2 });
         await fault(talk, { kind: "cut_after" });
         const messages = await sendAll(talk, ["one", "two"]);
@@ -290,7 +296,7 @@ describe("the outcome of a send is not known", () => {
   });
 
   test("while Meta cannot be asked either, it waits", async () => {
-    const talk = await w.meta.talk(FLAVOURS[1]);
+    const talk = await talkOf(FLAVOURS[1]);
     await w.meta.control("POST", "/hold");
     await fault(talk, { on: "conversations", kind: "html", status: 502, count: 3 });
     await fault(talk, { kind: "cut_after" });
@@ -304,7 +310,7 @@ describe("the outcome of a send is not known", () => {
   test("a private reply whose answer gets lost is sent once", async () => {
     for (const flavour of FLAVOURS)
       for (const hold of [false, true]) {
-        const account = await w.meta.account(flavour);
+        const account = accounts[flavour];
         const person = await w.meta.makePerson();
         const post = await w.meta.control("POST", `/accounts/${account.id}/posts`, { text: "New bowls" });
         const { comment } = await w.meta.control("POST", `/accounts/${account.id}/posts/${post.id}/comments`, { user: person.id, text: "How much?" });
