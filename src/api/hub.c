@@ -194,10 +194,12 @@ tick_closed(uv_handle_t *handle)
     free(handle);
 }
 
-/* The loop of a server that stops ends when nothing is left on it. */
-static void
-tick_stop(struct hub *h)
+/* The loop of a server that stops ends when nothing is left on it; what a read brings must still find it. */
+void
+hub_rest(struct hub *h)
 {
+    if (!h->tick || h->quietest || h->is_reading)
+        return;
     uv_close((uv_handle_t *)h->tick, tick_closed);
     h->tick = NULL;
 }
@@ -277,8 +279,7 @@ hub_leave(struct listener *l)
     if (--l->feed->listeners == 0)
         feed_free(h, l->feed);
     atomic_fetch_sub(&h->count, 1);
-    if (!h->quietest)
-        tick_stop(h);
+    hub_rest(h);
 }
 
 /* ---- other threads ---- */

@@ -84,6 +84,7 @@ void feed_soil(struct hub *h, struct feed *f); /* it has something to read */
 
 /* Reads for whoever has something to read, for a moment. */
 void hub_work(struct hub *h);
+void hub_rest(struct hub *h); /* nothing is on the loop any more when nobody listens and no read is under way */
 void hub_work_again(struct mail *m);
 
 #endif

@@ -242,6 +242,7 @@ read_done(struct db_txn *txn)
     map_deinit(&h->asked_keys);
     if (!h->is_working)
         hub_work(h);
+    hub_rest(h);
 }
 
 static void

@@ -1,5 +1,5 @@
 /* The hub with a real database and a real loop, and listeners that are buffers instead of sockets. */
-#include "api/hub.h"
+#include "api/hub_internal.h"
 
 #include "base/id.h"
 #include "base/random.h"
@@ -61,12 +61,15 @@ fake_end(struct listener *l)
 
 static const struct listener_ops ops = { .write = fake_write, .unsent = fake_unsent, .end = fake_end };
 
-/* Everything that can be done without waiting. */
+/* Everything that can be done without waiting for anything but the database. */
 static void
 settle(void)
 {
-    for (int quiet = 0; quiet < 3;)
-        quiet = uv_run(&loop, UV_RUN_NOWAIT) && box.first ? 0 : quiet + 1;
+    for (int quiet = 0; quiet < 3;) {
+        bool is_reading = hub->is_reading;
+
+        quiet = uv_run(&loop, is_reading ? UV_RUN_ONCE : UV_RUN_NOWAIT) && (is_reading || box.first) ? 0 : quiet + 1;
+    }
 }
 
 static struct fake *
