@@ -17,6 +17,7 @@ seat_freed(uv_handle_t *handle)
     struct seat_lane *seat = handle->data;
 
     lane_deinit(&seat->lane);
+    map_deinit(&seat->ended);
     arena_deinit(&seat->arena);
     free(seat);
 }
@@ -161,8 +162,20 @@ seat_heed_refresh(struct seat_lane *seat)
         return;
     if (job->id == 0)
         lane_only(&seat->lane, 0);
+    else if (map_get(&seat->ended, job->id))
+        seat->dirty = true;
     else if (job->due_at <= clock_now_ms())
         lane_add(&seat->lane, job->id, (int)job->kind, 0);
+}
+
+/* What ended while we looked is looked for again. */
+static void
+seat_take(struct seat_lane *seat, const struct job *job)
+{
+    if (map_get(&seat->ended, job->id))
+        seat->dirty = true;
+    else
+        seat->added += lane_add(&seat->lane, job->id, (int)job->kind, seat_chat_of(job));
 }
 
 static void
@@ -178,8 +191,7 @@ seat_fetched(struct db_txn *txn)
         seat_set_pace(seat);
         seat->added = 0;
         for (size_t i = 0; i < seat->due_count; i++)
-            seat->added += lane_add(&seat->lane, seat->due[i].id, (int)seat->due[i].kind,
-                                    seat_chat_of(&seat->due[i]));
+            seat_take(seat, &seat->due[i]);
         seat_heed_refresh(seat);
         seat->full = seat->due_count == (size_t)seat->due_limit;
         seat_look_at(seat, seat->next_due_at);
@@ -195,6 +207,7 @@ seat_fetch(struct seat_lane *seat)
 {
     seat->dirty = false;
     seat->fetching = true;
+    map_deinit(&seat->ended);
     seat->was_held = seat->lane.only_kind == JOB_REFRESH;
     seat->due_limit = lane_look(&seat->lane);
     if (seat->due_limit > KNOWN_MAX)
@@ -246,6 +259,8 @@ seat_task_ended(struct task *t, bool failed)
     struct worker *w = t->worker;
     struct seat_lane *seat = map_get(&w->lanes, t->lane_id);
 
+    if (seat->fetching)
+        map_put(&seat->ended, t->job.id, seat);
     if (lane_end(&seat->lane, t->seat))
         seat->dirty = true;
     if (t->awaits_refresh) {

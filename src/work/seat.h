@@ -19,6 +19,7 @@ struct seat_lane {
     bool           was_held;            /* when the look began, only the refresh of its token could start */
     struct job     refresh;             /* what such a look found of it; id 0 = no refresh is under way */
     struct db_txn  txn;         /* the look for due jobs */
+    struct map     ended;       /* jobs whose tasks ended meanwhile: the look may have seen them as they were before */
     struct arena   arena;
     struct job    *due;
     size_t         due_count;
