@@ -1,102 +1,20 @@
-// Comments below a Page's posts and an Instagram account's media, and private replies to them.
+// Comments below a Page's posts and an Instagram account's media.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { FLAVOURS } from "./lib/meta.js";
 import { until } from "./lib/until.js";
+import { Wall } from "./lib/wall.js";
 import { world } from "./lib/world.js";
 
 const w = world({ ready: ({ meta }) => meta.setCallback() });
-const DAY = 86400000;
 const isFacebook = (flavour) => flavour === "facebook";
 const encoded = encodeURIComponent;
-
-/** An account with a post and a person, and what is done with them. */
-class Wall {
-  static async build(flavour) {
-    const account = await w.meta.account(flavour);
-    return new Wall(account, await w.meta.makePerson());
-  }
-
-  constructor(account, person) {
-    this.account = account;
-    this.profile = account.profile;
-    this.person = person;
-    this.path = `/accounts/${account.id}`;
-  }
-
-  async post(text = "Three new glazes") {
-    return (this.id = (await w.meta.control("POST", `${this.path}/posts`, { text })).id);
-  }
-
-  /** Comments in the sandbox; gives its comment. `user: null` is the account itself. */
-  async write(text, { user = this.person.id, ...more } = {}) {
-    if (!this.id) await this.post();
-    return (await w.meta.control("POST", `${this.path}/posts/${encoded(this.id)}/comments`, { text, ...(user === null ? {} : { user }), ...more })).comment;
-  }
-
-  async list(query = "per_page=100") {
-    const answer = await w.api.ask("GET", `/api/posts/${encoded(this.id)}/comments?profile_id=${this.profile.id}&${query}`);
-    return answer.status === 404 ? { total: 0, data: [] } : answer.json;
-  }
-
-  /** The comment as the API has it, once it is here and `fits`. */
-  find(id, fits = () => true) {
-    return until(async () => {
-      const answer = await w.api.ask("GET", this.commentPath(id));
-      return answer.status === 200 && fits(answer.json) && answer.json;
-    }, `comment ${id} is here`);
-  }
-
-  commentPath(id, post = this.id) {
-    return `/api/posts/${encoded(post)}/comments/${encoded(id)}?profile_id=${this.profile.id}`;
-  }
-
-  async hear(text, options) {
-    return this.find((await this.write(text, options)).id);
-  }
-
-  replyPath(id, { post = this.id, profile = this.profile.id } = {}) {
-    return `/api/posts/${encoded(post)}/comments/${encoded(id)}/private_reply${profile === null ? "" : `?profile_id=${profile}`}`;
-  }
-
-  reply(id, text = "Here is how to order", options) {
-    return w.api.post(this.replyPath(id, options), { text }, { status: 202 });
-  }
-
-  refusal(id, body = { text: "Here is how to order" }, options) {
-    return w.api.refusal("POST", this.replyPath(id, options), body);
-  }
-
-  /** Delivers a change as Meta does. */
-  tell(value, time = Date.now()) {
-    const field = this.profile.platform === "facebook" ? "feed" : "comments";
-    return w.meta.deliver({ object: field === "feed" ? "page" : "instagram", entry: [{ id: this.account.id, time: Math.floor(time / 1000), changes: [{ field, value }] }] });
-  }
-
-  async events() {
-    return (await w.api.get(`/api/events?limit=1000&types=comment.created&profile_id=${this.profile.id}`)).data;
-  }
-
-  async chats() {
-    return (await w.api.get(`/api/profiles/${this.profile.id}/chats?per_page=100`)).data;
-  }
-
-  async scopedId(person = this.person) {
-    return (await w.meta.control("GET", "/people")).data.find(({ id }) => id === person.id).scoped_ids[this.account.id];
-  }
-}
-
-const reaches = (message, status) => until(async () => {
-  const now = await w.api.get(`/api/messages/${message.id}`);
-  if (now.status === "failed" && status !== "failed") throw new Error(now.error_message);
-  return now.status === status && now;
-}, `the message is ${status}`);
 
 for (const flavour of FLAVOURS)
   describe(flavour, () => {
     test("a comment is kept and told", async () => {
-      const wall = await Wall.build(flavour);
+      const wall = await Wall.build(w, flavour);
       const said = await wall.write("¿How much? 😀 a/b");
       const comment = await wall.find(said.id);
       const author_external_id = await wall.scopedId();
@@ -126,7 +44,7 @@ for (const flavour of FLAVOURS)
     });
 
     test("answers stand below what they answer, however deep", async () => {
-      const wall = await Wall.build(flavour);
+      const wall = await Wall.build(w, flavour);
       const first = await wall.hear("first");
       const second = await wall.hear("second");
       const answer = await wall.write("answer", { parent_id: first.external_id });
@@ -146,7 +64,7 @@ for (const flavour of FLAVOURS)
     });
 
     test("comments of the account itself are kept and told to nobody", async () => {
-      const wall = await Wall.build(flavour);
+      const wall = await Wall.build(w, flavour);
       const own = await wall.hear("Thank you all", { user: null });
       assert.equal(own.author_external_id, wall.account.id);
       await wall.hear("You are welcome");
@@ -155,7 +73,7 @@ for (const flavour of FLAVOURS)
     });
 
     test("the list has pages", async () => {
-      const wall = await Wall.build(flavour);
+      const wall = await Wall.build(w, flavour);
       for (let n = 0; n < 5; n++) await wall.hear(`${n}`);
       const pages = [];
       for (let page = 0; page < 4; page++) pages.push(await wall.list(`page=${page}&per_page=2`));
@@ -166,9 +84,9 @@ for (const flavour of FLAVOURS)
     });
 
     test("what is not there is a 404", async () => {
-      const wall = await Wall.build(flavour);
+      const wall = await Wall.build(w, flavour);
       const comment = await wall.hear("here");
-      const other = await Wall.build(flavour);
+      const other = await Wall.build(w, flavour);
       const foreign = await other.hear("there");
       for (const path of ["/api/posts/post_11111111111", "/api/posts/1", wall.commentPath("cmt_11111111111"), wall.commentPath("1"), wall.commentPath(foreign.id), wall.commentPath(comment.id, other.id),
         `/api/posts/${encoded(wall.id)}/comments/${comment.id}?profile_id=prof_11111111111`])
@@ -185,7 +103,7 @@ for (const flavour of FLAVOURS)
     });
 
     test("a comment told twice is one", async () => {
-      const wall = await Wall.build(flavour);
+      const wall = await Wall.build(w, flavour);
       await w.sandbox.fault({ platform: "meta", on: "webhook", kind: "duplicate", count: 1 });
       await wall.hear("twice?");
       await w.sandbox.fault({ platform: "meta", on: "webhook", kind: "cut_after", count: 1 });
@@ -199,7 +117,7 @@ describe("a Page's comments change", () => {
   const value = (wall, id, verb, more) => ({ item: "comment", verb, comment_id: id, post_id: wall.id, parent_id: wall.id, from: { id: "7001002003004005", name: "Ana Lima" }, created_time: Math.floor(Date.now() / 1000) - 100, ...more });
 
   test("edited, hidden, shown, removed", async () => {
-    const wall = await Wall.build("facebook");
+    const wall = await Wall.build(w, "facebook");
     const comment = await wall.hear("helo");
     const change = async (body) => {
       await w.sandbox.advance(1000); // Meta tells the time of such changes in whole seconds
@@ -224,7 +142,7 @@ describe("a Page's comments change", () => {
   });
 
   test("in any order they end the same", async () => {
-    const wall = await Wall.build("facebook");
+    const wall = await Wall.build(w, "facebook");
     await wall.post();
     const at = Date.now() - 60000;
     const steps = (id) => [
@@ -251,7 +169,7 @@ describe("a Page's comments change", () => {
   });
 
   test("an answer that comes before what it answers stands below it", async () => {
-    const wall = await Wall.build("facebook");
+    const wall = await Wall.build(w, "facebook");
     await wall.post();
     await wall.tell(value(wall, "555000111_2", "add", { message: "answer", parent_id: "555000111_1" }));
     await wall.tell(value(wall, "555000111_1", "add", { message: "question" }));
@@ -261,7 +179,7 @@ describe("a Page's comments change", () => {
   });
 
   test("what is no comment, or half of one, holds nothing up", async () => {
-    const wall = await Wall.build("facebook");
+    const wall = await Wall.build(w, "facebook");
     await wall.post();
     for (const odd of [null, 5, {}, { item: "post", verb: "add" }, { item: "reaction", verb: "add", comment_id: "1_2", reaction_type: "like" }, { item: "comment" }, { item: "comment", verb: "add" }, { item: "comment", verb: "shout", comment_id: "1_2" },
       { item: "comment", verb: "edited", comment_id: "", post_id: wall.id }, { item: "like", verb: "add" }])
@@ -276,7 +194,7 @@ describe("a Page's comments change", () => {
 
 describe("Instagram's comments in other shapes", () => {
   test("on the entry, by another name, of a broadcast", async () => {
-    const wall = await Wall.build("instagram by itself");
+    const wall = await Wall.build(w, "instagram by itself");
     await wall.post();
     const time = Math.floor(Date.now() / 1000);
     const value = (more) => ({ text: "price?", from: { id: "6001002003004005", username: "ana.lima" }, media: { id: wall.id, media_product_type: "FEED" }, ...more });
