@@ -47,9 +47,10 @@ describe("postproxy-sdk", () => {
     assert.equal((await client().profiles.list({ profileGroupId: group.id })).data.length, 1);
   });
 
-  test("connecting by the OAuth form is refused with a sentence", async () => {
+  test("connecting by the OAuth form leads to the platform, or is refused with a sentence", async () => {
     const { profileGroups } = client();
-    await assert.rejects(profileGroups.initializeConnection(w.groupId, "facebook", "https://app.example/back"), rejectedAs(ValidationError));
+    const { success, url } = await profileGroups.initializeConnection(w.groupId, "facebook", "https://app.example/back");
+    assert.deepEqual([success, new URL(url).origin], [true, w.sandbox.url]);
     await assert.rejects(profileGroups.initializeConnection(w.groupId, "tiktok", "https://app.example/back"), rejectedAs(ValidationError, "Direct messages are not supported on tiktok"));
     await assert.rejects(profileGroups.initializeConnection(w.groupId, "telegram", "https://app.example/back"), rejectedAs(BadRequestError, "bot_token is required"));
   });

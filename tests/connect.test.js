@@ -94,14 +94,31 @@ for (const webhook of [true, false])
           `422 Direct messages are not supported on ${platform}`);
       });
 
-    for (const body of [
-      { platform: "facebook", page_id: "1", access_token: "x" },
-      { platform: "facebook" },
-      { platform: "instagram", redirect_url: "https://app.example/back" },
-      { platform: "bluesky", identifier: "a.example", app_password: "abcd-efgh-ijkl-mnop" },
+    for (const [body, words] of [
+      [{ platform: "facebook", page_id: "1", access_token: "x" }, "Invalid OAuth access token"],
+      [{ platform: "instagram", account_id: "1", access_token: "x" }, "Invalid OAuth access token"],
+      [{ platform: "instagram", account_id: "1", page_id: "2", access_token: "x" }, "Invalid OAuth access token"],
+      [{ platform: "bluesky", identifier: "desk.sandbox.test", app_password: "abcd-efgh-ijkl-mnop" }, "Invalid identifier or password"],
     ])
-      test(`${JSON.stringify(body)} is refused in this release`, async () => {
-        assert.match(await w.api.refusal("POST", connect(), body), /^422 .{10,}/);
+      test(`${JSON.stringify(body)} is refused in the platform's words`, async () => {
+        const refusal = await w.api.refusal("POST", connect(), body);
+        assert.ok(refusal.startsWith("422 ") && refusal.includes(words), refusal);
+      });
+
+    for (const body of [{ platform: "facebook" }, { platform: "instagram" }, { platform: "instagram", redirect_url: "https://app.example/back" }])
+      test(`${JSON.stringify(body)} ${webhook ? "answers where access is granted" : "needs a public URL to come back to"}`, async () => {
+        if (!webhook) {
+          assert.match(await w.api.refusal("POST", connect(), body), /^422 .*public URL/);
+          return;
+        }
+        const { success, url } = await w.api.post(connect(), body, { status: 200 });
+        assert.equal(success, true);
+        assert.ok(url.startsWith(w.sandbox.url), url);
+        const { searchParams } = new URL(url);
+        assert.ok(searchParams.get("client_id") && searchParams.get("state"), url);
+        assert.ok(searchParams.get("redirect_uri").startsWith(w.settings.PARLEY_PUBLIC_URL), url);
+        const again = await w.api.post(connect(), body, { status: 200 });
+        assert.notEqual(new URL(again.url).searchParams.get("state"), searchParams.get("state"), "each time another state");
       });
 
     test("connecting again keeps the id and takes the new token", async () => {
@@ -243,5 +260,14 @@ describe("profile groups", () => {
     const again = await w.connect(bot, w.groupId);
     assert.equal(again.id, profile.id);
     assert.equal(again.profile_group_id, group.id);
+  });
+});
+
+describe("connecting without an app of Meta's", () => {
+  const w = world({ env: { PARLEY_META_APP_ID: "", PARLEY_META_APP_SECRET: "", PARLEY_INSTAGRAM_APP_ID: "", PARLEY_INSTAGRAM_APP_SECRET: "" } });
+
+  test("the OAuth form is a 422 that says what is missing", async () => {
+    const path = `/api/profile_groups/${w.groupId}/initialize_connection`;
+    for (const platform of ["facebook", "instagram"]) assert.match(await w.api.refusal("POST", path, { platform }), /^422 .*PARLEY_META_APP/, platform);
   });
 });

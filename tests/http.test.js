@@ -85,10 +85,19 @@ describe("methods and paths", () => {
   });
 
   test("other paths are a 404", async () => {
-    for (const path of ["/api", "/api/", "/api/nothing", "/API/profiles", "/api/profiles/x/y/z", "/api//profiles", "//api/profiles", "/api/profile", "/api/chats", "/api/messages", "/webhooks/telegram", "/storage", "/.git/config", "/api/posts/1"])
+    for (const path of ["/api", "/api/", "/api/nothing", "/API/profiles", "/api/profiles/x/y/z", "/api//profiles", "//api/profiles", "/api/profile", "/api/chats", "/api/messages", "/webhooks/telegram", "/storage", "/.git/config", "/api/post/1", "/api/posts/1/comments/2/3"])
       for (const method of ["GET", "POST", "DELETE"]) {
         const { status } = await w.api.ask(method, path);
         assert.equal(status, 404, `${method} ${path}`);
+      }
+  });
+
+  test("a path that exists, but not so, is a 405", async () => {
+    for (const [path, methods, allowed] of [["/api/posts/1", ["POST", "DELETE"], "GET"], ["/api/posts/1/comments/2/private_reply", ["GET", "DELETE"], "POST"], ["/webhooks/meta", ["DELETE", "PUT"], "POST"]])
+      for (const method of methods) {
+        const answer = await w.api.ask(method, path);
+        assert.equal(answer.status, 405, `${method} ${path}`);
+        assert.ok(answer.headers.get("allow").includes(allowed), `${method} ${path}`);
       }
   });
 
