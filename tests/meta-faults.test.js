@@ -8,7 +8,7 @@ import { FLAVOURS, metaSettings } from "./lib/meta.js";
 import { png } from "./lib/sandbox.js";
 import { startChance, startLine, steadyPort, wholeList } from "./lib/trouble.js";
 import { slowness, until } from "./lib/until.js";
-import { World, startSite, world } from "./lib/world.js";
+import { World, world } from "./lib/world.js";
 
 const often = (wait) => Array(16).fill(wait).join(",");
 const env = { PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8", PARLEY_RETRY_AFTER: often("100ms") };
@@ -328,5 +328,155 @@ describe("the outcome of a send is not known", () => {
         const { data } = await w.meta.control("GET", `/accounts/${account.id}/chats/${person.id}/messages`);
         assert.deepEqual(data.map((m) => [m.direction, m.text, m.mid]), [["out", "48 EUR", published.external_id]]);
       }
+  });
+});
+
+describe("the line to Meta", () => {
+  // Sixteen tries at most: time enough for a line that comes back.
+  const w = new World({ env: { ...env, PARLEY_RETRY_AFTER: often("400ms") } });
+  let line;
+  before(async () => {
+    await w.start();
+    line = await startLine(() => Number(new URL(w.sandbox.url).port));
+    await w.server.stop();
+    await w.serve(metaSettings(line.url));
+    await w.meta.setCallback();
+  });
+  after(async () => {
+    await w.stop();
+    await line?.stop();
+  });
+
+  for (const flavour of FLAVOURS) {
+    test(`${flavour}: down for a while, all waits and then goes, once and in order`, async () => {
+      const account = await w.meta.account(flavour);
+      const talks = [await w.meta.talk(flavour, { account }), await w.meta.talk(flavour, { account })];
+      await line.down();
+      const sent = await Promise.all(talks.map((talk) => sendAll(talk, ["one", "two", { media: [picture] }, "three"])));
+      for (const [n, talk] of talks.entries())
+        assert.match((await talk.reaches(sent[n][0], "failed_waiting_for_retry")).error_message, /Meta could not be reached/);
+      assert.equal(await status(talks[0]), "active");
+      await line.up();
+      for (const [n, talk] of talks.entries()) await allThere(talk, sent[n]);
+      for (const [n, talk] of talks.entries()) await onceHere(talk, sent[n]);
+    });
+
+    test(`${flavour}: down while answers were on their way`, async () => {
+      const account = await w.meta.account(flavour);
+      const talks = [await w.meta.talk(flavour, { account }), await w.meta.talk(flavour, { account })];
+      line.hold();
+      const sent = await Promise.all(talks.map((talk) => sendAll(talk, ["one", "two"])));
+      await until(async () => (await Promise.all(talks.map(outOnMeta))).every((there) => there.length === 1), "Meta has the first ones");
+      await line.down();
+      for (const [n, talk] of talks.entries())
+        await until(async () => (await w.api.get(`/api/messages/${sent[n][0].id}`)).status !== "pending", "it noticed");
+      await line.up();
+      for (const [n, talk] of talks.entries()) await allThere(talk, sent[n]);
+      for (const [n, talk] of talks.entries()) await onceHere(talk, sent[n]);
+    });
+
+    test(`${flavour}: slow for one chat, not for another`, async () => {
+      const account = await w.meta.account(flavour);
+      const [slowly, quickly] = [await w.meta.talk(flavour, { account }), await w.meta.talk(flavour, { account })];
+      await fault(slowly, { chat: slowly.chat.participant_external_id, kind: "delay", delay_ms: 700 * slowness, count: 2 });
+      const messages = await sendAll(slowly, ["one", "two", "three"]);
+      await quickly.say("at once");
+      assert.equal((await w.api.get(`/api/messages/${messages[1].id}`)).status, "pending", "it waited for the slow one");
+      await allThere(slowly, messages);
+    });
+  }
+});
+
+const ROUNDS = { asan: 5, tsan: 4, cov: 5 }[process.env.PARLEY_TEST_MODE] ?? 10;
+describe("kill -9 while messages are on their way", () => {
+  const w = new World({ env: { ...env, PARLEY_RETRY_AFTER: often("50ms") } });
+  const chance = startChance();
+  const accepted = new Map(); // of each talk: its messages in order
+  let talks;
+  before(async () => {
+    w.port = await steadyPort();
+    await w.start();
+    await w.meta.setCallback();
+    talks = [];
+    for (const flavour of FLAVOURS) talks.push(await w.meta.talk(flavour));
+    talks.push(await w.meta.talk(FLAVOURS[1], { account: talks[1].account }));
+    for (const talk of talks) accepted.set(talk, []);
+  });
+  after(() => w.stop());
+
+  const PER_ROUND = 6;
+  /** Sends with a key until it is answered, also over the crash. */
+  async function sends(talk, round) {
+    for (let n = 0; n < PER_ROUND; n++) {
+      const name = `${round.number}.${n}`;
+      const json = n === PER_ROUND - 1 ? { media: [picture] } : { body: `text ${name}` };
+      await until(async () => {
+        if (round.down) return false;
+        const answer = await w.api.ask("POST", talk.messagesPath, { json, headers: { "Idempotency-Key": `${talk.chat.id} ${name}` } }).catch((error) => {
+          if (error instanceof TypeError) return null; // nobody answers
+          throw error;
+        });
+        if (answer && ![202, 409, 503].includes(answer.status)) throw new Error(`${answer.status} ${answer.text}`);
+        if (answer?.status === 202) accepted.get(talk).push(answer.json);
+        return answer?.status === 202;
+      }, `${name} is accepted`, 60);
+      round.accepted++;
+    }
+  }
+
+  async function crash(number) {
+    const round = { number, accepted: 0, down: false };
+    const order = chance.pick([{ kind: "cut_after" }, { kind: "cut_before" }, { kind: "delay", delay_ms: 30, count: 10 }, { on: "conversations", kind: "html", status: 500 }, null, null]);
+    if (order) await w.sandbox.fault({ platform: "meta", on: "messages", count: 2, ...order });
+    if (chance.happens(0.3)) await w.meta.control("POST", "/hold");
+    const enough = 1 + chance.below(talks.length * PER_ROUND - 2);
+    const work = Promise.all(talks.map((talk) => sends(talk, round)));
+    await Promise.race([until(() => round.accepted >= enough, "there is load", 60), work]);
+    await pause(chance.below(6));
+    round.down = true;
+    await w.server.kill();
+    await w.serve();
+    round.down = false;
+    await work;
+    await w.meta.control("POST", "/release");
+  }
+
+  test(`${ROUNDS} times: each accepted message is there once, in order`, { timeout: 300_000 }, async (t) => {
+    t.diagnostic(`PARLEY_TEST_SEED=${chance.seed}`);
+    for (let n = 0; n < ROUNDS; n++) await crash(n);
+    await noFaults(w);
+    for (const talk of talks) {
+      assert.equal(accepted.get(talk).length, ROUNDS * PER_ROUND);
+      await allThere(talk, accepted.get(talk));
+    }
+  });
+
+  test("and here: no message of an echo, each told of once", async () => {
+    await until(async () => {
+      await w.sandbox.advance(10_000); // so that Meta delivers again what it could not
+      const { callbacks } = await w.meta.control("GET", "/app");
+      return Object.values(callbacks).every(({ waiting, under_way }) => waiting + under_way === 0);
+    }, "all is delivered", 30);
+    const sent = (await events(w, "message.sent")).map(({ data }) => data.message.id);
+    for (const talk of talks) {
+      const { data } = await wholeList(w.api, `${talk.messagesPath}?direction=outbound`);
+      const ids = accepted.get(talk).map(({ id }) => id);
+      assert.deepEqual(data.map((m) => m.id).toSorted(), ids.toSorted());
+      for (const id of ids) assert.equal(sent.filter((one) => one === id).length, 1, "message.sent");
+      assert.ok(data.every((m) => m.status === "published"));
+      await talk.hear("as before");
+      await talk.say("as before");
+    }
+  });
+});
+
+describe("a minute later", () => {
+  test("what rested goes on, in order, and not before", async () => {
+    for (const { talk, other, messages, others, since } of resting) {
+      await allThere(talk, messages);
+      await allThere(other, others);
+      const next = (await asked(talk))[1];
+      assert.ok(Date.parse(next.at) - since >= 60_000 - 50, `asked again after ${Date.parse(next.at) - since} ms`);
+    }
   });
 });
