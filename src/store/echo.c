@@ -51,7 +51,8 @@ find_by_reference(struct db *db, const struct chat *c, const struct inbound_even
     if (!message_get(db, id, a, out, found, err))
         return false;
     *found = *found && is_unsettled(out) && out->profile_id == c->profile_id
-          && (out->chat_id == c->id || chat_is_unidentified(out->chat_participant));
+          && (out->chat_id == c->id || out->external_comment_id.len > 0
+              || chat_is_unidentified(out->chat_participant));
     return true;
 }
 

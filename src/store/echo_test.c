@@ -442,7 +442,80 @@ START_TEST(an_echo_without_reference_is_found_by_the_answer)
 }
 END_TEST
 
-STORE_TESTS("echo", one_that_names_our_message_settles_it, a_failure_after_the_echo_changes_nothing,
+/* ---- private replies to people who have another id below posts than in messages ---- */
+
+static struct message
+private_reply(const struct chat *c)
+{
+    const struct draft d = { .body = STR("Hello"), .external_comment_id = STR("555_1") };
+    struct message     m;
+
+    OK(message_accept(s.db, c, &d, s.now, &s.arena, &m, &s.err));
+    return m;
+}
+
+START_TEST(the_answer_tells_the_id_for_messages)
+{
+    struct profile page = ts_account(&s, &facebook, "1029384756");
+    struct chat c = ts_chat(&s, &page, "9001");
+    struct message m = private_reply(&c), again = private_reply(&c);
+
+    answer_naming(&m, "7001");
+    ck_assert_str_eq(ts_chat_again(&s, &c).participant_external_id.ptr, "7001");
+    answer(&again, STATUS_FAILED, NULL); /* it had been read before the chat was renamed */
+    ck_assert_int_eq(ts_chat_again(&s, &c).n_failed, 1);
+}
+END_TEST
+
+START_TEST(it_moves_to_the_chat_with_that_id)
+{
+    struct profile page = ts_account(&s, &facebook, "1029384756");
+    struct chat c = ts_chat(&s, &page, "9001"), there = ts_chat(&s, &page, "7001");
+    struct message m = private_reply(&c), again = private_reply(&c);
+    const struct send_result r = { .status = STATUS_PUBLISHED, .external_id = STR("mid.2"),
+                                   .participant_id = STR("7001") };
+
+    answer_naming(&m, "7001");
+    OK(message_settle(s.db, &again, &r, s.now, &s.arena, &s.err));
+    ck_assert_int_eq(ts_message_again(&s, &m).chat_id, there.id);
+    ck_assert_int_eq(ts_message_again(&s, &again).chat_id, there.id);
+    ck_assert_int_eq(ts_chat_again(&s, &there).n_published, 2);
+    ck_assert_int_eq(ts_int(&s, "SELECT chats_count FROM profile WHERE platform = 'facebook'"), 1);
+}
+END_TEST
+
+START_TEST(an_echo_that_comes_first_tells_it_too)
+{
+    struct profile page = ts_account(&s, &facebook, "1029384756");
+    struct chat c = ts_chat(&s, &page, "9001"), there = ts_chat(&s, &page, "7001");
+    struct message m = private_reply(&c);
+    struct inbound_event e = echo_with_reference("mid.1", &m);
+
+    send_begins();
+    take(&there, &e);
+    ck_published(&m, "mid.1", POSTED);
+    ck_assert_int_eq(ts_message_again(&s, &m).chat_id, there.id);
+    answer_naming(&m, "7001");
+    ck_assert_int_eq(ts_chat_again(&s, &there).n_published, 1);
+}
+END_TEST
+
+START_TEST(an_id_by_which_somebody_wrote_stays)
+{
+    struct profile page = ts_account(&s, &facebook, "1029384756");
+    struct chat c = ts_chat(&s, &page, "9001");
+    struct message m = private_reply(&c);
+
+    ts_received(&s, &c, "mid.0", "price?");
+    answer_naming(&m, "7001");
+    ck_assert_str_eq(ts_chat_again(&s, &c).participant_external_id.ptr, "9001");
+    ck_assert_int_eq(ts_message_again(&s, &m).chat_id, c.id);
+}
+END_TEST
+
+STORE_TESTS("echo", the_answer_tells_the_id_for_messages, it_moves_to_the_chat_with_that_id,
+            an_echo_that_comes_first_tells_it_too, an_id_by_which_somebody_wrote_stays,
+            one_that_names_our_message_settles_it, a_failure_after_the_echo_changes_nothing,
             after_the_answer_it_only_tells_the_time, one_that_was_given_up_is_published_after_all,
             it_ends_the_wait_for_another_try, a_reference_of_another_account_is_none_of_ours,
             a_second_echo_of_one_message_is_a_second_message, the_same_words_while_it_is_on_its_way,

@@ -1,7 +1,8 @@
 /* identify.c -- a chat whose participant was only known as the author of a comment gets its person.
  *
  * A private reply may name a comment whose author nobody told us. Its message waits in a chat with the pseudo
- * participant "comment:<id>" until the platform's answer, or an echo, says whom it reached. */
+ * participant "comment:<id>" until the platform's answer, or an echo, says whom it reached. And a known author may have
+ * another id below posts than in messages; then the chat has the wrong one until then. */
 #include "store/message_internal.h"
 
 #include "store/job.h"
@@ -40,19 +41,41 @@ chat_merge_into(struct db *db, int64_t from, const struct chat *to, struct error
         && db_exec(db, chat_count_one_less_sql, DB_ARGS(db_int(to->profile_id)), NULL, err);
 }
 
+/* An id by which somebody wrote to us is one for messages. */
+static bool
+is_to_be_identified(struct db *db, const struct message *m, struct str participant_id, struct arena *a, bool *out,
+                    struct error *err)
+{
+    struct chat c;
+
+    *out = chat_is_unidentified(m->chat_participant);
+    if (*out || m->external_comment_id.len == 0 || str_eq(m->chat_participant, participant_id))
+        return true;
+    if (!chat_get(db, m->chat_id, a, &c, out, err))
+        return false;
+    *out = *out && c.n_received == 0;
+    return true;
+}
+
 bool
 message_identify(struct db *db, struct message *m, struct str participant_id, int64_t now_ms, struct arena *a,
                  struct error *err)
 {
     struct job ask = { .kind = JOB_PARTICIPANT, .lane_id = m->profile_id, .due_at = now_ms };
     struct chat there;
-    bool found;
+    bool needed, found;
 
-    if (participant_id.len == 0 || !chat_is_unidentified(m->chat_participant))
+    if (participant_id.len == 0)
+        return true;
+    if (!is_to_be_identified(db, m, participant_id, a, &needed, err))
+        return false;
+    if (!needed)
         return true;
     if (!chat_of_participant(db, m->profile_id, participant_id, a, &there, &found, err))
         return false;
     m->chat_participant = participant_id;
+    if (found && there.id == m->chat_id)
+        return true;
     if (!found) {
         ask.record_id = m->chat_id;
         return db_exec(db, chat_rename_sql, DB_ARGS(db_int(m->chat_id), db_text(participant_id)), NULL, err)
