@@ -10,6 +10,10 @@
 #include "store/message_internal.h"
 
 static const char message_time_sql[] = "UPDATE message SET posted_at = $2, sort_at = $2 WHERE id = $1";
+/* The chat's times may have been those of the message, and later than the new one. */
+static const char chat_outbound_time_sql[] =
+    "UPDATE chat SET last_outbound_at = $3, last_message_at = CASE WHEN last_message_at <> $2 THEN last_message_at"
+    " WHEN last_inbound_at > $3 THEN last_inbound_at ELSE $3 END WHERE id = $1 AND last_outbound_at = $2";
 static const char message_drop_sql[] = "DELETE FROM message WHERE id = $1";
 static const char message_inherit_sql[] =
     "UPDATE message SET body = $2, platform_data = $3, reactions = $4, delivered_at = $5, read_at = $6,"
@@ -106,10 +110,13 @@ settle_by_echo(struct db *db, const struct chat *c, const struct inbound_event *
 static bool
 correct_time(struct db *db, const struct inbound_event *e, struct message *m, int64_t now_ms, struct error *err)
 {
-    if (m->direction != OUTBOUND || e->at_ms == 0 || e->at_ms == m->posted_at)
+    int64_t was_ms = m->posted_at;
+
+    if (m->direction != OUTBOUND || e->at_ms == 0 || e->at_ms == was_ms)
         return true;
     m->posted_at = e->at_ms;
-    return db_exec(db, message_time_sql, DB_ARGS(db_int(m->id), db_int(e->at_ms)), NULL, err)
+    return db_exec(db, chat_outbound_time_sql, DB_ARGS(db_int(m->chat_id), db_int(was_ms), db_int(e->at_ms)), NULL, err)
+        && db_exec(db, message_time_sql, DB_ARGS(db_int(m->id), db_int(e->at_ms)), NULL, err)
         && chat_touch(db, m->chat_id, STATUS_NONE, STATUS_NONE, 0, e->at_ms, err)
         && receipt_cover(db, m, now_ms, err);
 }

@@ -136,6 +136,9 @@ START_TEST(after_the_answer_it_only_tells_the_time)
     ck_published(&m, "mid.1", POSTED);
     ck_assert_int_eq(ts_int(&s, "SELECT sort_at FROM message"), POSTED);
     ck_sent(&c, 1, 1, 1);
+    ck_assert_int_lt(POSTED, s.now);
+    ck_assert_int_eq(ts_chat_again(&s, &c).last_outbound_at, POSTED);
+    ck_assert_int_eq(ts_chat_again(&s, &c).last_message_at, POSTED);
 }
 END_TEST
 
