@@ -153,7 +153,9 @@ task_run_done(struct run *r)
     int64_t now_ms = clock_now_ms();
 
     t->token_is_fresh = now_ms - seat->refreshed_at < TASK_FRESH_TOKEN_MS;
-    if (r->end.account_wide) /* who is told to wait and not how long waits as long as the job itself will */
+    /* Who is told to wait and not how long waits as long as the job itself will. A renewal waits alone: what needs it
+     * waits for it anyway, and a reconnect does without. */
+    if (r->end.account_wide && r->op.kind != OP_REFRESH)
         lane_hold(&seat->lane, now_ms + (r->end.retry_after_ms > 0 ? r->end.retry_after_ms
                                                                    : task_backoff_ms(t->job.attempts + 1)));
     t->then(t);

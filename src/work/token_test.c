@@ -247,6 +247,26 @@ START_TEST(the_profile_says_that_its_token_is_not_renewed)
 END_TEST
 
 static const char *
+logins_are_used_up(const char *call, int nth)
+{
+    if (strncmp(call, "/refresh/", 9) == 0)
+        return "account 3600000";
+    return nth == 1 ? "stale" : "done";
+}
+
+START_TEST(a_renewal_that_is_told_to_wait_does_not_hold_what_a_reconnect_frees)
+{
+    w.script = logins_are_used_up;
+    tw_write(&w, "1", "ab");
+    tw_start(&w);
+    tw_await(&w, REFRESHES " AND attempts = 1", 1);
+    tw_reconnect(&w);
+    tw_await(&w, PUBLISHED, 2);
+    ck_assert_int_eq(tw_calls(&w, "/refresh/"), 1);
+}
+END_TEST
+
+static const char *
 refused_for_good(const char *call, int nth)
 {
     if (strncmp(call, "/refresh/", 9) == 0)
@@ -369,6 +389,7 @@ tokens(void)
         &many_stale_answers_ask_for_one_new_token, &nothing_starts_until_the_token_is_new,
         &a_new_token_that_is_called_stale_is_a_failure_like_any_other,
         &a_token_is_renewed_however_often_that_fails, &the_profile_says_that_its_token_is_not_renewed,
+        &a_renewal_that_is_told_to_wait_does_not_hold_what_a_reconnect_frees,
         &a_token_that_cannot_be_renewed_ends_the_connection, &a_reconnect_wins_over_a_renewal,
         &who_asks_twice_gets_one, &a_planned_renewal_holds_nobody_back, &other_jobs_wait_for_it_too,
     };
