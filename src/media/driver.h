@@ -13,6 +13,8 @@ struct media_driver {
     bool (*open)(struct media_store *m, const char *name, int *fd, int64_t *modified_ms, struct error *err);
     bool (*url)(struct media_store *m, const char *name, struct arena *a, struct str *out); /* NULL = has none */
     bool (*remove)(struct media_store *m, const char *name, struct error *err); /* gone already is fine */
+    bool (*size)(struct media_store *m, const char *name, int64_t *out, struct error *err);
+    bool (*fetch)(struct media_store *m, const char *name, const char *path, struct error *err); /* to a new file */
     void (*close)(struct media_store *m);
     bool is_remote; /* all of it may take long: a network is in between */
 };

@@ -284,6 +284,33 @@ media_remove(struct media_store *m, struct str name, struct error *err)
 }
 
 bool
+media_size(struct media_store *m, struct str name, int64_t *out, struct error *err)
+{
+    char ours[MEDIA_NAME_MAX];
+
+    return take_name(name, ours, err) && m->driver->size(m, ours, out, err);
+}
+
+bool
+media_fetch(struct media_store *m, struct str name, const char *path, struct error *err)
+{
+    char ours[MEDIA_NAME_MAX];
+
+    return take_name(name, ours, err) && m->driver->fetch(m, ours, path, err);
+}
+
+bool
+media_put(struct media_store *m, const char *path, struct str name, struct error *err)
+{
+    char ours[MEDIA_NAME_MAX];
+    bool ok = take_name(name, ours, err) && m->driver->put(m, path, ours, err);
+
+    if (!ok)
+        unlink(path);
+    return ok;
+}
+
+bool
 media_url(struct media_store *m, struct str name, struct arena *a, struct str *out)
 {
     struct error ignored;

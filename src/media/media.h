@@ -32,8 +32,13 @@ struct media_s3_options {
     const char *folder;              /* for what is arriving, and for copies of what was asked for */
     int64_t     copies_max;          /* bytes */
     int64_t     url_seconds;         /* how long addresses from media_url() work; 0 = there are none */
+    bool        only_reads;          /* whether we may write need not be known */
+
+    /* 0 = the usual; tests differ. */
+    int64_t     part_size;           /* of large uploads, in bytes; a multiple of 64 KiB */
+    int         patience_ms, again_ms; /* until a silent bucket is given up; until it is asked again */
 };
-/* Asks the bucket for something, so that wrong keys are found now. */
+/* Puts something into the bucket, and removes it, so that wrong settings are found now. */
 bool media_open_s3(const struct media_s3_options *o, struct media_store **out, struct error *err);
 void media_close(struct media_store *m); /* NULL is fine */
 
@@ -67,6 +72,12 @@ bool media_open(struct media_store *m, struct str name, int *fd, const char **co
 /* Where else the object can be read for a while, without us. False when nowhere. */
 bool media_url(struct media_store *m, struct str name, struct arena *a, struct str *out);
 bool media_remove(struct media_store *m, struct str name, struct error *err); /* gone already is fine */
+
+/* For moving objects between stores. A 404 when there is none of that name. */
+bool media_size(struct media_store *m, struct str name, int64_t *out, struct error *err);
+bool media_fetch(struct media_store *m, struct str name, const char *path, struct error *err); /* to a new file */
+/* As media_add(), under a name that another store gave it. */
+bool media_put(struct media_store *m, const char *path, struct str name, struct error *err);
 
 const char *media_extension(const char *content_type); /* "jpg"; "bin" when unknown */
 
