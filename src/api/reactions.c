@@ -106,22 +106,6 @@ react_to_message(struct db *db, struct call *call, struct error *err)
     return ask_platform(db, call, OP_REACT, &m, &p, err);
 }
 
-static bool
-has_reaction_of(const struct message *m, struct str sender, struct arena *a)
-{
-    struct error    ignored;
-    yyjson_val     *list, *reaction;
-    yyjson_arr_iter it;
-
-    if (m->reactions.len == 0 || !json_parse(a, m->reactions, JSON_DEPTH_MAX, &list, &ignored)
-        || !yyjson_arr_iter_init(list, &it))
-        return false;
-    while ((reaction = yyjson_arr_iter_next(&it)))
-        if (str_eq(json_str(reaction, "sender_external_id"), sender))
-            return true;
-    return false;
-}
-
 /* Without one of ours there is nothing to ask for. */
 bool
 unreact_to_message(struct db *db, struct call *call, struct error *err)
@@ -132,7 +116,7 @@ unreact_to_message(struct db *db, struct call *call, struct error *err)
     call->state = arena_new(call->arena, struct reacting);
     if (!message_from_path(db, call, &m, &p, err))
         return false;
-    if (!has_reaction_of(&m, p.external_id, call->arena))
+    if (!message_has_reaction(&m, p.external_id, call->arena))
         return reply_message(call, 200, &m);
     call_then(call, take_back_reaction, WRITES);
     return ask_platform(db, call, OP_UNREACT, &m, &p, err);

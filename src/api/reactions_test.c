@@ -107,6 +107,7 @@ START_TEST(only_ones_own_reaction_is_taken_back)
     ck_assert_slice(ask->op.message_id, "11");
     testing_answer(ask);
     ck_assert_uint_eq(reaction_count(api_read(&t.client, 200)), 0);
+    api_ask(&t, "DELETE", text(&t, "%s/unreact", path), NULL, 200); /* nor is there one any more */
     ck_assert_int_eq(testing_api_events(&t, EVENT_REACTION), 2);
 }
 END_TEST

@@ -84,6 +84,9 @@ bool message_note_media_error(struct db *db, struct message *m, struct str reaso
 bool message_apply_edit(struct db *db, struct message *m, bool has_body, struct str body, bool has_markup,
                         struct str reply_markup, int64_t edited_at, int64_t now_ms, struct arena *a, struct error *err);
 
+/* Whether this sender's reaction stands there and was not taken back. */
+bool message_has_reaction(const struct message *m, struct str sender, struct arena *a);
+
 /* A reaction of our account that the platform took, and its end; each fires reaction.received. Without a reaction of
  * ours the second does nothing. */
 bool message_react(struct db *db, struct message *m, struct str sender, struct str reaction, struct str emoji,

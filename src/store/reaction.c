@@ -154,6 +154,14 @@ message_receive_reaction(struct db *db, const struct chat *c, const struct inbou
     return followup_take(db, c, e->external_id, &f, now_ms, a, err);
 }
 
+bool
+message_has_reaction(const struct message *m, struct str sender, struct arena *a)
+{
+    yyjson_val *one = reaction_of(reactions_read(m, a), sender);
+
+    return one && !json_true(one, "removed");
+}
+
 /* What the API was asked for counts whatever the platform's clock said before. */
 static int64_t
 later_than_before(const struct message *m, struct str sender, int64_t now_ms, struct arena *a)
@@ -178,11 +186,8 @@ bool
 message_unreact(struct db *db, struct message *m, struct str sender, int64_t now_ms, struct arena *a,
                 struct error *err)
 {
-    yyjson_val *old = reaction_of(reactions_read(m, a), sender);
     const struct followup f = { .kind = FOLLOWUP_REACTION, .sender = sender, .is_removed = true,
                                 .at_ms = later_than_before(m, sender, now_ms, a) };
 
-    if (!old || json_true(old, "removed"))
-        return true;
-    return reaction_apply(db, m, &f, now_ms, a, err);
+    return !message_has_reaction(m, sender, a) || reaction_apply(db, m, &f, now_ms, a, err);
 }
