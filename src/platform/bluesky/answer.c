@@ -68,10 +68,9 @@ unanswered(struct op *op, const struct net_response *last, struct op_step *out)
 static yyjson_val *
 parse_answer(struct op *op, const struct net_response *last)
 {
-    struct error err;
-    yyjson_val  *root;
+    yyjson_val *root;
 
-    return json_parse(op->arena, last->body, JSON_DEPTH_MAX, &root, &err) && yyjson_is_obj(root) ? root : NULL;
+    return bluesky_parse(op->arena, last->body, &root) && yyjson_is_obj(root) ? root : NULL;
 }
 
 static bool

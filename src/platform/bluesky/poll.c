@@ -208,7 +208,6 @@ static void
 log_answered(struct op *op, const struct net_response *last, struct op_step *out)
 {
     struct bluesky_refusal r;
-    struct error           err;
     yyjson_val            *root;
 
     if (bluesky_refused(op, last, &r) && r.status == 400 && !bluesky_is_about_token(&r)) {
@@ -216,7 +215,7 @@ log_answered(struct op *op, const struct net_response *last, struct op_step *out
         return;
     }
     if (last->result == NET_ANSWERED && last->status == 200
-        && !json_parse(op->arena, last->body, JSON_DEPTH_MAX, &root, &err) && take_broken(op, last->body, out))
+        && !bluesky_parse(op->arena, last->body, &root) && take_broken(op, last->body, out))
         return;
     if (!bluesky_answered(op, last, &root, out))
         return;
