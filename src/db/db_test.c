@@ -392,7 +392,8 @@ START_TEST(a_failed_statement_dooms_its_transaction)
 {
     ck_assert(!db_run(engine, DB_WRITE, carry_on_after_a_failure, NULL, &err));
     ck_assert_int_eq(err.status, 500);
-    ck_assert_ptr_nonnull(strstr(err.message, place.url[0] ? "unique constraint" : "UNIQUE constraint failed: item.id"));
+    ck_assert_ptr_nonnull(strstr(err.message, place.url[0] ? "unique constraint"
+                                                           : "UNIQUE constraint failed: item.id"));
     ck_assert_int_eq(items(), 0);
 }
 END_TEST

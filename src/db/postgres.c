@@ -57,21 +57,25 @@ settle_numbered(struct postgres *c, struct error *err)
     return true;
 }
 
+/* Without waiting: the next one finds the answer. */
+static bool
+end_reading(struct postgres *c, const char *sql, struct error *err)
+{
+    return postgres_send_spare(c, sql, err) && postgres_send_sync(c, err);
+}
+
 /* The server answers ROLLBACK to the COMMIT of a transaction that had failed. */
 static bool
 commit(struct postgres *c, struct error *err)
 {
-    bool is_awaited = !c->is_reader || c->sent_count > 0;
     PGresult *result;
     bool ok;
 
-    if (!postgres_send_plain(c, "COMMIT", err))
+    if (c->is_reader)
+        return postgres_settle(c, err) && end_reading(c, "COMMIT", err);
+    if (!postgres_send_plain(c, "COMMIT", err) || !postgres_read_answers(c, &result, err))
         return false;
-    if (!is_awaited)
-        return postgres_send_sync(c, err);
-    if (!postgres_read_answers(c, &result, err))
-        return false;
-    ok = c->is_reader || strcmp(PQcmdStatus(result), "COMMIT") == 0;
+    ok = strcmp(PQcmdStatus(result), "COMMIT") == 0;
     PQclear(result);
     return ok || error_set(err, 500, "The database did not commit");
 }
@@ -81,16 +85,30 @@ roll_back(struct postgres *c, struct error *err)
 {
     if (c->is_broken)
         return postgres_outage(c, "the connection is lost", err);
-    return postgres_send_plain(c, "ROLLBACK", err)
-        && (c->is_reader ? postgres_send_sync(c, err) : postgres_settle(c, err));
+    if (c->is_reader)
+        return end_reading(c, "ROLLBACK", err);
+    return postgres_send_plain(c, "ROLLBACK", err) && postgres_settle(c, err);
 }
 
-/* A transaction that only reads ends without waiting: the next one finds the answer. */
+static bool
+end_txn(struct postgres *c, enum db_control what, struct error *err)
+{
+    bool is_begun = c->in_txn && !c->is_owed;
+
+    if (!is_begun) { /* nothing was done in it */
+        c->in_txn = c->is_owed = false;
+        return !c->is_broken || postgres_outage(c, "the connection is lost", err);
+    }
+    if (!(what == DB_COMMIT ? commit(c, err) : roll_back(c, err)))
+        return false;
+    c->in_txn = false;
+    return true;
+}
+
 static bool
 postgres_control(struct db *db, enum db_control what, struct error *err)
 {
     struct postgres *c = postgres_of(db);
-    bool is_begun = c->in_txn && !c->is_owed;
 
     switch (what) {
     case DB_BEGIN:
@@ -106,10 +124,7 @@ postgres_control(struct db *db, enum db_control what, struct error *err)
         return postgres_send_plain(c, "ROLLBACK TO SAVEPOINT one", err) && postgres_settle(c, err);
     case DB_COMMIT:
     case DB_ROLLBACK:
-        c->in_txn = c->is_owed = false;
-        if (!is_begun) /* nothing was done in it */
-            return !c->is_broken || postgres_outage(c, "the connection is lost", err);
-        return what == DB_COMMIT ? commit(c, err) : roll_back(c, err);
+        return end_txn(c, what, err);
     case DB_CONTROLS:
         break;
     }
@@ -212,10 +227,10 @@ say_notice(void *arg, const PGresult *result)
 PGconn *
 postgres_dial(const char *url)
 {
-    static const char *const names[] = { "dbname", "client_encoding", "connect_timeout", "keepalives_idle",
-                                         "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-                                         "fallback_application_name", NULL };
-    const char *values[] = { url, "UTF8", "5", "10", "5", "3", "20000", "parley", NULL };
+    static const char *const names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval",
+                                         "keepalives_count", "tcp_user_timeout", "fallback_application_name",
+                                         "dbname", /* what follows wins over the URL */ "client_encoding", NULL };
+    const char *values[] = { "5", "10", "5", "3", "20000", "parley", url, "UTF8", NULL };
     PGconn *conn = PQconnectdbParams(names, values, 1);
 
     if (!conn)

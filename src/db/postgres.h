@@ -69,6 +69,7 @@ bool postgres_check_url(const char *url, struct error *err);
 /* Notes that something was sent, which `ok` tells. */
 bool postgres_sent(struct postgres *c, int ok, struct postgres_sent what, struct error *err);
 bool postgres_send_plain(struct postgres *c, const char *sql, struct error *err); /* without parameters */
+bool postgres_send_spare(struct postgres *c, const char *sql, struct error *err); /* and a refusal harms nobody */
 bool postgres_send_owed(struct postgres *c, struct error *err);                   /* the BEGIN, when it is still owed */
 
 /* What comes next starts afresh after a refusal, and all so far leaves for the server at once. */

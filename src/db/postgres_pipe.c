@@ -37,7 +37,13 @@ send_text(struct postgres *c, const char *sql, bool is_spare, struct error *err)
 bool
 postgres_send_plain(struct postgres *c, const char *sql, struct error *err)
 {
-    return send_text(c, sql, c->is_reader && !c->in_txn, err);
+    return send_text(c, sql, false, err);
+}
+
+bool
+postgres_send_spare(struct postgres *c, const char *sql, struct error *err)
+{
+    return send_text(c, sql, true, err);
 }
 
 bool

@@ -100,8 +100,8 @@ read_16(const char *at)
     return ntohs(n);
 }
 
-/* Sums of BIGINT come as NUMERIC: groups of four digits, of which the first counts 10000^weight. What is too much for 64
- * bits reads as the most that they hold. */
+/* Sums of BIGINT come as NUMERIC: groups of four digits, of which the first counts 10000^weight. What is too much for
+ * 64 bits reads as the most that they hold. */
 static int64_t
 read_numeric(struct str value)
 {

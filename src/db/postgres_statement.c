@@ -45,8 +45,8 @@ type_of(const struct db_value *v)
     return OID_TEXT;
 }
 
-/* PostgreSQL's texts hold no NUL and nothing that is not UTF-8. What a stranger wrote must not be lost for that, so such
- * a byte is shown as what it is: something that could not be kept. */
+/* PostgreSQL's texts hold no NUL and nothing that is not UTF-8. What a stranger wrote must not be lost for that, so
+ * such a byte is shown as what it is: something that could not be kept. */
 static bool
 fits(struct str text)
 {

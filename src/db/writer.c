@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 
 enum { GATHER_PART = 8, GATHER_MAX_US = 2000, BATCH_MS = 50, ALONE_TRIES = 5, ALONE_MS = 15000 };
 enum { CAREFUL_BATCHES = 32 }; /* so many have savepoints from the start once one needed them */
@@ -256,12 +257,23 @@ answer_all(struct db_writer *w, struct db_txn *batch)
     }
 }
 
+/* Who comes back at once takes its first lock before the other, which still waits for it, is awake. */
+static void
+step_aside(int times)
+{
+    struct timespec pause = { .tv_nsec = (5 + (long)random_below(INT64_C(20) << times)) * 1000000 };
+
+    nanosleep(&pause, NULL);
+}
+
 /* Who met another connection's locks in company tries again alone, holding few of its own: so two batches that wait for
  * each other both come through. */
 static void
 run_alone(struct db_writer *w, struct db_txn *t, int64_t until_ms)
 {
     for (int i = 0; i < ALONE_TRIES && (i == 0 || clock_mono_ms() < until_ms); i++) {
+        if (i > 0)
+            step_aside(i);
         t->err.status = 0;
         if (begin(w, &t->err) && run_all(w, t, &t->err) && commit(w, &t->err)) {
             db_tell(w->engine, w->db);
@@ -274,10 +286,12 @@ run_alone(struct db_writer *w, struct db_txn *t, int64_t until_ms)
 
 /* Each of a batch alone; who would have to wait too long after all gets the error that stopped the batch. */
 static void
-run_all_alone(struct db_writer *w, struct db_txn *batch)
+run_all_alone(struct db_writer *w, struct db_txn *batch, bool conflict)
 {
     int64_t until_ms = clock_mono_ms() + ALONE_MS;
 
+    if (conflict)
+        step_aside(0);
     for (struct db_txn *t = batch, *next; t && clock_mono_ms() < until_ms; t = next) {
         next = t->next;
         t->next = NULL;
@@ -293,20 +307,21 @@ run_batch(struct db_writer *w, struct db_txn *batch)
 {
     struct error err = { 0 };
     bool ran = begin(w, &err) && run_all(w, batch, &err);
-    bool in_the_way;
+    bool conflict, again;
 
     if (ran && commit(w, &err)) {
         db_tell(w->engine, w->db);
         return;
     }
     /* In company also what was left for the end may have failed, for one of them. */
-    in_the_way = w->db && (w->db->conflict || (ran && !w->db->lost && batch->next));
+    conflict = w->db && w->db->conflict;
+    again = conflict || (w->db && ran && !w->db->lost && batch->next);
     for (struct db_txn *t = batch; t; t = t->next)
         t->err = err;
     if (w->db)
         undo(w);
-    if (in_the_way)
-        run_all_alone(w, batch);
+    if (again)
+        run_all_alone(w, batch, conflict);
 }
 
 static void *
