@@ -78,5 +78,6 @@ bluesky_parse(struct arena *a, struct str text, yyjson_val **root)
 {
     struct error err;
 
-    return json_parse(a, text, JSON_DEPTH_MAX, root, &err) || json_parse(a, mended(a, text), JSON_DEPTH_MAX, root, &err);
+    return json_parse(a, text, JSON_DEPTH_MAX, root, &err)
+        || json_parse(a, mended(a, text), JSON_DEPTH_MAX, root, &err);
 }

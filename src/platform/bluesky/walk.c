@@ -275,7 +275,22 @@ walk_next(struct op *op, struct op_step *out)
     out->call.response_max = BLUESKY_ANSWER_MAX;
 }
 
-/* The conversation, or the list of them, is refused. */
+/* What is refused, or said to be JSON and is none, will be so again, and the log waits for the walk to end. Another
+ * type is a proxy's page, and goes by. */
+static bool
+is_hopeless(struct op *op, const struct net_response *last)
+{
+    struct bluesky_refusal r;
+    yyjson_val            *root;
+
+    if (bluesky_refused(op, last, &r))
+        return r.status == 400 && !bluesky_is_about_token(&r);
+    return last->result == NET_ANSWERED
+        && str_starts(net_response_header(last, STR("content-type")), STR("application/json"))
+        && !(bluesky_parse(op->arena, last->body, &root) && yyjson_is_obj(root));
+}
+
+/* The conversation, or the list of them, cannot be had. */
 static void
 walk_refused(struct op *op)
 {
@@ -292,10 +307,9 @@ walk_refused(struct op *op)
 static void
 walk_step(struct op *op, const struct net_response *last, struct op_step *out)
 {
-    struct bluesky_refusal r;
-    yyjson_val            *root;
+    yyjson_val *root;
 
-    if (bluesky_refused(op, last, &r) && r.status == 400 && !bluesky_is_about_token(&r)) {
+    if (is_hopeless(op, last)) {
         walk_refused(op);
         walk_next(op, out);
         return;
