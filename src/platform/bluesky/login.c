@@ -35,14 +35,16 @@ credentials_lost(struct op *op, struct op_step *out, int code, struct str why)
     out->token_invalid = true;
 }
 
-/* True with the session; otherwise `out` is the verdict. */
+/* True with the session; otherwise `out` is the verdict. A 400 or 403 without a name or words is not the server's but
+ * some gate's before it, and says nothing about the password. */
 static bool
 logged_in(struct op *op, const struct net_response *last, yyjson_val **session, struct op_step *out)
 {
     struct bluesky_refusal r;
     struct str             why;
 
-    if (!bluesky_refused(op, last, &r) || (r.status != 400 && r.status != 401 && r.status != 403))
+    if (!bluesky_refused(op, last, &r) || (r.status != 400 && r.status != 401 && r.status != 403)
+        || (r.status != 401 && r.message.len == 0 && r.name.len == 0))
         return bluesky_answered(op, last, session, out);
     why = r.message.len > 0 ? r.message : r.name.len > 0 ? r.name : STR("Bluesky refused the login");
     if (bluesky_is_named(&r, "AuthFactorTokenRequired"))
