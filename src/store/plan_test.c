@@ -11,6 +11,12 @@
 
 static struct testing_store s;
 
+__attribute__((constructor)) static void
+be_about_sqlite(void)
+{
+    unsetenv("PARLEY_TEST_DATABASE_URL");
+}
+
 /* The tables that grow, under the names our statements give them. */
 static const char *const growing[] = {
     "message", "m", "chat", "c", "job", "event", "attachment", "delivery", "idempotency", "comment", "r", "post", "o",
@@ -233,7 +239,7 @@ START_TEST(profiles_and_requests)
     size_t n;
 
     for (int i = 0; i < 2; i++) {
-        OK(idempotency_claim(s.db, 1, STR("k"), request, s.now, &s.arena, &replay, &status, &body, &s.err));
+        OK(idempotency_claim(s.db, 1, STR("k"), request, 1, s.now, &s.arena, &replay, &status, &body, &s.err));
         OK(idempotency_remember(s.db, 1, STR("k"), 200, STR("{}"), &s.err));
     }
     OK(idempotency_prune(s.db, s.now, 10, &removed, &s.err));

@@ -1,7 +1,9 @@
 // A server with a sandbox behind it, and the people and bots in it. One for a test file; each test makes its own bots.
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
+import { basename } from "node:path";
 import { after, before } from "node:test";
 
 import { Api } from "./api.js";
@@ -12,6 +14,24 @@ import { Sandbox } from "./sandbox.js";
 import { until } from "./until.js";
 
 export const KEY = "test-key-of-the-whole-workspace-0123456789";
+
+/** Where a PostgreSQL server is around (tools/with-postgres), the worlds are on it. */
+export const onPostgres = Boolean(process.env.PARLEY_TEST_DATABASE_URL);
+
+/** What a test about the file of SQLite says there. */
+export const aboutFile = onPostgres && "it is about the file of SQLite";
+
+/** A schema of the world's own, and the settings that lead to it. */
+function databaseSettings(folder) {
+  if (!onPostgres) return {};
+  const server = process.env.PARLEY_TEST_DATABASE_URL;
+  const name = basename(folder);
+  execFileSync("psql", ["--no-psqlrc", "--quiet", "--command", `CREATE SCHEMA "${name}"`, server], { stdio: ["ignore", "ignore", "inherit"] });
+  return {
+    PARLEY_DATABASE_URL: `${server}&options=-csearch_path%3D%22${name}%22`,
+    PARLEY_SECRET_KEY: Buffer.alloc(32, name).toString("base64"),
+  };
+}
 
 /** A port that was free a moment ago. */
 export async function freePort() {
@@ -43,6 +63,7 @@ export class World {
     this.webhook = webhook;
     this.secrets = [KEY, ...secrets];
     this.folder = temporaryFolder();
+    this.database = databaseSettings(this.folder);
     this.people = 0;
     this.meta = new Meta(this);
     this.bluesky = new Bluesky(this);
@@ -59,6 +80,7 @@ export class World {
     if (this.webhook) this.port ??= await freePort();
     this.settings = {
       PARLEY_DATA_DIR: this.folder,
+      ...this.database,
       PARLEY_API_KEY: KEY,
       PARLEY_TELEGRAM_API_URL: this.sandbox.url,
       ...metaSettings(this.sandbox.url),
