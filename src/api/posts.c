@@ -31,7 +31,7 @@ show_post(struct db *db, struct call *call, struct error *err)
     struct post post;
     struct json w;
 
-    if (!post_find(db, &call->scope, call_param(call, "id"), call->arena, &post, err))
+    if (!post_find(db, &call->scope, call_param(call, "id"), 0, call->arena, &post, err))
         return false;
     reply_begin(call, 200, &w);
     view_post(&w, NULL, &post);
@@ -69,7 +69,7 @@ list_comments(struct db *db, struct call *call, struct error *err)
 
     if (!query_page(&call->x->request, call->arena, &page, &per_page, err)
         || !profile_from_query(db, call, &profile, err)
-        || !post_find(db, &call->scope, call_param(call, "post_id"), call->arena, &post, err)
+        || !post_find(db, &call->scope, call_param(call, "post_id"), profile.id, call->arena, &post, err)
         || !comment_list(db, &post, profile.id, page, per_page, call->arena, &comments, &n, &total, err))
         return false;
     reply_list_begin(call, &w, total, page, per_page);

@@ -31,7 +31,7 @@ comment_from_path(struct db *db, struct call *call, const struct profile *p, str
     if (str_starts(id, STR("cmt_"))) /* an id of ours names only what is there */
         return no_such_comment(err);
     return !str_starts(post_id, STR("post_"))
-        || (post_find(db, &call->scope, post_id, call->arena, &post, err)
+        || (post_find(db, &call->scope, post_id, p->id, call->arena, &post, err)
             && (post.profile_id == p->id || no_such_comment(err)));
 }
 

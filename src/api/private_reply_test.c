@@ -91,6 +91,23 @@ START_TEST(posts_and_comments_can_be_read)
 }
 END_TEST
 
+/* As when a Page's post is an Instagram account's too. */
+START_TEST(the_profile_says_whose_post_is_meant)
+{
+    struct testing_reply r;
+
+    commented("7_1", NULL, "55", 0);
+    page = testing_profile(&t, &instagram, "9002");
+    commented("7_1", NULL, "56", 0);
+    api_ask(&t, "GET", "/api/posts/9001_7", NULL, 409);
+    r = api_ask(&t, "GET", text(&t, "/api/posts/9001_7/comments?profile_id=%s", page), NULL, 200);
+    ck_assert_int_eq(api_number(&t, r, "total"), 1);
+    r = api_ask(&t, "GET", text(&t, "/api/posts/9001_7/comments/7_1?profile_id=%s", page), NULL, 200);
+    ck_assert_slice(api_text(&t, r, "author_external_id"), "56");
+    api_ask(&t, "POST", path_of("9001_7", "7_1"), TEXT, 202);
+}
+END_TEST
+
 START_TEST(what_is_not_there_is_not_found)
 {
     commented("7_1", NULL, "55", 0);
@@ -247,6 +264,7 @@ reading(void)
 
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, posts_and_comments_can_be_read);
+    tcase_add_test(c, the_profile_says_whose_post_is_meant);
     tcase_add_test(c, what_is_not_there_is_not_found);
     tcase_add_test(c, a_facebook_profile_has_its_page_as_placement);
     return c;

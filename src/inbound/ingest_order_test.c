@@ -183,7 +183,7 @@ view_all(struct json *w)
     for (size_t i = 0; i < n; i++)
         view_message(w, NULL, &messages[i]);
     json_end_array(w);
-    OK(post_find(s.db, &s.scope, STR("post"), &s.arena, &post, &s.err));
+    OK(post_find(s.db, &s.scope, STR("post"), 0, &s.arena, &post, &s.err));
     view_post(w, "post", &post);
     OK(comment_list(s.db, &post, page.id, 0, 100, &s.arena, &comments, &n, &total, &s.err));
     json_begin_array(w, "comments");

@@ -46,7 +46,7 @@ the_post(void)
 {
     struct post p;
 
-    OK(post_find(s.db, &s.scope, STR("page_1"), &s.arena, &p, &s.err));
+    OK(post_find(s.db, &s.scope, STR("page_1"), 0, &s.arena, &p, &s.err));
     return p;
 }
 
@@ -233,8 +233,8 @@ START_TEST(posts_are_found_in_their_scope)
     the_page();
     add("c1", NULL, "price?", TESTING_NOW);
     p = the_post();
-    OK(post_find(s.db, &s.scope, str_of(id_format(ID_POST, p.id, id)), &s.arena, &p, &s.err));
-    REFUSED(post_find(s.db, &limited, STR("page_1"), &s.arena, &p, &s.err), 404, "page_1");
+    OK(post_find(s.db, &s.scope, str_of(id_format(ID_POST, p.id, id)), 0, &s.arena, &p, &s.err));
+    REFUSED(post_find(s.db, &limited, STR("page_1"), 0, &s.arena, &p, &s.err), 404, "page_1");
     OK(post_list(s.db, &s.scope, 0, 20, &s.arena, &list, &n, &total, &s.err));
     ck_assert_uint_eq(n, 1);
     ck_assert_int_eq(total, 1);
@@ -252,7 +252,10 @@ START_TEST(a_post_of_two_accounts_is_ambiguous)
     add("c1", NULL, "price?", TESTING_NOW);
     page = ts_account(&s, &facebook, "5");
     add("c1", NULL, "price?", TESTING_NOW);
-    REFUSED(post_find(s.db, &s.scope, STR("page_1"), &s.arena, &p, &s.err), 409, "posts");
+    REFUSED(post_find(s.db, &s.scope, STR("page_1"), 0, &s.arena, &p, &s.err), 409, "posts");
+    OK(post_find(s.db, &s.scope, STR("page_1"), page.id, &s.arena, &p, &s.err));
+    ck_assert_int_eq(p.profile_id, page.id);
+    REFUSED(post_find(s.db, &s.scope, STR("page_1"), s.profile.id, &s.arena, &p, &s.err), 404, "page_1");
 }
 END_TEST
 

@@ -183,7 +183,7 @@ START_TEST(posts_and_comments)
     in.parent_id = STR_NONE;
     in.post_permalink = STR("https://x");
     OK(comment_receive(s.db, &page, &e, s.now, &s.arena, &flag, &s.err));
-    OK(post_find(s.db, &s.scope, STR("p1"), &s.arena, &post, &s.err));
+    OK(post_find(s.db, &s.scope, STR("p1"), 0, &s.arena, &post, &s.err));
     OK(post_list(s.db, &s.scope, 0, 10, &s.arena, &posts, &n, &total, &s.err));
     OK(comment_list(s.db, &post, page.id, 0, 10, &s.arena, &comments, &n, &total, &s.err));
     ck_assert_uint_eq(comments[0].replies_loaded, 1);

@@ -11,7 +11,8 @@
 
 static const char post_find_sql[] = "SELECT " POST_COLUMNS " FROM " POST_TABLES " WHERE o.id = $1 AND " IN_SCOPE;
 static const char post_find_external_sql[] =
-    "SELECT " POST_COLUMNS " FROM " POST_TABLES " WHERE o.external_id = $1 AND " IN_SCOPE " ORDER BY o.id LIMIT 10";
+    "SELECT " POST_COLUMNS " FROM " POST_TABLES " WHERE o.external_id = $1 AND " IN_SCOPE
+    " AND ($4 = 0 OR o.profile_id = $4) ORDER BY o.id LIMIT 10";
 static const char post_of_account_sql[] =
     "SELECT " POST_COLUMNS " FROM " POST_TABLES
     " WHERE o.workspace_id = $1 AND o.external_id = $2 AND o.profile_id = $3";
@@ -58,7 +59,8 @@ post_read(struct db *db, const char *sql, const struct db_value *args, size_t ar
 }
 
 bool
-post_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct post *out, struct error *err)
+post_find(struct db *db, const struct scope *s, struct str id, int64_t profile_id, struct arena *a, struct post *out,
+          struct error *err)
 {
     struct post found[CANDIDATES_MAX];
     int64_t ids[CANDIDATES_MAX], key;
@@ -71,8 +73,9 @@ post_find(struct db *db, const struct scope *s, struct str id, struct arena *a, 
         if (n == 1)
             return true;
     }
-    if (!post_read(db, post_find_external_sql, DB_ARGS(db_text(id), db_int(s->workspace_id), db_int(s->group_id)), a,
-                   found, CANDIDATES_MAX, &n, err))
+    if (!post_read(db, post_find_external_sql,
+                   DB_ARGS(db_text(id), db_int(s->workspace_id), db_int(s->group_id), db_int(profile_id)), a, found,
+                   CANDIDATES_MAX, &n, err))
         return false;
     if (n == 0)
         return error_set(err, 404, "There is no post '%.*s'", STR_ARG(str_slice(id, 0, 80)));

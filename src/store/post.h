@@ -22,9 +22,10 @@ struct comment {
     size_t                 replies_loaded;
 };
 
-/* By public id or the platform's. 404; 409 with the candidates. */
-bool post_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct post *out,
-               struct error *err);
+/* By public id or the platform's. 404; 409 with the candidates where the platform's names several and no `profile_id`
+ * (0 = none) says whose is meant. */
+bool post_find(struct db *db, const struct scope *s, struct str id, int64_t profile_id, struct arena *a,
+               struct post *out, struct error *err);
 bool post_list(struct db *db, const struct scope *s, int64_t page, int64_t per_page, struct arena *a,
                struct post **out, size_t *n, int64_t *total, struct error *err);
 
