@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 
-import { startEar } from "./lib/trouble.js";
+import { startChance, startEar, wholeList } from "./lib/trouble.js";
 import { until } from "./lib/until.js";
 import { world } from "./lib/world.js";
 
@@ -384,6 +384,109 @@ test("times are the platform's, however strange", async () => {
     assert.equal((await talk.find(message.id)).external_posted_at, posted);
   }
   assert.equal((await talk.readChat()).last_inbound_at, "2031-07-01T12:00:00.000Z");
+});
+
+describe("kill -9, again and again", () => {
+  const ROUNDS = { asan: 4, tsan: 3, cov: 4 }[process.env.PARLEY_TEST_MODE] ?? 12;
+  const PER_ROUND = 10; // messages of one chat, each way
+  const chance = startChance();
+  const troubles = [
+    ...["cut_before", "cut_after", "garbage"].flatMap((kind) => ["sendMessage", "getLog"].map((on) => ({ on, kind, count: 2 }))),
+    { on: "sendMessage", kind: "delay", delay_ms: 40, count: 8 },
+    { on: "sendMessage", kind: "html", status: 502, count: 2 },
+    { on: "getLog", kind: "delay", delay_ms: 40, count: 4 },
+    { on: "getMessages", kind: "cut_after", count: 1 },
+    { on: "getConvo", kind: "cut_after", count: 1 },
+  ].map((order) => ({ platform: "bluesky", ...order }));
+  const numberOf = (body) => Number(body.split(" ").at(-1));
+  let loads;
+
+  /** One chat; `keyed` clients repeat a request with its Idempotency-Key until it is answered, others do not know. */
+  const load = (talk, name, keyed) => ({ talk, name, keyed, accepted: new Map(), unclear: new Set(), heard: [], next: 0 });
+
+  async function post({ talk, keyed, accepted, unclear }, body) {
+    try {
+      const answer = await talk.api.ask("POST", talk.messagesPath, { json: { body }, headers: keyed ? { "Idempotency-Key": body } : {} });
+      if (answer.status === 202) accepted.set(body, answer.json.id);
+      else assert.ok(answer.status === 503 || (keyed && answer.status === 409), answer.text);
+      return answer.status === 202;
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // fetch found no answer
+      if (!keyed && error.cause?.code !== "ECONNREFUSED") unclear.add(body);
+      return false;
+    }
+  }
+
+  async function sends(one, round) {
+    for (let n = 0; n < PER_ROUND && !round.over; n++) {
+      const body = `${one.name} ${one.next++}`;
+      let taken = await post(one, body);
+      while (one.keyed && !taken) {
+        await until(() => !round.over || round.isBack, "the server is back", 60);
+        taken = await post(one, body);
+      }
+      round.accepted += taken;
+    }
+  }
+
+  async function hears(one, round) {
+    for (let n = 0; n < PER_ROUND && !round.over; n++) one.heard.push(await one.talk.write(`${one.name} hears ${one.heard.length}`));
+  }
+
+  async function crash() {
+    const round = { over: false, isBack: false, accepted: 0 };
+    const enough = 1 + chance.below(loads.length * PER_ROUND * 0.8);
+    if (chance.happens(0.7)) await w.sandbox.fault(chance.pick(troubles));
+    const work = Promise.all(loads.flatMap((one) => [sends(one, round), hears(one, round)]));
+    await Promise.race([until(() => round.accepted >= enough, "there is load", 60), work]);
+    await w.server.kill();
+    round.over = true;
+    await w.serve();
+    round.isBack = true;
+    await work;
+  }
+
+  test("nothing is lost, nothing is doubled, all is in order and told of", { timeout: 300000 }, async (t) => {
+    t.diagnostic(`PARLEY_TEST_SEED=${chance.seed}`);
+    const accounts = [await w.bluesky.account(), await w.bluesky.account()];
+    loads = [];
+    for (let n = 0; n < 4; n++) loads.push(load(await w.bluesky.talk({ account: accounts[n % 2] }), `chat ${n}`, n >= 2));
+    for (let n = 0; n < ROUNDS; n++) {
+      if (n === ROUNDS >> 1) for (const account of accounts) await expire(account);
+      await crash();
+    }
+    await clear();
+    for (const one of loads) await one.talk.hear("the end");
+    for (const { talk, name } of loads)
+      for (const status of ["pending", "failed_waiting_for_retry"])
+        await until(async () => (await w.api.get(`${talk.messagesPath}?status=${status}`)).total === 0, `nothing of ${name} is ${status}`, 90);
+    const sum = (fn) => loads.reduce((total, one) => total + fn(one), 0);
+    t.diagnostic(`${sum((one) => one.accepted.size)} accepted, ${sum((one) => one.unclear.size)} unclear, ${sum((one) => one.heard.length)} heard`);
+    assert.ok(sum((one) => one.accepted.size) >= ROUNDS * 2 && sum((one) => one.heard.length) >= ROUNDS, "there was no load");
+
+    for (const { talk, name, accepted, unclear, heard } of loads) {
+      const { data, total } = await wholeList(w.api, `${talk.messagesPath}?direction=outbound`);
+      const known = new Map(data.map((m) => [m.body, m]));
+      assert.deepEqual([total, known.size], [data.length, data.length], `${name}: something is doubled: ${data.map((m) => m.body)}`);
+      for (const [body, id] of accepted) assert.equal(known.get(body)?.id, id, body);
+      for (const message of data) {
+        assert.equal(message.status, "published", message.body);
+        assert.ok(accepted.has(message.body) || unclear.has(message.body), message.body);
+      }
+      const there = (await talk.onBluesky()).filter((m) => m.direction === "out");
+      assert.deepEqual(there.map((m) => m.text), [...known.keys()].toSorted((a, b) => numberOf(a) - numberOf(b)), `${name}, as the person sees it`);
+      for (const { id, text } of there) assert.equal(known.get(text).external_id, id, text);
+
+      const inbound = await wholeList(w.api, `${talk.messagesPath}?direction=inbound`);
+      assert.deepEqual(inbound.data.map((m) => m.external_id).toReversed().slice(1, -1), heard.map((m) => m.id), name);
+      assert.equal(inbound.total, heard.length + 2, name);
+      for (const [type, list] of [["message.sent", data], ["message.received", inbound.data]]) {
+        await until(() => new Set(told(type, talk)).size >= list.length, `${name}: ${type}`, 30);
+        assert.deepEqual(told(type, talk).toSorted(), list.map((m) => m.id).toSorted(), `${name}: ${type}`);
+      }
+    }
+    for (const account of accounts) assert.equal((await counts(account)).logins, 1);
+  });
 });
 
 test("after the 429 all goes out, in order, over all crashes meanwhile", { timeout: 120000 }, async () => {
