@@ -130,7 +130,7 @@ finish_log(struct op *op, struct op_step *out)
         if (is_position(json_str(entry, "rev")))
             rev = json_str(entry, "rev");
     }
-    if (!entry && is_position(json_str(p->log, "cursor")))
+    if (!entry && is_position(json_str(p->log, "cursor")) && !str_eq(json_str(p->log, "cursor"), before))
         p->cursor.log = json_str(p->log, "cursor");
     else if (is_position(rev))
         p->cursor.log = rev;
