@@ -52,8 +52,12 @@ fetch_participant(struct op *op, const struct net_response *last, struct op_step
 static void
 fetch_media(struct op *op, const struct net_response *last, struct op_step *out)
 {
+    struct bluesky_refusal r;
+
     if (last) {
-        if (bluesky_accepted(op, last, out))
+        if (bluesky_refused(op, last, &r) && (r.status == 404 || r.status == 410))
+            bluesky_fail(op, out, r.status, STR("The picture is no longer there"));
+        else if (bluesky_accepted(op, last, out))
             bluesky_done(out);
         return;
     }
