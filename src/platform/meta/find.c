@@ -84,6 +84,7 @@ hand_over(struct op *op, struct candidate *found, size_t n)
 void
 meta_find_sent(struct op *op, const struct net_response *last, struct op_step *out)
 {
+    struct meta_talk *talk = meta_talk(op);
     struct candidate *found = NULL;
     size_t            n = 0, cap = 0;
     yyjson_val       *answer, *conversation;
@@ -97,8 +98,13 @@ meta_find_sent(struct op *op, const struct net_response *last, struct op_step *o
         ask(op, out);
         return;
     }
-    if (!meta_answered(op, last, &answer, out))
+    if (!meta_answered(op, last, &answer, out)) {
+        /* A comment's author may have another id in messages, or be known by none; and a second private reply would be
+         * refused. */
+        if (op->comment_id.len > 0 && out->verdict == OP_FAIL && talk->error == META_REFUSED)
+            meta_done(out);
         return;
+    }
     it = yyjson_arr_iter_with(json_arr(answer, "data"));
     while ((conversation = yyjson_arr_iter_next(&it)) != NULL)
         read_conversation(op, json_arr(json_obj(conversation, "messages"), "data"), &found, &n, &cap);
