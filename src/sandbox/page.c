@@ -3,9 +3,9 @@
 
 /* Made by tools/embed. */
 extern const char     page_index[], page_app[], page_style[], page_icon[], page_bluesky[], page_bluesky_page[],
-                      page_meta[], page_meta_page[];
+                      page_meta[], page_meta_page[], page_common[];
 extern const uint64_t page_index_size, page_app_size, page_style_size, page_icon_size, page_bluesky_size,
-                      page_bluesky_page_size, page_meta_size, page_meta_page_size;
+                      page_bluesky_page_size, page_meta_size, page_meta_page_size, page_common_size;
 
 /* Nothing from anywhere else, nothing inline: what a bot sends can only ever be text on this page. */
 #define POLICY                                                                                       \
@@ -18,6 +18,7 @@ static const struct {
 } files[] = {
     { "/", "text/html; charset=utf-8", page_index, &page_index_size },
     { "/app.js", "text/javascript; charset=utf-8", page_app, &page_app_size },
+    { "/common.js", "text/javascript; charset=utf-8", page_common, &page_common_size },
     { "/style.css", "text/css; charset=utf-8", page_style, &page_style_size },
     { "/icon.svg", "image/svg+xml", page_icon, &page_icon_size },
     { "/meta", "text/html; charset=utf-8", page_meta_page, &page_meta_page_size },

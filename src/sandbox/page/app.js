@@ -1,95 +1,11 @@
 // The page to play the participant with. What a bot sends is untrusted: it only ever becomes text nodes and checked links.
-const $ = (id) => document.getElementById(id);
+import { $, ask, attempt, control, el, link, listen, toast } from "./common.js";
+
 const state = { bots: [], people: [], bot: 0, person: 0, messages: [], blocked: false, last: new Map(), replyTo: null, editing: null };
-
-// ---- building elements ----
-
-/** An element with properties (on… are listeners, data-… and aria-… attributes) and children. */
-function el(tag, props = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (name.includes("-")) node.setAttribute(name, value);
-    else node[name] = value;
-  }
-  node.append(...children.filter((c) => c !== null && c !== undefined));
-  return node;
-}
-
-/** A link, or only its text when it leads anywhere but to the web. */
-function link(url, ...children) {
-  let target;
-  try {
-    target = new URL(url);
-  } catch {
-    /* is no address */
-  }
-  if (!target || !["http:", "https:", "mailto:"].includes(target.protocol)) return el("span", {}, ...children);
-  return el("a", { href: target.href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
-}
-
-// ---- speaking with the sandbox ----
-
-async function control(method, path, body) {
-  const isForm = body instanceof FormData;
-  const response = await fetch(`/sandbox${path}`, {
-    method,
-    body: body === undefined || isForm ? body : JSON.stringify(body),
-    headers: body === undefined || isForm ? {} : { "Content-Type": "application/json" },
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
-}
 
 const botPath = () => `/telegram/bots/${state.bot}`;
 const chatPath = (person = state.person) => `${botPath()}/chats/${person}`;
 const fileUrl = (file) => `/sandbox${botPath()}/files/${encodeURIComponent(file.file_id)}`;
-
-/** Runs what a click or key wants, and shows what goes wrong. */
-function attempt(what) {
-  return async (event) => {
-    event?.preventDefault?.();
-    try {
-      await what(event);
-    } catch (error) {
-      toast(error.message);
-    }
-  };
-}
-
-let toastTimer;
-function toast(text) {
-  $("toast").textContent = text;
-  $("toast").hidden = false;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => ($("toast").hidden = true), 4000);
-}
-
-/** Asks for a few values; gives an object, or null when it was cancelled. */
-function ask(title, fields) {
-  $("ask-title").textContent = title;
-  $("ask-fields").replaceChildren(
-    ...fields.map((f) => {
-      const input = el("input", { name: f.name, type: f.type ?? "text", value: f.value ?? "", required: Boolean(f.required) });
-      return f.type === "checkbox" ? el("label", { className: "check" }, input, f.label) : el("label", {}, f.label, input);
-    }),
-  );
-  const dialog = $("ask");
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener(
-      "close",
-      () => {
-        const inputs = [...$("ask-fields").querySelectorAll("input")];
-        resolve(dialog.returnValue !== "ok" ? null
-          : Object.fromEntries(inputs.map((i) => [i.name, i.type === "checkbox" ? i.checked : i.value.trim()])));
-      },
-      { once: true },
-    );
-  });
-}
 
 // ---- bots and people ----
 
@@ -477,28 +393,6 @@ const loadAll = attempt(async () => {
   await loadFaults();
 });
 
-function listen() {
-  const events = new EventSource("/sandbox/events");
-  const live = (on) => {
-    $("live").textContent = on ? "live" : "connecting";
-    $("live").classList.toggle("on", on);
-  };
-  events.addEventListener("open", () => {
-    live(true);
-    loadAll(); /* what happened while nobody listened */
-  });
-  events.addEventListener("error", () => live(false));
-  events.addEventListener("telegram", (event) => {
-    const e = JSON.parse(event.data);
-    onEvent[e.what]?.(e);
-  });
-  events.addEventListener("faults", attempt(loadFaults));
-  events.addEventListener("reset", () => {
-    state.last.clear();
-    loadAll();
-  });
-}
-
 // ---- what can be clicked ----
 
 $("bots").addEventListener("change", attempt(async () => {
@@ -559,4 +453,14 @@ $("file").addEventListener("change", sendFile);
 $("file").addEventListener("cancel", () => ($("kind").value = ""));
 
 showFaultFields();
-listen();
+listen(loadAll, {
+  telegram: (event) => {
+    const e = JSON.parse(event.data);
+    onEvent[e.what]?.(e);
+  },
+  faults: attempt(loadFaults),
+  reset: () => {
+    state.last.clear();
+    loadAll();
+  },
+});

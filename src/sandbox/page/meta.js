@@ -1,43 +1,8 @@
 // The page to be anyone who writes to a business on Messenger or Instagram. What the business sends is untrusted: it only
 // ever becomes text nodes and checked links.
-const $ = (id) => document.getElementById(id);
+import { $, ask, attempt, control, el, link, listen, toast } from "./common.js";
+
 const state = { accounts: [], people: [], account: "", person: 0, messages: [], blocked: false, replyTo: null, editing: null, unread: new Set() };
-
-/** An element with properties (on… are listeners, data-… and aria-… attributes) and children. */
-function el(tag, props = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (name.includes("-")) node.setAttribute(name, value);
-    else node[name] = value;
-  }
-  node.append(...children.filter((c) => c !== null && c !== undefined));
-  return node;
-}
-
-/** A link, or only its text when it leads anywhere but to the web. */
-function link(url, ...children) {
-  let target;
-  try {
-    target = new URL(url);
-  } catch {
-    /* is no address */
-  }
-  if (!target || !["http:", "https:"].includes(target.protocol)) return el("span", {}, ...children);
-  return el("a", { href: target.href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
-}
-
-async function control(method, path, body) {
-  const isForm = body instanceof FormData;
-  const response = await fetch(`/sandbox${path}`, {
-    method,
-    body: body === undefined || isForm ? body : JSON.stringify(body),
-    headers: body === undefined || isForm ? {} : { "Content-Type": "application/json" },
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
-}
 
 const accountPath = () => `/meta/accounts/${state.account}`;
 const chatPath = () => `${accountPath()}/chats/${state.person}`;
@@ -45,45 +10,6 @@ const messagePath = (m) => `${chatPath()}/messages/${encodeURIComponent(m.mid)}`
 const account = () => state.accounts.find((a) => a.id === state.account);
 const person = () => state.people.find((p) => p.id === state.person);
 const scopedId = () => person()?.scoped_ids[state.account];
-
-/** Runs what a click or key wants, and shows what goes wrong. */
-function attempt(what) {
-  return async (event) => {
-    event?.preventDefault?.();
-    try {
-      await what(event);
-    } catch (error) {
-      toast(error.message);
-    }
-  };
-}
-
-let toastTimer;
-function toast(text) {
-  $("toast").textContent = text;
-  $("toast").hidden = false;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => ($("toast").hidden = true), 4000);
-}
-
-/** Asks for a few values; gives an object, or null when it was cancelled. */
-function ask(title, fields) {
-  $("ask-title").textContent = title;
-  $("ask-fields").replaceChildren(...fields.map((f) => {
-    const input = f.options ? el("select", { name: f.name }, ...f.options.map(([value, text]) => el("option", { value }, text)))
-      : el("input", { name: f.name, value: f.value ?? "", required: Boolean(f.required) });
-    return el("label", {}, f.label, input);
-  }));
-  const dialog = $("ask");
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      const inputs = [...$("ask-fields").querySelectorAll("input, select")];
-      resolve(dialog.returnValue === "ok" ? Object.fromEntries(inputs.map((i) => [i.name, i.value.trim()])) : null);
-    }, { once: true });
-  });
-}
 
 // ---- accounts and people ----
 
@@ -390,25 +316,6 @@ const loadAll = attempt(async () => {
   await loadFaults();
 });
 
-function listen() {
-  const events = new EventSource("/sandbox/events");
-  const live = (on) => {
-    $("live").textContent = on ? "live" : "connecting";
-    $("live").classList.toggle("on", on);
-  };
-  events.addEventListener("open", () => {
-    live(true);
-    loadAll(); /* what happened while nobody listened */
-  });
-  events.addEventListener("error", () => live(false));
-  events.addEventListener("meta", (event) => onEvent(JSON.parse(event.data)));
-  events.addEventListener("faults", attempt(loadFaults));
-  events.addEventListener("reset", () => {
-    state.unread.clear();
-    loadAll();
-  });
-}
-
 // ---- what can be clicked ----
 
 $("accounts").addEventListener("change", attempt(async () => {
@@ -488,4 +395,11 @@ $("more").addEventListener("change", attempt(async () => {
 $("files").addEventListener("change", sendFiles);
 
 showFaultFields();
-listen();
+listen(loadAll, {
+  meta: (event) => onEvent(JSON.parse(event.data)),
+  faults: attempt(loadFaults),
+  reset: () => {
+    state.unread.clear();
+    loadAll();
+  },
+});
