@@ -47,9 +47,9 @@ for (const flavour of FLAVOURS)
       const wall = await Wall.build(w, flavour);
       const first = await wall.hear("first");
       const second = await wall.hear("second");
-      const answer = await wall.write("answer", { parent_id: first.external_id });
-      await wall.write("our own", { parent_id: first.external_id, user: null });
-      const last = await wall.write("deeper", { parent_id: isFacebook(flavour) ? answer.id : first.external_id });
+      const answer = await wall.hear("answer", { parent_id: first.external_id });
+      await wall.hear("our own", { parent_id: first.external_id, user: null });
+      const last = await wall.hear("deeper", { parent_id: isFacebook(flavour) ? answer.external_id : first.external_id });
       const whole = await until(async () => {
         const { data } = await wall.list();
         return data.find(({ id }) => id === first.id)?.replies.length === 3 && data;
@@ -60,7 +60,7 @@ for (const flavour of FLAVOURS)
       assert.deepEqual(whole[0], second);
       assert.deepEqual(await wall.find(first.external_id), whole[1]);
       assert.equal((await wall.list()).total, 2);
-      assert.equal((await wall.find(last.id)).body, "deeper", "an answer has an address of its own");
+      assert.equal((await wall.find(last.external_id)).body, "deeper", "an answer has an address of its own");
     });
 
     test("comments of the account itself are kept and told to nobody", async () => {
