@@ -311,12 +311,12 @@ media_put(struct media_store *m, const char *path, struct str name, struct error
 }
 
 bool
-media_url(struct media_store *m, struct str name, struct arena *a, struct str *out)
+media_url(struct media_store *m, struct str name, bool with_head, struct arena *a, struct str *out)
 {
     struct error ignored;
     char ours[MEDIA_NAME_MAX];
 
-    return m->driver->url && take_name(name, ours, &ignored) && m->driver->url(m, ours, a, out);
+    return m->driver->url && take_name(name, ours, &ignored) && m->driver->url(m, ours, with_head, a, out);
 }
 
 bool

@@ -69,8 +69,9 @@ bool media_path(struct media_store *m, struct str name, struct arena *a, struct 
  * whatever it holds. */
 bool media_open(struct media_store *m, struct str name, int *fd, const char **content_type, int64_t *modified_ms,
                 struct error *err);
-/* Where else the object can be read for a while, without us. False when nowhere. */
-bool media_url(struct media_store *m, struct str name, struct arena *a, struct str *out);
+/* Where else the object can be read for a while, without us: with GET, or with HEAD, for which the address is another.
+ * Whether it is there is not looked at. False when nowhere. */
+bool media_url(struct media_store *m, struct str name, bool with_head, struct arena *a, struct str *out);
 bool media_remove(struct media_store *m, struct str name, struct error *err); /* gone already is fine */
 
 /* For moving objects between stores. A 404 when there is none of that name. */

@@ -132,10 +132,11 @@ s3_fetch(struct media_store *m, const char *name, const char *path, struct error
 }
 
 static bool
-s3_url(struct media_store *m, const char *name, struct arena *a, struct str *out)
+s3_url(struct media_store *m, const char *name, bool with_head, struct arena *a, struct str *out)
 {
     struct s3 *s = s3_of(m);
-    struct sigv4_request r = { .method = STR("GET"), .host = s->bucket.host, .time_ms = clock_now_ms() };
+    struct sigv4_request r = { .method = with_head ? STR("HEAD") : STR("GET"), .host = s->bucket.host,
+                               .time_ms = clock_now_ms() };
 
     if (s->url_seconds == 0)
         return false;

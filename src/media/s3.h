@@ -48,6 +48,7 @@ bool s3_put(struct media_store *m, const char *path, const char *name, struct er
 
 bool s3_path(struct media_store *m, const char *name, struct arena *a, struct str *out, struct error *err);
 bool s3_open(struct media_store *m, const char *name, int *fd, int64_t *modified_ms, struct error *err);
+void s3_keep_copy(struct s3 *s, const char *path, const char *name); /* the file at `path` becomes one, or goes */
 void s3_forget_copy(const struct s3 *s, const char *name);
 
 #endif

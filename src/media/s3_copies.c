@@ -148,6 +148,21 @@ keep_copy(const char *arriving, const char *path, struct error *err)
     return ok;
 }
 
+/* What was put is often asked for at once: by who wrote it, or to be sent. */
+void
+s3_keep_copy(struct s3 *s, const char *path, const char *name)
+{
+    struct error ignored;
+    struct arena a;
+    struct str copy;
+
+    arena_init(&a);
+    copy = arena_printf(&a, "%s/%s", s->copies, name);
+    if (keep_copy(path, copy.ptr, &ignored))
+        count_copy(s, name, copy.ptr);
+    arena_deinit(&a);
+}
+
 /* Two who make the same copy at once both make a whole one. */
 bool
 s3_path(struct media_store *m, const char *name, struct arena *a, struct str *out, struct error *err)

@@ -180,6 +180,6 @@ s3_put(struct media_store *m, const char *path, const char *name, struct error *
     arena_deinit(&a);
     close(fd);
     if (ok)
-        unlink(path);
+        s3_keep_copy(s, path, name);
     return ok;
 }

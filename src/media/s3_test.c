@@ -289,7 +289,7 @@ START_TEST(the_bucket_may_be_in_the_hosts_name)
     r = last_request();
     ck_assert_msg(str_starts(r.target, STR("/our%20shop/parley-check")), "%.*s", STR_ARG(r.target));
     ck_assert_msg(str_starts(test_request_header(&r, "host"), STR("media.localhost:")), "%.*s", STR_ARG(r.head));
-    ck_assert(media_url(store, STR(NAME), &arena, &url));
+    ck_assert(media_url(store, STR(NAME), false, &arena, &url));
     ck_assert_msg(str_starts(url, STR("http://media.localhost:")), "%.*s", STR_ARG(url));
     ck_assert(str_find(url, STR("/our%20shop/" NAME "?X-Amz-Algorithm=")) > 0);
     ck_assert(str_find(url, STR("X-Amz-Expires=600&")) > 0);

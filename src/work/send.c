@@ -30,6 +30,7 @@ send_fill_file(struct task *t, const struct attachment *at, struct error *err)
 {
     struct str public_url = task_options(t)->env->public_url;
     struct op *op = &t->run.op;
+    struct str path = op->file.path; /* send_bring_file() may have found it */
 
     op->has_file = true;
     op->file = (struct op_file){
@@ -38,7 +39,8 @@ send_fill_file(struct task *t, const struct attachment *at, struct error *err)
     };
     if (public_url.len > 0)
         op->file.url = arena_printf(&t->arena, "%.*s/storage/%.*s", STR_ARG(public_url), STR_ARG(at->media));
-    return media_path(task_options(t)->media, at->media, &t->arena, &op->file.path, err);
+    op->file.path = path;
+    return !str_is_none(path) || media_path(task_options(t)->media, at->media, &t->arena, &op->file.path, err);
 }
 
 /* What the adapter is to send, or to look for. The attachment, if any, is ours by now. */
@@ -108,7 +110,7 @@ send_load(struct task *t, struct db *db, struct error *err)
         return false;
     if (t->gone) /* the account lost its token after this was queued */
         return job_retry(db, &t->job, TASK_HELD_UNTIL, t->job.attempts, t->job.payload, err);
-    return send_next(t) != NEXT_GO || send_mark(t, db, err);
+    return send_next(t) != NEXT_GO || send_lacks_file(t) || send_mark(t, db, err);
 }
 
 /* t->due_at is the place of this private reply. */
@@ -126,6 +128,10 @@ send_loaded(struct task *t)
         task_end(t);
         return;
     }
+    if (send_lacks_file(t)) {
+        send_bring_file(t);
+        return;
+    }
     switch (send_next(t)) {
     case NEXT_FETCH:
         send_fetch_file(t);
@@ -141,6 +147,15 @@ send_loaded(struct task *t)
         send_go(t);
         return;
     }
+}
+
+void
+send_with_file(struct task *t)
+{
+    if (send_next(t) == NEXT_GO)
+        task_txn_must(t, send_mark, send_go);
+    else
+        send_loaded(t);
 }
 
 void

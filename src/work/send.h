@@ -28,6 +28,9 @@ bool send_fill_op(struct task *t, enum op_kind kind, struct error *err);
 struct attachment *send_attachment(struct task *t); /* NULL = it has none */
 
 void send_fetch_file(struct task *t);
+bool send_lacks_file(struct task *t); /* its object is somewhere else, so a copy must be brought here first */
+void send_bring_file(struct task *t);       /* and goes on with send_with_file() */
+void send_with_file(struct task *t);
 void send_find(struct task *t);
 
 #endif

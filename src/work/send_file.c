@@ -1,4 +1,5 @@
-/* send_file.c -- a file that the user gave as a URL: fetched, kept and judged before the message goes out. */
+/* send_file.c -- a file that the user gave as a URL: fetched, kept and judged before the message goes out; and one that
+ * is in a bucket, of which a copy is brought here first. */
 #include "work/send.h"
 
 static bool
@@ -40,15 +41,69 @@ send_store_media(struct task *t, struct db *db, struct error *err)
     return send_mark(t, db, err);
 }
 
+/* ---- from a bucket ---- */
+
+bool
+send_lacks_file(struct task *t)
+{
+    const struct message *m = &t->message;
+
+    return media_is_remote(task_options(t)->media) && m->attachment_count > 0
+        && m->attachments[0].status != ATTACHMENT_PENDING && str_is_none(t->run.op.file.path);
+}
+
+static void
+send_bring(struct task *t)
+{
+    struct error err = { 0 };
+
+    media_path(task_options(t)->media, send_attachment(t)->media, &t->arena, &t->run.op.file.path, &err);
+    t->err = err;
+}
+
+static void
+send_brought(struct task *t)
+{
+    t->err_is_final = t->err.status == 404;
+    if (t->err.status != 0)
+        task_txn_must(t, send_store_fetch_failure, send_stored);
+    else
+        send_with_file(t);
+}
+
+void
+send_bring_file(struct task *t)
+{
+    task_disk(t, send_bring, send_brought);
+}
+
+/* ---- from a URL ---- */
+
+static void
+send_kept_brought(struct task *t)
+{
+    t->err_is_final = false;
+    task_txn_must(t, t->err.status != 0 ? send_store_fetch_failure : send_store_media,
+                  t->err.status != 0 ? send_stored : send_go);
+}
+
+/* What was just kept has a name, but not yet in the database. */
+static void
+send_bring_kept(struct task *t)
+{
+    struct error err = { 0 };
+
+    media_path(task_options(t)->media, str_of(t->info.name), &t->arena, &t->run.op.file.path, &err);
+    t->err = err;
+}
+
 static void
 send_media_kept(struct task *t)
 {
-    if (t->err.status != 0) { /* our own disk: the job stays as it is and is taken up again */
-        t->err_is_final = false;
-        task_txn_must(t, send_store_fetch_failure, send_stored);
-        return;
-    }
-    task_txn_must(t, send_store_media, send_go);
+    if (t->err.status == 0 && media_is_remote(task_options(t)->media))
+        task_disk(t, send_bring_kept, send_kept_brought);
+    else /* a failure is that of our own disk: the job stays as it is and is taken up again */
+        send_kept_brought(t);
 }
 
 static void
