@@ -197,6 +197,31 @@ check_start(struct task *t)
 
 /* ---- cutting it; best effort, since the profile is gone for us already ---- */
 
+/* To an app an account is subscribed once, whoever connected it: in another workspace, or here again by now. */
+static bool
+unsubscribe_load(struct task *t, struct db *db, struct error *err)
+{
+    struct profile *others;
+    size_t n;
+
+    if (!account_load(t, db, err))
+        return false;
+    if (t->gone || !t->profile.platform->app)
+        return true;
+    if (!profile_list_of_account(db, t->profile.platform->name, t->profile.external_id, &t->arena, &others, &n, err))
+        return false;
+    t->gone = n > 0;
+    return true;
+}
+
+/* What is pushed needs an address; a session of one that is only polled is to be ended all the same. */
+static bool
+unsubscribe_has_nothing_to_cut(const struct task *t)
+{
+    return t->gone || t->run.op.account.token.len == 0
+        || ((t->profile.platform->can & CAN_PUSH) && t->profile.hook_url.len == 0);
+}
+
 static bool
 unsubscribe_store(struct task *t, struct db *db, struct error *err)
 {
@@ -217,7 +242,7 @@ unsubscribe_answered(struct task *t)
 static void
 unsubscribe_loaded(struct task *t)
 {
-    if (t->gone || t->run.op.account.token.len == 0 || t->profile.hook_url.len == 0) {
+    if (unsubscribe_has_nothing_to_cut(t)) {
         task_txn_must(t, account_drop, task_end);
         return;
     }
@@ -229,7 +254,7 @@ unsubscribe_loaded(struct task *t)
 void
 unsubscribe_start(struct task *t)
 {
-    task_txn(t, DB_READ, account_load, unsubscribe_loaded);
+    task_txn(t, DB_READ, unsubscribe_load, unsubscribe_loaded);
 }
 
 /* ---- forgetting ---- */

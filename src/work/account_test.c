@@ -13,6 +13,7 @@ static const struct platform own_hook = { .name = "own", .can = CAN_PUSH | CAN_P
 static const struct platform only_polled = { .name = "polled", .can = CAN_POLL };
 
 #define HOOK STR("https://parley.example/webhooks/app")
+#define UNSUBSCRIBES "/other/" /* of what comes here */
 
 static int64_t
 jobs(enum job_kind kind)
@@ -82,6 +83,50 @@ START_TEST(an_account_of_an_app_is_subscribed_and_then_looked_after)
 END_TEST
 
 static void
+delete_profile(struct profile *p)
+{
+    p->hook_url = HOOK;
+    ck_assert(profile_subscribed(w.store.db, p->id, p->hook_url, STR_NONE, &w.store.err));
+    ck_assert(profile_delete(w.store.db, p, w.store.now, &w.store.err));
+    tw_start(&w);
+    tw_await(&w, arena_printf(&w.store.arena, "SELECT COUNT(*) FROM job WHERE kind = %d", JOB_UNSUBSCRIBE).ptr, 0);
+}
+
+START_TEST(an_account_that_goes_is_unsubscribed)
+{
+    delete_profile(&w.store.profile);
+    ck_assert_int_eq(tw_calls(&w, UNSUBSCRIBES), 1);
+}
+END_TEST
+
+START_TEST(unless_another_workspace_has_it_too)
+{
+    struct account account = { .external_id = w.store.profile.external_id, .token = STR("t") };
+    struct profile other;
+
+    ts_exec(&w.store, "INSERT INTO workspace (id, name, created_at) VALUES (7, 'Other', 1)");
+    ck_assert(profile_connect(w.store.db, 7, w.store.group.id, 70, &telegram, &account, w.store.now, &w.store.arena,
+                              &other, &w.store.err));
+    delete_profile(&w.store.profile);
+    ck_assert_int_eq(tw_calls(&w, UNSUBSCRIBES), 0);
+}
+END_TEST
+
+START_TEST(a_session_of_one_that_is_polled_is_ended)
+{
+    const struct account account = { .external_id = STR("did:plc:a"), .token = STR("{\"refresh\":\"r\"}") };
+    struct profile p;
+
+    w.env.bluesky_service_url = w.env.telegram_url;
+    ck_assert(profile_connect(w.store.db, w.store.profile.workspace_id, w.store.group.id, 70, &bluesky, &account,
+                              w.store.now, &w.store.arena, &p, &w.store.err));
+    ck_assert(profile_delete(w.store.db, &p, w.store.now, &w.store.err));
+    tw_start(&w);
+    tw_await_calls(&w, "/xrpc/com.atproto.server.deleteSession", 1);
+}
+END_TEST
+
+static void
 set_up(void)
 {
     tw_open(&w);
@@ -101,7 +146,8 @@ accounts(void)
     static const TTest *const *const tests[] = {
         &an_apps_webhook_is_one_for_all, &where_only_a_webhook_would_do_nothing_is_done_without_one,
         &who_can_be_polled_is, &a_webhook_that_went_is_given_up,
-        &an_account_of_an_app_is_subscribed_and_then_looked_after,
+        &an_account_of_an_app_is_subscribed_and_then_looked_after, &an_account_that_goes_is_unsubscribed,
+        &unless_another_workspace_has_it_too, &a_session_of_one_that_is_polled_is_ended,
     };
     TCase *c = tcase_create("accounts");
 
