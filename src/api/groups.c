@@ -80,6 +80,6 @@ delete_group(struct db *db, struct call *call, struct error *err)
     struct group group;
 
     return group_from_path(db, call, &group, err)
-        && group_delete(db, &call->scope, group.id, err)
+        && group_delete(db, &group, call->now_ms, err)
         && reply_flag(call, "deleted");
 }

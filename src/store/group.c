@@ -1,6 +1,7 @@
 /* group.c -- profile groups; declared in profile.h, since they only exist to hold profiles. */
 #include "base/id.h"
 #include "store/profile.h"
+#include "store/webhook.h"
 
 #define GROUP_COLUMNS                                                                                     \
     "g.id, g.workspace_id, g.name, g.created_at,"                                                         \
@@ -15,6 +16,7 @@ static const char group_list_sql[] =
     "SELECT " GROUP_COLUMNS " FROM profile_group g"
     " WHERE g.workspace_id = $1 AND ($2 = 0 OR g.id = $2) ORDER BY g.id";
 static const char group_delete_sql[] = "DELETE FROM profile_group WHERE id = $1";
+static const char group_webhook_sql[] = "SELECT id FROM webhook WHERE workspace_id = $1 AND group_id = $2 LIMIT 1";
 static const char group_in_use_sql[] = "SELECT COUNT(*) FROM profile WHERE group_id = $1 AND deleted_at = 0";
 
 static void
@@ -76,16 +78,30 @@ group_list(struct db *db, const struct scope *s, struct arena *a, struct group *
     return db_finish(&rows, err);
 }
 
+static bool
+group_delete_webhooks(struct db *db, const struct group *g, int64_t now_ms, struct error *err)
+{
+    struct webhook w = { .workspace_id = g->workspace_id, .group_id = g->id };
+    bool found = true;
+
+    while (found)
+        if (!db_get_int(db, group_webhook_sql, DB_ARGS(db_int(g->workspace_id), db_int(g->id)), &w.id, &found, err)
+            || (found && !webhook_delete(db, &w, now_ms, err)))
+            return false;
+    return true;
+}
+
 bool
-group_delete(struct db *db, const struct scope *s, int64_t id, struct error *err)
+group_delete(struct db *db, const struct group *g, int64_t now_ms, struct error *err)
 {
     int64_t used = 0;
 
-    (void)s; /* the caller found the group within its scope */
-    if (!db_get_int(db, group_in_use_sql, DB_ARGS(db_int(id)), &used, NULL, err))
+    if (!db_get_int(db, group_in_use_sql, DB_ARGS(db_int(g->id)), &used, NULL, err))
         return false;
     if (used > 0)
         return error_set(err, 409, "The profile group still holds profiles (%lld); delete them first",
                          (long long)used);
-    return db_exec(db, group_delete_sql, DB_ARGS(db_int(id)), NULL, err);
+    return group_delete_webhooks(db, g, now_ms, err)
+        && key_revoke_of_group(db, g->id, now_ms, err)
+        && db_exec(db, group_delete_sql, DB_ARGS(db_int(g->id)), NULL, err);
 }

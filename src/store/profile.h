@@ -25,14 +25,15 @@ struct profile {
     int64_t                chats_count, posts_count, created_at;
 };
 
-/* Groups. Look-ups answer 404 for what the scope does not hold; deleting one that holds profiles is a 409. */
+/* Groups. Look-ups answer 404 for what the scope does not hold. Deleting one that holds profiles is a 409; the API keys
+ * and webhooks that are limited to it end with it. */
 bool group_create(struct db *db, const struct scope *s, struct str name, int64_t now_ms, struct arena *a,
                   struct group *out, struct error *err);
 bool group_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct group *out,
                 struct error *err);
 bool group_list(struct db *db, const struct scope *s, struct arena *a, struct group **out, size_t *n,
                 struct error *err);
-bool group_delete(struct db *db, const struct scope *s, int64_t id, struct error *err);
+bool group_delete(struct db *db, const struct group *g, int64_t now_ms, struct error *err);
 
 /* Profiles. Deleted ones are not found. */
 bool profile_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct profile *out,

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "store/post.h"
 #include "store/raw_payload.h"
+#include "store/webhook.h"
 
 static struct testing_store s;
 
@@ -450,12 +451,53 @@ START_TEST(a_group_in_use_stays)
     struct group *list;
     size_t n;
 
-    REFUSED(group_delete(s.db, &s.scope, s.group.id, &s.err), 409, "still holds profiles (1)");
+    REFUSED(group_delete(s.db, &s.group, s.now, &s.err), 409, "still holds profiles (1)");
     ts_rollback(&s);
     OK(profile_delete(s.db, &s.profile, s.now, &s.err));
-    OK(group_delete(s.db, &s.scope, s.group.id, &s.err));
+    OK(group_delete(s.db, &s.group, s.now, &s.err));
     OK(group_list(s.db, &s.scope, &s.arena, &list, &n, &s.err));
     ck_assert_uint_eq(n, 0);
+}
+END_TEST
+
+static bool
+is_valid(const struct secret *key)
+{
+    uint8_t hash[SHA256_SIZE];
+    struct scope scope;
+    int64_t id;
+    bool found;
+
+    sha256(secret_str(key), hash);
+    OK(key_find(s.db, hash, &scope, &id, &found, &s.err));
+    return found;
+}
+
+START_TEST(what_is_limited_to_a_group_ends_with_it)
+{
+    struct group sales = ts_group(&s, "Sales");
+    const struct scope scope = { .workspace_id = s.scope.workspace_id, .group_id = sales.id };
+    struct webhook hook = { .url = STR("https://app.example/hook"), .events = EVENTS_BY_STAR,
+                            .event_names = STR("[\"*\"]"), .enabled = true, .concurrency = 4 }, other = hook, *list;
+    struct secret limited = { 0 }, whole = { 0 };
+    int64_t id;
+    size_t n;
+
+    OK(webhook_create(s.db, &scope, &hook, s.now, &s.arena, &s.err));
+    OK(webhook_create(s.db, &scope, &hook, s.now, &s.arena, &s.err));
+    OK(webhook_create(s.db, &s.scope, &other, s.now, &s.arena, &s.err));
+    OK(key_create(s.db, s.scope.workspace_id, sales.id, STR("sales"), s.now, &limited, &id, &s.err));
+    OK(key_create(s.db, s.scope.workspace_id, 0, STR("all"), s.now, &whole, &id, &s.err));
+    ts_commit(&s);
+    OK(group_delete(s.db, &sales, s.now, &s.err));
+    ck_assert_int_eq(ts_signals(&s, TOPIC_KEYS, 0), 1);
+    OK(webhook_list(s.db, &s.scope, &s.arena, &list, &n, &s.err));
+    ck_assert_uint_eq(n, 1);
+    ck_assert_int_eq(list[0].id, other.id);
+    ck_assert(!is_valid(&limited));
+    ck_assert(is_valid(&whole));
+    secret_wipe(&limited);
+    secret_wipe(&whole);
 }
 END_TEST
 
@@ -466,4 +508,5 @@ STORE_TESTS("profile", a_connected_account, connecting_again_keeps_id_and_group,
             deleting_hides_at_once_and_queues_the_rest, after_a_deletion_the_account_is_new,
             erasing_goes_in_pieces_and_names_every_file, a_living_profile_is_not_erased,
             profiles_are_found_in_their_scope, a_platform_of_a_newer_version_is_an_error_not_a_crash,
-            groups_are_counted_listed_and_scoped, a_group_in_use_stays)
+            groups_are_counted_listed_and_scoped, a_group_in_use_stays,
+            what_is_limited_to_a_group_ends_with_it)

@@ -19,6 +19,8 @@ static const char key_list_sql[] =
     "SELECT id, workspace_id, group_id, name, hint, created_at, revoked_at FROM api_key ORDER BY id";
 static const char key_revoke_sql[] =
     "UPDATE api_key SET revoked_at = $1 WHERE (id = $2 OR name = $3) AND revoked_at = 0";
+static const char key_revoke_of_group_sql[] =
+    "UPDATE api_key SET revoked_at = $2 WHERE group_id = $1 AND revoked_at = 0";
 
 bool
 workspace_default(struct db *db, int64_t now_ms, int64_t *out, struct error *err)
@@ -141,5 +143,17 @@ key_revoke(struct db *db, struct str id_or_name, int64_t now_ms, struct error *e
     if (changed == 0)
         return error_set(err, 404, "There is no valid key '%.*s'; `parley key list` shows them", STR_ARG(id_or_name));
     db_signal(db, TOPIC_KEYS, 0);
+    return true;
+}
+
+bool
+key_revoke_of_group(struct db *db, int64_t group_id, int64_t now_ms, struct error *err)
+{
+    int64_t changed;
+
+    if (!db_exec(db, key_revoke_of_group_sql, DB_ARGS(db_int(group_id), db_int(now_ms)), &changed, err))
+        return false;
+    if (changed > 0)
+        db_signal(db, TOPIC_KEYS, 0);
     return true;
 }
