@@ -6,6 +6,7 @@
  * 429 nothing remains but the number, beside figures that are the server's own. */
 #include "platform/answer.h"
 #include "platform/bluesky/bluesky.h"
+#include "platform/mend.h"
 
 #define REASON_MAX    400
 #define TOO_MANY_MS   60000                         /* where nobody says how long */
@@ -70,7 +71,7 @@ parse_answer(struct op *op, const struct net_response *last)
 {
     yyjson_val *root;
 
-    return bluesky_parse(op->arena, last->body, &root) && yyjson_is_obj(root) ? root : NULL;
+    return mend_parse(op->arena, last->body, &root) && yyjson_is_obj(root) ? root : NULL;
 }
 
 static bool

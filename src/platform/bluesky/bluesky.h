@@ -14,7 +14,6 @@
  *     content.c      one message: its text, links and embedded post
  *     call.c         how a call looks on the wire
  *     answer.c       what an answer, or its absence, means
- *     mend.c         reading answers that hold what no reader of JSON takes
  *
  * All calls go to the account's own server (its PDS); what begins with "chat." it passes on to the one chat service.
  * Names, figures and texts come from the published lexicons and servers as of 2026. */
@@ -114,10 +113,6 @@ struct str bluesky_reason(struct op *op, struct str text);
 void bluesky_done(struct op_step *out);
 void bluesky_fail(struct op *op, struct op_step *out, int code, struct str reason);
 void bluesky_retry(struct op *op, struct op_step *out, int code, struct str reason);
-
-/* ---- mend.c ---- */
-
-bool bluesky_parse(struct arena *a, struct str text, yyjson_val **root);
 
 /* ---- identity.c ---- */
 

@@ -5,6 +5,7 @@
  * a few in one poll, and the log counts up to the first that is left over. Where a position is no longer taken, the
  * conversations are read back to it (walk.c). What came goes to parse.c as JSON of our own, with the new cursor. */
 #include "platform/bluesky/bluesky.h"
+#include "platform/mend.h"
 
 #define ASKED_MAX    10
 #define ENVELOPE_MAX (48 * MIB)
@@ -215,7 +216,7 @@ log_answered(struct op *op, const struct net_response *last, struct op_step *out
         return;
     }
     if (last->result == NET_ANSWERED && last->status == 200
-        && !bluesky_parse(op->arena, last->body, &root) && take_broken(op, last->body, out))
+        && !mend_parse(op->arena, last->body, &root) && take_broken(op, last->body, out))
         return;
     if (!bluesky_answered(op, last, &root, out))
         return;

@@ -9,6 +9,7 @@
  * past the page that would have shown it. So behind a list of several pages those are listed again where something
  * happened since it began, until one page holds them all. */
 #include "platform/bluesky/bluesky.h"
+#include "platform/mend.h"
 
 #define CALLS_MAX    12 /* in one poll */
 #define READ_ENOUGH  (4 * MIB)
@@ -287,7 +288,7 @@ is_hopeless(struct op *op, const struct net_response *last)
         return r.status == 400 && !bluesky_is_about_token(&r);
     return last->result == NET_ANSWERED
         && str_starts(net_response_header(last, STR("content-type")), STR("application/json"))
-        && !(bluesky_parse(op->arena, last->body, &root) && yyjson_is_obj(root));
+        && !(mend_parse(op->arena, last->body, &root) && yyjson_is_obj(root));
 }
 
 /* The conversation, or the list of them, cannot be had. */

@@ -9,6 +9,7 @@
  * conversation and changes none (opt-ins, hand-overs between apps, policy notices). */
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "platform/mend.h"
 #include "platform/meta/inbound.h"
 
 #define SIGNATURE_HEADER "X-Hub-Signature-256"
@@ -442,13 +443,12 @@ void
 meta_parse(struct arena *a, const struct platform_env *env, struct str payload, struct inbound_batch *out)
 {
     struct meta_reader r = { .a = a, .out = out, .keeps_stories = env->meta_keep_stories };
-    struct error       err;
     yyjson_val        *root, *wrapped;
     yyjson_arr_iter    it;
 
     *out = (struct inbound_batch){ 0 };
     r.takes_http = str_starts(env->meta_graph_url, STR("http://"));
-    out->not_understood = !json_parse(a, payload, JSON_DEPTH_MAX, &root, &err);
+    out->not_understood = !mend_parse(a, payload, &root);
     if (out->not_understood)
         return;
     if (!yyjson_is_arr(root)) {

@@ -1,9 +1,4 @@
-/* mend.c -- reading answers that hold what no reader of JSON takes.
- *
- * A message can carry what its sender likes, and servers pass on what they do not look at: a record nested a thousand
- * levels deep, half of a surrogate pair. It comes in one answer with the messages of others, and must not cost them:
- * what lies too deep is left out, and a half pair becomes the character for the unknown. */
-#include "platform/bluesky/bluesky.h"
+#include "platform/mend.h"
 
 #define UNKNOWN "\\ufffd"
 #define UNIT    6 /* characters of such an escape */
@@ -74,7 +69,7 @@ mended(struct arena *a, struct str text)
 }
 
 bool
-bluesky_parse(struct arena *a, struct str text, yyjson_val **root)
+mend_parse(struct arena *a, struct str text, yyjson_val **root)
 {
     struct error err;
 
