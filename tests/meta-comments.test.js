@@ -20,7 +20,10 @@ for (const flavour of FLAVOURS)
       const author_external_id = await wall.scopedId();
       const { id, created_at, permalink, platform_data, posted_at, ...rest } = comment;
       const shown = isFacebook(flavour) ? said.name : wall.person.username; // Pages are told names alone
-      assert.deepEqual(rest, { external_id: said.id, body: "¿How much? 😀 a/b", status: "published", author_external_id, author_username: shown, author_avatar_url: null, parent_external_id: null, like_count: 0, is_hidden: false, attachments: [], replies: [] });
+      assert.deepEqual(rest, {
+        external_id: said.id, body: "¿How much? 😀 a/b", status: "published", author_external_id, author_username: shown, author_avatar_url: null, parent_external_id: null, like_count: 0,
+        is_hidden: false, attachments: [], replies: [],
+      });
       assert.ok(Math.abs(Date.parse(posted_at) - said.timestamp) < 5000, posted_at);
       assert.deepEqual(await wall.find(id), comment, "its own id leads to it too");
       assert.deepEqual(await wall.list(), { total: 1, page: 0, per_page: 100, data: [comment] });
@@ -38,7 +41,8 @@ for (const flavour of FLAVOURS)
       assert.deepEqual(data, object);
       assert.deepEqual(data, {
         id, post_id: post.id, platform_post_id: wall.id, platform: wall.profile.platform, external_id: said.id, parent_external_id: null, body: "¿How much? 😀 a/b", status: "published", author_external_id,
-        author_name: isFacebook(flavour) ? said.name : null, author_username: isFacebook(flavour) ? null : wall.person.username, author_avatar_url: null, like_count: 0, reply_count: 0, is_hidden: false, permalink, platform_data, posted_at, created_at,
+        author_name: isFacebook(flavour) ? said.name : null, author_username: isFacebook(flavour) ? null : wall.person.username, author_avatar_url: null,
+        like_count: 0, reply_count: 0, is_hidden: false, permalink, platform_data, posted_at, created_at,
       });
       assert.deepEqual(await wall.chats(), [], "a comment is no conversation");
     });
@@ -114,7 +118,9 @@ for (const flavour of FLAVOURS)
   });
 
 describe("a Page's comments change", () => {
-  const value = (wall, id, verb, more) => ({ item: "comment", verb, comment_id: id, post_id: wall.id, parent_id: wall.id, from: { id: "7001002003004005", name: "Ana Lima" }, created_time: Math.floor(Date.now() / 1000) - 100, ...more });
+  const value = (wall, id, verb, more) => ({
+    item: "comment", verb, comment_id: id, post_id: wall.id, parent_id: wall.id, from: { id: "7001002003004005", name: "Ana Lima" }, created_time: Math.floor(Date.now() / 1000) - 100, ...more,
+  });
 
   test("edited, hidden, shown, removed", async () => {
     const wall = await Wall.build(w, "facebook");
@@ -181,7 +187,8 @@ describe("a Page's comments change", () => {
   test("what is no comment, or half of one, holds nothing up", async () => {
     const wall = await Wall.build(w, "facebook");
     await wall.post();
-    for (const odd of [null, 5, {}, { item: "post", verb: "add" }, { item: "reaction", verb: "add", comment_id: "1_2", reaction_type: "like" }, { item: "comment" }, { item: "comment", verb: "add" }, { item: "comment", verb: "shout", comment_id: "1_2" },
+    for (const odd of [null, 5, {}, { item: "post", verb: "add" }, { item: "reaction", verb: "add", comment_id: "1_2", reaction_type: "like" },
+      { item: "comment" }, { item: "comment", verb: "add" }, { item: "comment", verb: "shout", comment_id: "1_2" },
       { item: "comment", verb: "edited", comment_id: "", post_id: wall.id }, { item: "like", verb: "add" }])
       await wall.tell(odd);
     await wall.tell(value(wall, "555000111_3", "add", { from: undefined, message: undefined, photo: "https://scontent.xx.fbcdn.net/x.jpg" }));

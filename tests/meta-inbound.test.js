@@ -141,7 +141,9 @@ for (const flavour of FLAVOURS)
       const id = await talk.scopedId();
       const at = Date.now();
       // Written by hand: JSON.stringify would round it.
-      const body = `{"object":"${isFacebook(flavour) ? "page" : "instagram"}","entry":[{"id":"${talk.account.id}","time":${at},"messaging":[{"sender":{"id":"${id}"},"recipient":{"id":"${talk.account.id}"},"timestamp":${at},"message":{"mid":"${mid}","attachments":[{"type":"ig_post","payload":{"url":"https://x.example/","id":17900000000000123457}}]}}]}]}`;
+      const message = `{"mid":"${mid}","attachments":[{"type":"ig_post","payload":{"url":"https://x.example/","id":17900000000000123457}}]}`;
+      const event = `{"sender":{"id":"${id}"},"recipient":{"id":"${talk.account.id}"},"timestamp":${at},"message":${message}}`;
+      const body = `{"object":"${isFacebook(flavour) ? "page" : "instagram"}","entry":[{"id":"${talk.account.id}","time":${at},"messaging":[${event}]}]}`;
       const { status } = await fetch(`${w.sandbox.url}/sandbox/meta/events`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
       assert.ok(status < 300, String(status));
       const heard = await talk.find(mid);

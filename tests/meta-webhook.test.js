@@ -147,7 +147,8 @@ describe("what comes", () => {
     const person = somebody(account);
     const at = Math.floor(Date.now() / 1000) - 100;
     const mids = [fresh("m"), fresh("m"), fresh("m")];
-    const raw = (mid, time) => `{"object":"page","entry":[{"id":${account.id},"time":${at},"messaging":[{"sender":{"id":${person.id}},"recipient":{"id":${account.id}},"timestamp":${time},"message":{"mid":"${mid}","text":"x","new_member":{"a":[1]}},"is_new":true}],"later":1}],"also":null}`;
+    const event = (mid, time) => `{"sender":{"id":${person.id}},"recipient":{"id":${account.id}},"timestamp":${time},"message":{"mid":"${mid}","text":"x","new_member":{"a":[1]}},"is_new":true}`;
+    const raw = (mid, time) => `{"object":"page","entry":[{"id":${account.id},"time":${at},"messaging":[${event(mid, time)}],"later":1}],"also":null}`;
     for (const body of [raw(mids[0], at), raw(mids[1], `"${at}000"`), `[${raw(mids[2], at * 1000)}]`]) assert.equal((await post(body)).status, 200);
     const messages = await person.messages();
     assert.deepEqual(messages.map((m) => m.external_id).sort(), mids.sort());
@@ -158,7 +159,8 @@ describe("what comes", () => {
     const account = await w.meta.account("facebook");
     const person = somebody(account, "9007199254740995001");
     const mid = fresh("m");
-    await post(`{"object":"page","entry":[{"id":"${account.id}","messaging":[{"sender":{"id":9007199254740995001},"recipient":{"id":"${account.id}"},"timestamp":${Date.now()},"message":{"mid":"${mid}","text":"x"}}]}]}`);
+    const event = `{"sender":{"id":9007199254740995001},"recipient":{"id":"${account.id}"},"timestamp":${Date.now()},"message":{"mid":"${mid}","text":"x"}}`;
+    await post(`{"object":"page","entry":[{"id":"${account.id}","messaging":[${event}]}]}`);
     assert.deepEqual((await person.messages()).map((m) => m.external_id), [mid]);
   });
 
