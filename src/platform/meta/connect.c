@@ -368,12 +368,34 @@ missing_fields(struct op *op, yyjson_val *app)
     return n > 0 ? join(op->arena, missing, n) : STR_NONE;
 }
 
+/* Meta ends a subscription by itself where our webhook did not answer for an hour, and never takes it up again. */
+static void
+subscribe_again(struct op *op, const struct net_response *last, struct op_step *out)
+{
+    meta_talk(op)->renews = true;
+    meta_subscribe(op, last, out);
+    if (out->verdict == OP_CALL || out->token_invalid)
+        return;
+    op->check_lost = out->verdict != OP_DONE;
+    if (op->check_lost)
+        op->check_detail = arena_printf(op->arena, "Meta no longer sends us this account's messages: our app is not"
+            " subscribed to it any more, and could not be again: %.*s", STR_ARG(out->reason));
+    else
+        op->check_detail = STR("Meta had stopped sending us this account's messages, and does so again. What was"
+            " written meanwhile may be missing");
+    meta_done(out);
+}
+
 void
 meta_check(struct op *op, const struct net_response *last, struct op_step *out)
 {
     yyjson_val *answer, *app;
     struct str  missing;
 
+    if (meta_talk(op)->renews) {
+        subscribe_again(op, last, out);
+        return;
+    }
     if (!last) {
         meta_call(op, "GET", meta_account_path(op, "subscribed_apps"), NULL, 0, out);
         return;
@@ -381,12 +403,12 @@ meta_check(struct op *op, const struct net_response *last, struct op_step *out)
     if (!meta_answered(op, last, &answer, out))
         return;
     app = our_app(op, json_arr(answer, "data"));
+    if (!app) {
+        subscribe_again(op, NULL, out);
+        return;
+    }
     missing = missing_fields(op, app);
-    op->check_lost = app == NULL;
-    if (!app)
-        op->check_detail = STR("Meta no longer sends us this account's messages: our app is not subscribed to it any"
-            " more. Connect the account again");
-    else if (missing.len > 0)
+    if (missing.len > 0)
         op->check_detail = arena_printf(op->arena, "Our app is not subscribed to %.*s of this Page. Connect it again,"
             " with a token that has all permissions", STR_ARG(missing));
     meta_done(out);

@@ -69,6 +69,7 @@ struct meta_talk {
     enum meta_class   error;      /* of the last answer */
     bool              refused;    /* the last answer was no success; `error` says why */
     bool              again;      /* the one repeat that some errors are worth has been made */
+    bool              renews;     /* a check found the subscription gone */
     size_t            cap;        /* of op->accounts */
 };
 
