@@ -699,6 +699,26 @@ START_TEST(metrics_count)
 }
 END_TEST
 
+static bool
+lose_jobs(void *arg, struct db *db, struct error *err)
+{
+    (void)arg;
+    return db_exec(db, "ALTER TABLE job RENAME TO lost", DB_NO_ARGS, NULL, err);
+}
+
+START_TEST(metrics_say_that_the_database_does_not_answer)
+{
+    struct testing_reply r;
+    struct error         err = { 0 };
+
+    ck_assert_msg(db_run(t.engine, DB_WRITE, lose_jobs, NULL, &err), "%s", err.message);
+    r = api_ask_with(&t, "GET", "/metrics", "", NULL, 200);
+    ck_assert(says(r, "\nparley_database_up 0\n"));
+    ck_assert(!says(r, "parley_jobs{"));
+    ck_assert(says(r, "\nparley_http_open_connections 1\n"));
+}
+END_TEST
+
 START_TEST(what_is_too_large_is_a_413)
 {
     const char *path = text(&t, "/api/chats/%s/messages", testing_api_chat(&t, "55"));
@@ -742,6 +762,7 @@ calling(void)
     tcase_add_test(c, nobody_uploads_without_a_key);
     tcase_add_test(c, those_who_run_it_need_no_key);
     tcase_add_test(c, metrics_count);
+    tcase_add_test(c, metrics_say_that_the_database_does_not_answer);
     return c;
 }
 

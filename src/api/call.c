@@ -322,10 +322,6 @@ transaction_done(struct db_txn *t)
     struct call *call = container_of(t, struct call, txn);
     bool         goes_on = t->err.status == 0 && call->next.run != NULL;
 
-    if (t->err.status && call->route->flags & ANYWAY) {
-        run_plain(call);
-        return;
-    }
     if (goes_on && call->now.mode == WRITES && !str_is_none(call->idempotency_key))
         call->is_claimed = true; /* and committed: from now on failing must free it */
     go_on(call, &t->err);

@@ -36,8 +36,7 @@ enum route_flag {
     OPEN   = 1 << 0, /* needs no API key */
     BODY   = 1 << 1, /* its body is read as JSON, form or multipart */
     UPLOAD = 1 << 2, /* ... and may carry a file */
-    ANYWAY = 1 << 3, /* run without a database (`db` NULL) when there is none */
-    HOOK   = 1 << 4, /* a platform's webhook: hook_knock() looks at the head first */
+    HOOK   = 1 << 3, /* a platform's webhook: hook_knock() looks at the head first */
 };
 
 #define KEYLESS_BODY_MAX (64 * KIB) /* read before it is known who sends it */

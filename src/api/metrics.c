@@ -3,9 +3,9 @@
 #include "api/reply.h"
 #include "api/state.h"
 #include "base/clock.h"
-#include "store/job.h"
 
-#define NO_ROUTE (COUNTERS_ROUTES_MAX - 1)
+#define NO_ROUTE   (COUNTERS_ROUTES_MAX - 1)
+#define COUNT_REST 10 /* for each ms of counting, so many without */
 
 /* The last of each is for everything else. */
 static const int statuses[COUNTERS_STATUSES] = {
@@ -230,19 +230,19 @@ put_worker(struct buf *out, struct worker *worker)
 
 /* Left out, not zero, when the database cannot say. */
 static void
-put_jobs(struct buf *out, struct db *db, int64_t now_ms)
+put_jobs(struct buf *out, const struct census *c, int64_t now_ms)
 {
-    struct error ignored;
-    int64_t      counts[JOB_KINDS] = { 0 }, oldest_due_at = 0;
+    int64_t due_at = atomic_load(&c->oldest_due_at);
 
-    if (!db || !job_stats(db, counts, &oldest_due_at, &ignored))
+    if (!atomic_load(&c->is_known))
         return;
     head(out, "parley_jobs", "gauge", "Jobs not yet done, by kind.");
     for (int kind = JOB_NONE + 1; kind < JOB_KINDS; kind++)
-        buf_printf(out, "parley_jobs{kind=\"%s\"} %lld\n", job_kind_names[kind], (long long)counts[kind]);
+        buf_printf(out, "parley_jobs{kind=\"%s\"} %lld\n", job_kind_names[kind],
+                   (long long)atomic_load(&c->jobs[kind]));
     head(out, "parley_job_oldest_due_seconds", "gauge", "How long the oldest due job has been waiting.");
     buf_append(out, STR("parley_job_oldest_due_seconds "));
-    put_seconds(out, oldest_due_at > 0 && oldest_due_at < now_ms ? (now_ms - oldest_due_at) * 1000 : 0);
+    put_seconds(out, due_at > 0 && due_at < now_ms ? (now_ms - due_at) * 1000 : 0);
     buf_append_char(out, '\n');
 }
 
@@ -295,24 +295,67 @@ put_streams(struct buf *out, struct api *api)
     put(out, "parley_streams_lost_total", "counter", "Streams whose connection broke while it was written to.", s.lost);
 }
 
-bool
-show_metrics(struct db *db, struct call *call, struct error *err)
+static bool
+count_in_database(void *arg, struct db *db, struct error *err)
+{
+    struct census *c = arg;
+    int64_t        jobs[JOB_KINDS], oldest_due_at;
+
+    if (!job_stats(db, jobs, &oldest_due_at, err))
+        return false;
+    for (int kind = JOB_NONE + 1; kind < JOB_KINDS; kind++)
+        atomic_store(&c->jobs[kind], jobs[kind]);
+    atomic_store(&c->oldest_due_at, oldest_due_at);
+    return true;
+}
+
+/* On a helper thread. That the database does not answer is one of the things to be shown. */
+static bool
+count_jobs(struct call *call, struct error *err)
+{
+    struct census *c = &call->api->census;
+    int64_t        begun_ms = clock_mono_ms(), ended_ms;
+    struct error   ignored;
+
+    (void)err;
+    if (begun_ms < atomic_load(&c->until_ms) || atomic_exchange(&c->is_under_way, true))
+        return true;
+    atomic_store(&c->is_known, db_run(call->api->options.engine, DB_READ, count_in_database, c, &ignored));
+    ended_ms = clock_mono_ms();
+    atomic_store(&c->until_ms, ended_ms + COUNT_REST * (ended_ms - begun_ms));
+    atomic_store(&c->is_under_way, false);
+    return true;
+}
+
+static bool
+write_metrics(struct db *db, struct call *call, struct error *err)
 {
     struct api *api = call->api;
     struct buf *out = &call->x->reply.body;
 
+    (void)db;
     (void)err;
     reply_text(call, STR("text/plain; version=0.0.4; charset=utf-8"), STR(""));
     head(out, "parley_build_info", "gauge", "Which version this is.");
     buf_append(out, STR("parley_build_info{version=\"" PARLEY_VERSION "\"} 1\n"));
     put(out, "parley_uptime_seconds", "gauge", "Since the server was started.",
         (clock_mono_ms() - api->started_mono_ms) / 1000);
-    put(out, "parley_database_up", "gauge", "Whether the database answered.", db != NULL);
+    put(out, "parley_database_up", "gauge", "Whether the database answered.", atomic_load(&api->census.is_known));
     put_http(out, api);
     put_database(out, api->options.engine);
-    put_jobs(out, db, call->now_ms);
+    put_jobs(out, &api->census, call->now_ms);
     put_worker(out, api->options.worker);
     put_inbound(out, api);
     put_streams(out, api);
+    return true;
+}
+
+bool
+show_metrics(struct db *db, struct call *call, struct error *err)
+{
+    (void)db;
+    (void)err;
+    call_work(call, count_jobs);
+    call_then(call, write_metrics, PLAIN);
     return true;
 }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "api/call.h"
+#include "store/job.h"
 
 #define COUNTERS_ROUTES_MAX 64 /* of the table; the last place is for requests that matched none */
 #define COUNTERS_STATUSES   26
@@ -21,6 +22,14 @@ struct counters {
 };
 
 void counters_add(struct counters *c, const struct route *route, int status, int64_t took_us);
+
+/* The jobs there are, by kind. Counting looks at all of them, so it is done on a helper thread, by one at a time, and
+ * again only after ten times as long as it took; meanwhile everybody is shown the last count. */
+struct census {
+    _Atomic bool    is_under_way, is_known; /* known: the database answered the last time */
+    _Atomic int64_t until_ms;               /* monotonic; good enough until then */
+    _Atomic int64_t jobs[JOB_KINDS], oldest_due_at;
+};
 
 /* GET /metrics: Prometheus' text format. */
 bool show_metrics(struct db *db, struct call *call, struct error *err);

@@ -55,7 +55,7 @@ const struct route routes[] = {
     { { METHOD_GET, "/storage/:object" }, { show_stored, PLAIN }, OPEN },
     { { METHOD_GET, "/healthz" }, { show_health, PLAIN }, OPEN },
     { { METHOD_GET, "/readyz" }, { show_readiness, READS }, OPEN },
-    { { METHOD_GET, "/metrics" }, { show_metrics, READS }, OPEN | ANYWAY },
+    { { METHOD_GET, "/metrics" }, { show_metrics, PLAIN }, OPEN },
     { { METHOD_GET, "/openapi.yaml" }, { show_openapi, PLAIN }, OPEN },
 };
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);

@@ -28,6 +28,8 @@ struct api {
     struct api_thread  *threads; /* by exchange->thread */
     int64_t             started_mono_ms;
 
+    struct census       census;
+
     _Atomic unsigned keys_changed, profiles_changed;
     _Atomic bool     is_ready;
 
