@@ -253,15 +253,20 @@ api_signal(struct api *api, int topic, int64_t key)
 {
     if (!api)
         return;
-    if (topic == TOPIC_KEYS)
+    if (topic == TOPIC_KEYS || topic == DB_MISSED)
         atomic_fetch_add(&api->keys_changed, 1);
-    else if (topic == TOPIC_PROFILE)
+    if (topic == TOPIC_PROFILE || topic == DB_MISSED)
         atomic_fetch_add(&api->profiles_changed, 1);
-    for (int i = 0; i < api->options.threads; i++)
+    for (int i = 0; i < api->options.threads; i++) {
+        struct hub *hub = api->threads[i].hub;
+
         if (topic == TOPIC_EVENTS)
-            hub_wake(api->threads[i].hub, key);
-        else if (topic == TOPIC_KEYS)
-            hub_wake_keys(api->threads[i].hub);
+            hub_wake(hub, key);
+        else if (topic == DB_MISSED)
+            hub_wake_all(hub);
+        if (topic == TOPIC_KEYS || topic == DB_MISSED)
+            hub_wake_keys(hub);
+    }
 }
 
 void

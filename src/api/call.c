@@ -282,8 +282,9 @@ claim_key(struct db *db, struct call *call, bool *replay, struct error *err)
     *replay = false;
     if (str_is_none(call->idempotency_key) || call->is_claimed)
         return true;
-    if (!idempotency_claim(db, key_owner(call), call->idempotency_key, call->request_hash, call->now_ms,
-                           call->arena, replay, &status, &body, err))
+    if (!idempotency_claim(db, key_owner(call), call->idempotency_key, call->request_hash,
+                           worker_process_id(call->api->options.worker), call->now_ms, call->arena, replay, &status,
+                           &body, err))
         return false;
     if (*replay) {
         reply_begin(call, status, &w);

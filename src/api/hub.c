@@ -162,19 +162,27 @@ beat(struct hub *h, struct listener *l)
 }
 
 static void
+soil_all(struct hub *h)
+{
+    int64_t workspace_id;
+    size_t at = 0;
+    void *feed;
+
+    while (map_next(&h->feeds, &at, &workspace_id, &feed))
+        feed_soil(h, feed);
+}
+
+static void
 on_tick(uv_timer_t *timer)
 {
     struct hub *h = timer->data;
-    int64_t due_ms = clock_mono_ms() - HUB_BEAT_MS + TICK_MS, workspace_id;
-    size_t at = 0;
-    void *feed;
+    int64_t due_ms = clock_mono_ms() - HUB_BEAT_MS + TICK_MS;
 
     h->is_troubled = false;
     h->keys_due = h->keys_due || ++h->ticks % KEYS_TICKS == 0;
     while (h->quietest && h->quietest->wrote_ms <= due_ms)
         beat(h, h->quietest);
-    while (map_next(&h->feeds, &at, &workspace_id, &feed))
-        feed_soil(h, feed);
+    soil_all(h);
     hub_work(h);
 }
 
@@ -293,16 +301,20 @@ hub_woken(struct mail *m)
     struct feed *f;
     size_t at = 0;
     void *value;
+    bool all;
 
     pthread_mutex_lock(&h->lock);
+    all = h->all_woken;
     woken = h->woken;
     h->woken = (struct map){ .count = 0 };
     h->keys_due = h->keys_due || h->keys_woken;
-    h->keys_woken = h->wake_posted = false;
+    h->all_woken = h->keys_woken = h->wake_posted = false;
     pthread_mutex_unlock(&h->lock);
     while (map_next(&woken, &at, &workspace_id, &value))
         if ((f = map_get(&h->feeds, workspace_id)) != NULL)
             feed_soil(h, f);
+    if (all)
+        soil_all(h);
     map_deinit(&woken);
     hub_work(h);
 }
@@ -317,6 +329,7 @@ wake(struct hub *h, int64_t workspace_id, bool keys)
     pthread_mutex_lock(&h->lock);
     if (workspace_id)
         map_put(&h->woken, workspace_id, h);
+    h->all_woken = h->all_woken || (!workspace_id && !keys);
     h->keys_woken = h->keys_woken || keys;
     post = !h->wake_posted;
     h->wake_posted = true;
@@ -329,6 +342,12 @@ void
 hub_wake(struct hub *h, int64_t workspace_id)
 {
     wake(h, workspace_id, false);
+}
+
+void
+hub_wake_all(struct hub *h)
+{
+    wake(h, 0, false);
 }
 
 void

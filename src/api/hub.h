@@ -68,6 +68,7 @@ void        hub_free(struct hub *h); /* every listener has left; NULL is fine */
 
 /* There are new events in this workspace; keys were revoked. Any thread, cheap when nobody listens. */
 void hub_wake(struct hub *h, int64_t workspace_id);
+void hub_wake_all(struct hub *h); /* in any workspace */
 void hub_wake_keys(struct hub *h);
 
 /* On the loop's thread, `mailbox` being the loop's. `hello` is written first, then everything after

@@ -62,7 +62,7 @@ struct hub {
     /* from other threads */
     pthread_mutex_t lock;
     struct map      woken;
-    bool            keys_woken, wake_posted;
+    bool            all_woken, keys_woken, wake_posted;
     struct mail     wake;
 
     /* for other threads */

@@ -53,6 +53,13 @@ worker_call(struct worker *w, struct worker_call *c)
     pthread_mutex_unlock(&asked.lock);
 }
 
+int64_t
+worker_process_id(struct worker *w)
+{
+    (void)w;
+    return 1;
+}
+
 void
 worker_stats(struct worker *w, struct worker_stats *out)
 {

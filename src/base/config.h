@@ -41,6 +41,7 @@ struct config {
     size_t  header_max, body_max, upload_max;
     int     json_depth_max;
     int     connections_max;
+    int64_t lease_ms;
     int64_t idle_ms, request_ms;
     int64_t download_max;
 

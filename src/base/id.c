@@ -25,9 +25,10 @@ static const char alphabet[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnop
 /* Written once, by id_setup(), before there are threads. */
 static struct {
     struct speck speck;
-    uint64_t     node;
     bool         is_ready;
 } setup;
+
+static _Atomic uint64_t node_bits;
 
 /* Time and sequence of the newest id, as one number: when the sequence is used up, adding one
  * moves into the next millisecond by itself. */
@@ -36,10 +37,17 @@ static _Atomic uint64_t newest;
 void
 id_setup(const struct keyring *keys, int node)
 {
-    assert(node >= 0 && node < 1 << NODE_BITS);
     speck_init(&setup.speck, keys->ids);
-    setup.node = (uint64_t)node;
     setup.is_ready = true;
+    id_use_node(node);
+}
+
+void
+id_use_node(int node)
+{
+    static_assert(ID_NODES == (1 << NODE_BITS) - 1, "one for each");
+    assert(node >= 0 && node <= ID_NODES);
+    atomic_store_explicit(&node_bits, (uint64_t)node << SEQUENCE_BITS, memory_order_relaxed);
 }
 
 int64_t
@@ -55,8 +63,8 @@ id_generate(int64_t now_ms)
         mine = from_clock > last ? from_clock : last + 1;
     while (!atomic_compare_exchange_weak_explicit(&newest, &last, mine, memory_order_relaxed, memory_order_relaxed));
     assert(mine >> SEQUENCE_BITS < UINT64_C(1) << TIME_BITS);
-    return (int64_t)(mine >> SEQUENCE_BITS << (NODE_BITS + SEQUENCE_BITS) | setup.node << SEQUENCE_BITS
-                     | (mine & ((1U << SEQUENCE_BITS) - 1)));
+    return (int64_t)(mine >> SEQUENCE_BITS << (NODE_BITS + SEQUENCE_BITS)
+                     | atomic_load_explicit(&node_bits, memory_order_relaxed) | (mine & ((1U << SEQUENCE_BITS) - 1)));
 }
 
 /* The last number of that millisecond is taken as used, so the node does not matter. */

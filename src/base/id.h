@@ -16,8 +16,10 @@ enum id_kind {
 
 #define ID_TEXT_MAX 24 /* the longest prefix, 11 digits, NUL */
 
-/* Once, at start. `node` (0..255) tells processes on one database apart. */
+/* Once, at start. `node` tells processes on one database apart: 1 .. ID_NODES, or 0 for who comes and goes. */
+#define ID_NODES 255
 void id_setup(const struct keyring *keys, int node);
+void id_use_node(int node); /* any thread; ids made from then on have it */
 
 int64_t id_generate(int64_t now_ms); /* > 0, grows within this process also when the clock steps back; any thread */
 

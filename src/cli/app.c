@@ -17,6 +17,7 @@
 #include "store/profile.h"
 
 #define BUSY_TIMEOUT_MS 5000
+#define START_LOCK      4 /* db_alone(): of processes that start at the same time one makes the first rows */
 
 /* On a database thread, after the commit. The pieces come one after another at the start, and go at the end. */
 static void
@@ -25,10 +26,9 @@ app_signal(void *ctx, int topic, int64_t key)
     struct app *app = ctx;
 
     pthread_mutex_lock(&app->lock);
-    if (topic == TOPIC_LANE && app->worker)
-        worker_wake(app->worker, key);
-    else if (topic != TOPIC_LANE)
-        api_signal(app->api, topic, key);
+    if (app->worker)
+        worker_signal(app->worker, topic, key);
+    api_signal(app->api, topic, key);
     pthread_mutex_unlock(&app->lock);
 }
 
@@ -59,7 +59,8 @@ app_first_rows(void *arg, struct db *db, struct error *err)
 
     (void)arg;
     arena_init(&a);
-    ok = instance_check_key(db, true, err)
+    ok = db_alone(db, START_LOCK, err)
+        && instance_check_key(db, true, err)
         && store_settle_ids(db, err)
         && workspace_default(db, clock_now_ms(), &scope.workspace_id, err)
         && group_list(db, &scope, &a, &groups, &n, err)
@@ -165,8 +166,8 @@ app_choose_storage(struct app *app)
     config.storage_url = str_of(app->storage_url);
 }
 
-/* Two workers on one database would take each other's sends under way for those of a crash, and send them again. The
- * lock goes with the process, however it ends. */
+/* Two processes on one SQLite file would not hear of each other, and the worker takes itself for the only one. The lock
+ * goes with the process, however it ends. With PostgreSQL there is only what is being moved in the folder. */
 static bool
 app_take_folder(struct app *app, struct error *err)
 {
@@ -176,7 +177,7 @@ app_take_folder(struct app *app, struct error *err)
     if (app->folder < 0)
         return error_set(err, 500, "The data folder %s cannot be opened: %s", config.data_dir, strerror(errno));
     app->has_folder = true;
-    if (flock(app->folder, LOCK_EX | LOCK_NB) == 0)
+    if (config.database_url || flock(app->folder, LOCK_EX | LOCK_NB) == 0)
         return true;
     if (errno == EWOULDBLOCK)
         return error_set(err, 409, "Another parley serves the data folder %s; two at once would send messages twice",
@@ -216,7 +217,7 @@ app_start(struct app *app, struct error *err)
     if (!app_take_folder(app, err) || !app_open_data(app, true, err) || !app_open_media(app, err))
         return false;
     work = (struct worker_options){ .engine = app->engine, .media = app->media, .env = &app->env,
-                                     .guard = &app->guard };
+                                     .guard = &app->guard, .alone = !config.database_url };
     if (!worker_start(&work, &worker, err))
         return false;
     app_set_worker(app, worker);

@@ -45,6 +45,8 @@ struct net_request {
                                          where it redirects */
     struct str         line;          /* for whom, where several who must not wait for each other use one host: each
                                          line has per_host_max connections of its own; none = that of all others */
+    const int64_t     *not_after_mono_ms; /* NULL, or when it must not leave any more: looked at in the moment before
+                                             it does (then NET_NOT_SENT); it may change meanwhile */
     int                redirects_max; /* 0 = a redirect is an answer like any other. A GET or HEAD is followed; of
                                          others only a 303, as a GET. No header but Accept goes on to another host. */
 };

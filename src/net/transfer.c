@@ -234,6 +234,10 @@ on_before_sending(void *user, char *remote_ip, char *local_ip, int remote_port, 
     (void)local_port;
     if (t->written && !transfer_is_repeatable(t))
         return CURL_PREREQFUNC_ABORT;
+    if (t->call->request.not_after_mono_ms && clock_mono_ms() >= *t->call->request.not_after_mono_ms) {
+        t->late = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
     if (inet_pton(AF_INET, remote_ip, &v4.sin_addr) == 1)
         address = (struct sockaddr *)&v4;
     else if (inet_pton(AF_INET6, remote_ip, &v6.sin6_addr) != 1)

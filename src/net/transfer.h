@@ -47,6 +47,7 @@ struct transfer {
     bool refused;    /* in this hop, the guard refused an address */
     bool written;    /* in this hop, bytes of the request were */
     bool reached;    /* in any hop, bytes of the request were */
+    bool late;       /* in this hop, it was too late to send it */
     bool head_ended; /* libcurl takes half a head for an answer */
     bool too_big;
     bool saved;      /* there is a file at save_path, and we made it */

@@ -171,6 +171,8 @@ message_of(const struct transfer *t, CURLcode code)
     if (code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_COULDNT_CONNECT)
         if (t->written) /* we refused the second sending */
             return "the connection was closed before an answer came";
+    if (t->late)
+        return "it was too late to send it";
     if (code == CURLE_OK)
         return "the answer ended within its head";
     for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]) && t->curl_error[0]; i++)

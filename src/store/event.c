@@ -7,6 +7,7 @@
 #include "store/webhook.h"
 
 #define EVENT_MAX     (4 * MIB)
+#define EVENTS_LOCK   2 /* db_alone(): whoever holds it is the only one that numbers events */
 #define EVENT_COLUMNS "id, workspace_id, group_id, profile_id, chat_id, type, created_at, data"
 
 const char *const event_type_names[EVENT_TYPES] = {
@@ -27,11 +28,8 @@ const char *const event_type_names[EVENT_TYPES] = {
     [EVENT_PING] = "ping",
 };
 
-/* The id: see event.h; the inner SELECT finds nothing but when the clock stands behind the newest event.
- * The group is kept because its profile may be erased before the event is read. */
-static const char event_place_sql[] =
-    "SELECT COALESCE((SELECT id + 1 FROM event WHERE id >= $1 ORDER BY id DESC LIMIT 1), $1),"
-    " COALESCE((SELECT group_id FROM profile WHERE id = $2), 0)";
+static const char event_newest_of_all_sql[] = "SELECT COALESCE(MAX(id), 0) FROM event";
+static const char event_group_sql[] = "SELECT group_id FROM profile WHERE id = $1";
 static const char event_insert_sql[] =
     "INSERT INTO event (" EVENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 static const char event_get_sql[] = "SELECT " EVENT_COLUMNS " FROM event WHERE id = $1";
@@ -73,21 +71,6 @@ event_data_of_row(struct db_rows *rows, struct arena *a)
     return db_col_text(rows, 7, a);
 }
 
-/* Where the event belongs: its id, and the group of its profile. */
-static bool
-event_place(struct db *db, struct event *e, struct error *err)
-{
-    struct db_rows rows;
-
-    if (!db_query(db, event_place_sql, DB_ARGS(db_int(id_generate(e->created_at)), db_int(e->profile_id)), &rows, err))
-        return false;
-    if (db_next(&rows)) {
-        e->id = db_col_int(&rows, 0);
-        e->group_id = db_col_int(&rows, 1);
-    }
-    return db_finish(&rows, err);
-}
-
 static bool
 event_insert(struct db *db, const struct event *e, struct error *err)
 {
@@ -97,16 +80,72 @@ event_insert(struct db *db, const struct event *e, struct error *err)
                    NULL, err);
 }
 
+/* ---- at the end of the batch ---- */
+
+struct told_event {
+    struct event     event;
+    struct listening listening;
+};
+
+/* The newest event there is; found out once for all of a batch, with nobody else adding any before its commit. */
 static bool
-event_add(struct db *db, struct event *e, struct buf *data, int64_t now_ms, struct error *err)
+events_begin(struct db *db, int64_t **newest, struct error *err)
 {
+    void **note = db_note(db);
+
+    if (!*note) {
+        int64_t *first = arena_new(db_memory(db), int64_t);
+
+        if (!db_alone(db, EVENTS_LOCK, err) || !db_get_int(db, event_newest_of_all_sql, DB_NO_ARGS, first, NULL, err))
+            return false;
+        *note = first;
+    }
+    *newest = *note;
+    return true;
+}
+
+bool
+events_alone(struct db *db, struct error *err)
+{
+    int64_t *newest;
+
+    return events_begin(db, &newest, err);
+}
+
+static bool
+event_commit(struct db *db, void *arg, struct error *err)
+{
+    struct told_event *told = arg;
+    struct event *e = &told->event;
+    int64_t *newest;
+
+    if (!events_begin(db, &newest, err))
+        return false;
+    e->id = id_generate(e->created_at);
+    if (e->id <= *newest)
+        e->id = *newest + 1;
+    *newest = e->id;
+    return event_insert(db, e, err) && webhook_fan_out(db, e, &told->listening, e->created_at, err);
+}
+
+/* All that can be found out before is, so that others are held up as shortly as can be. The group is kept because its
+ * profile may be erased before the event is read. */
+static bool
+event_add(struct db *db, const struct event *e, struct buf *data, int64_t now_ms, struct error *err)
+{
+    struct told_event *told = arena_new(db_memory(db), struct told_event);
+
     if (!buf_ok(data))
         return error_set(err, 500, "An event of type %s would be larger than %zu bytes", event_type_names[e->type],
                          EVENT_MAX);
-    e->data = buf_str(data);
-    e->created_at = now_ms;
-    if (!event_place(db, e, err) || !event_insert(db, e, err) || !webhook_fan_out(db, e, now_ms, err))
+    told->event = *e;
+    told->event.data = arena_copy(db_memory(db), buf_str(data));
+    told->event.created_at = now_ms;
+    if ((e->profile_id && !db_get_int(db, event_group_sql, DB_ARGS(db_int(e->profile_id)), &told->event.group_id, NULL,
+                                      err))
+        || !webhook_listening(db, &told->event, db_memory(db), &told->listening, err))
         return false;
+    db_at_commit(db, event_commit, told);
     db_signal(db, TOPIC_EVENTS, e->workspace_id);
     return true;
 }

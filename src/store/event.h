@@ -3,10 +3,12 @@
  * An event carries the object as it was when it happened; delivering it later shows nothing newer.
  *
  * "Everything after this id" is a complete answer: no event is ever committed below one that could
- * be read before. SQLite has one writer at a time, and the id is chosen while it writes, above all
- * ids there are: the time-ordered one that id_generate() gives, or one more than the newest when
- * that is not smaller (the clock was set back, or another process on this database has a faster
- * one). So the order of ids is the order of commits, also across restarts and processes. */
+ * be read before. So an event only gets its id, and its deliveries are only queued, at the very end of
+ * the batch that commits it (db_at_commit), under a lock of all processes that is held from there to
+ * the commit: ids go up in the order of commits, also across restarts and processes. The id is the
+ * time-ordered one that id_generate() gives, or one more than the newest when that is not smaller
+ * (the clock was set back, or another process has a faster one). A transaction does not see its own
+ * events. */
 #ifndef PARLEY_STORE_EVENT_H
 #define PARLEY_STORE_EVENT_H
 
@@ -55,6 +57,10 @@ bool event_referral(struct db *db, const struct chat *c, struct str referral, in
 bool event_comment(struct db *db, const struct comment *c, int64_t now_ms, struct error *err);
 bool event_profile(struct db *db, enum event_type type, const struct profile *p, int64_t now_ms, struct error *err);
 bool event_webhook_disabled(struct db *db, const struct webhook *w, int64_t now_ms, struct error *err);
+
+/* In what was left for the end (db_at_commit): from here to the commit nobody else adds events or queues deliveries, in
+ * any process. */
+bool events_alone(struct db *db, struct error *err);
 
 /* What is sent and streamed: {"id","object":"event","type","created_at","data"}, with the data in
  * the shape its type has. */

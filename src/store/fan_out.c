@@ -9,7 +9,7 @@
 #define SWEEP_PIECE  500
 
 static const char webhook_listening_sql[] =
-    "SELECT id, events FROM webhook WHERE workspace_id = $1 AND enabled = 1 AND (group_id = 0 OR group_id = $2)";
+    "SELECT id, events, queued_from FROM webhook WHERE workspace_id = $1 AND enabled = 1 AND (group_id = 0 OR group_id = $2)";
 
 /* What keeps one chat's events in order on their way to one endpoint: the queue their jobs share.
  * Negative, so that no chat's own queue of sends is hit; two pairs meeting in one number would only
@@ -25,6 +25,11 @@ delivery_queue(int64_t webhook_id, const struct event *e)
     return -(int64_t)((x ^ (x >> 31)) >> 1) - 1;
 }
 
+struct replayed {
+    int64_t      webhook_id, now_ms;
+    struct event event; /* without its data */
+};
+
 static bool
 delivery_add(struct db *db, int64_t webhook_id, const struct event *e, int64_t now_ms, struct error *err)
 {
@@ -34,28 +39,51 @@ delivery_add(struct db *db, int64_t webhook_id, const struct event *e, int64_t n
     return job_add(db, &job, now_ms, err);
 }
 
-bool
-webhook_fan_out(struct db *db, const struct event *e, int64_t now_ms, struct error *err)
+static bool
+replay_commit(struct db *db, void *arg, struct error *err)
 {
-    int64_t *ids = NULL;
-    size_t n = 0, cap = 0;
-    struct db_rows rows;
-    struct arena a;
-    bool ok;
+    const struct replayed *r = arg;
 
-    arena_init(&a);
-    ok = db_query(db, webhook_listening_sql, DB_ARGS(db_int(e->workspace_id), db_int(e->group_id)), &rows, err);
-    while (ok && db_next(&rows)) {
+    return events_alone(db, err) && delivery_add(db, r->webhook_id, &r->event, r->now_ms, err);
+}
+
+static void
+delivery_add_later(struct db *db, int64_t webhook_id, const struct event *e, int64_t now_ms)
+{
+    struct replayed *r = arena_new(db_memory(db), struct replayed);
+
+    *r = (struct replayed){ .webhook_id = webhook_id, .now_ms = now_ms, .event = *e };
+    r->event.data = STR_NONE;
+    db_at_commit(db, replay_commit, r);
+}
+
+/* The jobs get ids above the one from which on the endpoint's jobs count, whichever process made that. */
+bool
+webhook_listening(struct db *db, const struct event *e, struct arena *a, struct listening *out, struct error *err)
+{
+    struct db_rows rows;
+    size_t cap = 0;
+
+    *out = (struct listening){ 0 };
+    if (!db_query(db, webhook_listening_sql, DB_ARGS(db_int(e->workspace_id), db_int(e->group_id)), &rows, err))
+        return false;
+    while (db_next(&rows)) {
         if ((db_col_int(&rows, 1) & (INT64_C(1) << e->type)) == 0)
             continue;
-        ids = arena_more(&a, ids, n, &cap, sizeof(*ids));
-        ids[n++] = db_col_int(&rows, 0);
+        out->webhook_ids = arena_more(a, out->webhook_ids, out->count, &cap, sizeof(*out->webhook_ids));
+        out->webhook_ids[out->count++] = db_col_int(&rows, 0);
+        id_stay_above(db_col_int(&rows, 2));
     }
-    ok = ok && db_finish(&rows, err);
-    for (size_t i = 0; ok && i < n; i++)
-        ok = delivery_add(db, ids[i], e, now_ms, err);
-    arena_deinit(&a);
-    return ok;
+    return db_finish(&rows, err);
+}
+
+bool
+webhook_fan_out(struct db *db, const struct event *e, const struct listening *to, int64_t now_ms, struct error *err)
+{
+    for (size_t i = 0; i < to->count; i++)
+        if (!delivery_add(db, to->webhook_ids[i], e, now_ms, err))
+            return false;
+    return true;
 }
 
 /* ---- again ---- */
@@ -83,7 +111,8 @@ replay_one(struct db *db, const struct webhook *w, int64_t id, int64_t now_ms, s
     if ((w->events & (INT64_C(1) << e.type)) == 0)
         return error_set(err, 422, "The webhook does not listen to %s, which '%s' is", event_type_names[e.type],
                          id_format(ID_EVENT, id, text));
-    return delivery_add(db, w->id, &e, now_ms, err);
+    delivery_add_later(db, w->id, &e, now_ms);
+    return true;
 }
 
 /* In the order they happened, whatever order they are asked for in. */
@@ -142,7 +171,7 @@ webhook_replay_some(struct db *db, const struct webhook *w, int64_t after, int64
     arena_init(&a);
     ok = event_list(db, w->workspace_id, &filter, after, REPLAY_PIECE, REPLAY_PIECE, REPLAY_BYTES, &a, &page, err);
     for (size_t i = 0; ok && i < page.count && page.events[i].id <= until; i++)
-        ok = delivery_add(db, w->id, &page.events[i], now_ms, err);
+        delivery_add_later(db, w->id, &page.events[i], now_ms);
     *last = ok && page.more && page.last < until ? page.last : 0;
     arena_deinit(&a);
     return ok;

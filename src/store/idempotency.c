@@ -1,7 +1,8 @@
 #include "store/idempotency.h"
 
 static const char claim_sql[] =
-    "INSERT INTO idempotency (owner_id, key, request_hash, status, created_at) VALUES ($1, $2, $3, 0, $4)"
+    "INSERT INTO idempotency (owner_id, key, request_hash, status, created_at, process_id)"
+    " VALUES ($1, $2, $3, 0, $4, $5)"
     " ON CONFLICT (owner_id, key) DO NOTHING";
 static const char find_sql[] =
     "SELECT request_hash, status, body, created_at FROM idempotency WHERE owner_id = $1 AND key = $2";
@@ -9,14 +10,17 @@ static const char remember_sql[] =
     "UPDATE idempotency SET status = $3, body = $4 WHERE owner_id = $1 AND key = $2";
 static const char release_sql[] = "DELETE FROM idempotency WHERE owner_id = $1 AND key = $2";
 /* By age, because that has an index; what is older has gone stale without help. */
-static const char abandon_sql[] = "DELETE FROM idempotency WHERE created_at >= $1 AND status = 0";
+static const char abandon_sql[] =
+    "DELETE FROM idempotency WHERE created_at >= $1 AND status = 0"
+    " AND process_id NOT IN (SELECT id FROM process WHERE until_at >= $2)";
 static const char prune_sql[] =
     "DELETE FROM idempotency WHERE created_at < $1 AND (owner_id, key) IN"
     " (SELECT owner_id, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 
 bool
 idempotency_claim(struct db *db, int64_t owner_id, struct str key, const uint8_t request_hash[SHA256_SIZE],
-                  int64_t now_ms, struct arena *a, bool *replay, int *status, struct str *body, struct error *err)
+                  int64_t process_id, int64_t now_ms, struct arena *a, bool *replay, int *status, struct str *body,
+                  struct error *err)
 {
     struct str hash = { (const char *)request_hash, SHA256_SIZE };
     struct db_rows rows;
@@ -25,8 +29,8 @@ idempotency_claim(struct db *db, int64_t owner_id, struct str key, const uint8_t
 
     *replay = false;
     for (int round = 0; round < 2; round++) {
-        if (!db_exec(db, claim_sql, DB_ARGS(db_int(owner_id), db_text(key), db_blob(hash), db_int(now_ms)),
-                     &changed, err))
+        if (!db_exec(db, claim_sql, DB_ARGS(db_int(owner_id), db_text(key), db_blob(hash), db_int(now_ms), db_int(process_id)), &changed,
+                     err))
             return false;
         if (changed > 0)
             return true;
@@ -72,7 +76,8 @@ idempotency_release(struct db *db, int64_t owner_id, struct str key, struct erro
 bool
 idempotency_abandon(struct db *db, int64_t now_ms, struct error *err)
 {
-    return db_exec(db, abandon_sql, DB_ARGS(db_int(now_ms - IDEMPOTENCY_STALE_MS)), NULL, err);
+    return db_exec(db, abandon_sql, DB_ARGS(db_int(now_ms - IDEMPOTENCY_STALE_MS), db_int(now_ms)), NULL,
+                   err);
 }
 
 bool

@@ -7,6 +7,8 @@
 
 static struct testing_store s;
 
+enum { PROCESS = 9 };
+
 static const uint8_t request[SHA256_SIZE] = { 1 }, another[SHA256_SIZE] = { 2 };
 
 static bool
@@ -14,7 +16,7 @@ claim(const uint8_t hash[SHA256_SIZE], bool *replay, int *status, struct str *bo
 {
     *status = 0;
     *body = STR_NONE;
-    return idempotency_claim(s.db, s.scope.workspace_id, STR("key-1"), hash, s.now, &s.arena, replay, status, body,
+    return idempotency_claim(s.db, s.scope.workspace_id, STR("key-1"), hash, PROCESS, s.now, &s.arena, replay, status, body,
                              &s.err);
 }
 
@@ -60,7 +62,7 @@ START_TEST(two_workspaces_do_not_share_keys)
     int status;
 
     OK(claim(request, &replay, &status, &body));
-    OK(idempotency_claim(s.db, s.scope.workspace_id + 1, STR("key-1"), another, s.now, &s.arena, &replay, &status,
+    OK(idempotency_claim(s.db, s.scope.workspace_id + 1, STR("key-1"), another, PROCESS, s.now, &s.arena, &replay, &status,
                          &body, &s.err));
     ck_assert(!replay);
 }
@@ -103,13 +105,13 @@ START_TEST(a_start_frees_what_was_running_and_nothing_else)
 
     OK(claim(request, &replay, &status, &body));
     OK(idempotency_remember(s.db, s.scope.workspace_id, STR("key-1"), 202, STR("{}"), &s.err));
-    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), request, s.now, &s.arena, &replay, &status, &body,
+    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), request, PROCESS, s.now, &s.arena, &replay, &status, &body,
                          &s.err));
     OK(idempotency_abandon(s.db, s.now, &s.err));
     OK(claim(request, &replay, &status, &body));
     ck_assert(replay);
     ck_assert_int_eq(status, 202);
-    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), another, s.now, &s.arena, &replay, &status, &body,
+    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), another, PROCESS, s.now, &s.arena, &replay, &status, &body,
                          &s.err));
     ck_assert(!replay);
 }
@@ -142,7 +144,7 @@ START_TEST(pruning_takes_the_old_ones_a_few_at_a_time)
 
     for (int i = 0; i < 5; i++) {
         snprintf(key, sizeof(key), "old-%d", i);
-        OK(idempotency_claim(s.db, s.scope.workspace_id, str_of(key), request, s.now, &s.arena, &replay, &status,
+        OK(idempotency_claim(s.db, s.scope.workspace_id, str_of(key), request, PROCESS, s.now, &s.arena, &replay, &status,
                              &body, &s.err));
     }
     ts_tick(&s, IDEMPOTENCY_KEEP_MS);

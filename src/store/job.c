@@ -1,6 +1,7 @@
 #include "store/job.h"
 
 #include "base/id.h"
+#include "store/event.h"
 
 #define JOB_COLUMNS "id, kind, lane_id, queue_id, state, due_at, attempts, record_id, payload, created_at"
 
@@ -25,7 +26,8 @@ const char *const job_kind_names[JOB_KINDS] = {
 
 /* `queue_id <> 0` is what lets SQLite use the index on queues, which leaves out the 0; without it
  * all jobs are looked at. */
-static const char job_queue_busy_sql[] = "SELECT 1 FROM job WHERE queue_id = $1 AND queue_id <> 0 LIMIT 1";
+static const char job_queue_last_sql[] =
+    "SELECT id FROM job WHERE queue_id = $1 AND queue_id <> 0 ORDER BY id DESC LIMIT 1";
 static const char job_insert_sql[] =
     "INSERT INTO job (" JOB_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 static const char job_exists_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND record_id = $3 LIMIT 1";
@@ -96,16 +98,19 @@ job_read_all(struct db *db, const char *sql, const struct db_value *args, size_t
     return db_finish(&rows, err);
 }
 
-/* Asking first and inserting then takes half the time of INSERT ... RETURNING, for which SQLite fills a table. */
+/* Asking first and inserting then takes half the time of INSERT ... RETURNING, for which SQLite fills a table. The
+ * order of ids is that of the queue, also when the last of it came from another process, whose clock is ahead. */
 bool
 job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err)
 {
-    int64_t one;
+    int64_t last = 0;
     bool busy = false;
 
     if (job->queue_id != 0
-        && !db_get_int(db, job_queue_busy_sql, DB_ARGS(db_int(job->queue_id)), &one, &busy, err))
+        && !db_get_int(db, job_queue_last_sql, DB_ARGS(db_int(job->queue_id)), &last, &busy, err))
         return false;
+    if (last > id_first_at(now_ms))
+        id_stay_above(last);
     job->id = id_generate(now_ms);
     job->created_at = now_ms;
     job->state = busy ? JOB_QUEUED : JOB_READY;
@@ -222,16 +227,42 @@ job_mark_in_flight(struct db *db, int64_t id, bool *taken, struct error *err)
 }
 
 static bool
-job_promote(struct db *db, const struct job *job, int64_t now_ms, struct error *err)
+job_promote_now(struct db *db, const struct job *job, int64_t now_ms, struct error *err)
 {
     int64_t promoted = 0;
 
-    if (job->queue_id == 0)
-        return true;
     if (!db_exec(db, job_promote_sql, DB_ARGS(db_int(job->queue_id), db_int(now_ms)), &promoted, err))
         return false;
     if (promoted > 0)
         db_signal(db, TOPIC_LANE, job->lane_id);
+    return true;
+}
+
+struct promotion {
+    struct job job;
+    int64_t    now_ms;
+};
+
+static bool
+job_promote_at_commit(struct db *db, void *arg, struct error *err)
+{
+    const struct promotion *p = arg;
+
+    return events_alone(db, err) && job_promote_now(db, &p->job, p->now_ms, err);
+}
+
+/* To a chat's sends nobody adds while this transaction has touched the chat. To deliveries, whose queues are negative,
+ * somebody may at any time but the very end. */
+static bool
+job_promote(struct db *db, const struct job *job, int64_t now_ms, struct error *err)
+{
+    struct promotion *p;
+
+    if (job->queue_id >= 0)
+        return job->queue_id == 0 || job_promote_now(db, job, now_ms, err);
+    p = arena_new(db_memory(db), struct promotion);
+    *p = (struct promotion){ .job = *job, .now_ms = now_ms };
+    db_at_commit(db, job_promote_at_commit, p);
     return true;
 }
 

@@ -34,12 +34,14 @@ struct job {
 
 #define JOB_INTERRUPTED "interrupted" /* payload of a JOB_SEND whose request may have gone out */
 
-/* Signals of this layer (db_signal). The key is the lane, the workspace, the profile. */
-enum store_topic { TOPIC_LANE = 1, TOPIC_EVENTS, TOPIC_PROFILE, TOPIC_KEYS };
+/* Signals of this layer (db_signal). The key is the lane, the workspace, the profile. TOPIC_FREE: a process has let go of
+ * the lane; TOPIC_LEASES: one has let go of all it had. */
+enum store_topic { TOPIC_LANE = 1, TOPIC_EVENTS, TOPIC_PROFILE, TOPIC_KEYS, TOPIC_FREE, TOPIC_LEASES };
 
 /* Queues a job (id, state and created_at are filled) and wakes its lane. A transaction that adds to
- * a queue must have touched the queue's chat first (chat_touch), so that two of them cannot both
- * think they are first. */
+ * a queue, or takes from it (job_finish), must have touched the queue's chat first (chat_touch), so
+ * that two of them cannot both think they are first. Deliveries, whose queues are negative, are only
+ * added under events_alone(). */
 bool job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 
 /* The same, unless the lane already has a job of this kind for this record. */

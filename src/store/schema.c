@@ -301,11 +301,14 @@ static const char posts_sql[] =
 static const char leases_sql[] =
     "CREATE TABLE process ("
     " id $KEY,"
+    " node INTEGER NOT NULL UNIQUE,"       /* what tells the ids it makes from those of others */
     " until_at BIGINT NOT NULL);"          /* its lease; who has died no longer renews it */
 
     "CREATE TABLE lane ("
     " id $KEY,"                            /* of a profile or a webhook */
-    " process_id BIGINT NOT NULL);";       /* who has taken it; who is not there has let go of it */
+    " process_id BIGINT NOT NULL);"        /* who has taken it; that may be one who died */
+
+    "ALTER TABLE idempotency ADD COLUMN process_id BIGINT NOT NULL DEFAULT 0;"; /* in which the first call runs */
 
 const struct db_migration store_migrations[] = {
     { 1, "the first tables", first_sql },

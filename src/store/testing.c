@@ -17,8 +17,16 @@ static void
 end(struct testing_store *s, enum db_control how)
 {
     ck_assert_int_eq(s->db->open_rows, 0);
+    if (how == DB_COMMIT)
+        ts_settle(s);
     ck_assert_msg(s->db->driver->control(s->db, how, &s->err), "%s", s->err.message);
-    s->db->told_count = 0;
+    db_forget(s->db);
+}
+
+void
+ts_settle(struct testing_store *s)
+{
+    ck_assert_msg(db_do_later(s->db, &s->err), "%s", s->err.message);
 }
 
 static void
@@ -102,6 +110,7 @@ ts_signals(struct testing_store *s, int topic, int64_t key)
 {
     int n = 0;
 
+    ts_settle(s);
     for (size_t i = 0; i < s->db->told_count; i++)
         n += s->db->told[i].topic == topic && s->db->told[i].key == key;
     return n;
@@ -112,6 +121,7 @@ ts_int(struct testing_store *s, const char *sql)
 {
     int64_t n = -1;
 
+    ts_settle(s);
     ck_assert_msg(db_get_int(s->db, sql, DB_NO_ARGS, &n, NULL, &s->err), "%s", s->err.message);
     return n;
 }
@@ -122,6 +132,7 @@ ts_text(struct testing_store *s, const char *sql)
     struct db_rows rows;
     struct str out = STR_NONE;
 
+    ts_settle(s);
     ck_assert_msg(db_query(s->db, sql, DB_NO_ARGS, &rows, &s->err), "%s", s->err.message);
     if (db_next(&rows))
         out = db_col_text(&rows, 0, &s->arena);
@@ -132,6 +143,7 @@ ts_text(struct testing_store *s, const char *sql)
 void
 ts_exec(struct testing_store *s, const char *sql)
 {
+    ts_settle(s);
     ck_assert_msg(db_exec(s->db, sql, DB_NO_ARGS, NULL, &s->err), "%s", s->err.message);
 }
 
@@ -240,6 +252,7 @@ ts_events(struct testing_store *s, enum event_type type)
 {
     int64_t n = 0;
 
+    ts_settle(s);
     ck_assert_msg(db_get_int(s->db, "SELECT COUNT(*) FROM event WHERE type = $1", DB_ARGS(db_int(type)), &n, NULL,
                              &s->err),
                   "%s", s->err.message);

@@ -42,6 +42,8 @@ void ts_close(struct testing_store *s);
 /* Ends the test's transaction and begins the next. */
 void ts_commit(struct testing_store *s);
 void ts_rollback(struct testing_store *s);
+/* Does what was left for the end of the transaction, as ts_commit(), ts_int(), ts_text() and ts_events() do first. */
+void ts_settle(struct testing_store *s);
 /* Ends it and begins none, so that others may write; and goes on. */
 void ts_pause(struct testing_store *s);
 void ts_resume(struct testing_store *s);

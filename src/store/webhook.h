@@ -62,8 +62,17 @@ bool webhook_disable(struct db *db, int64_t id, struct str reason, int64_t now_m
 
 /* ---- fan-out ---- */
 
-/* Queues an event for every enabled endpoint that listens to it. In the transaction that adds the event. */
-bool webhook_fan_out(struct db *db, const struct event *e, int64_t now_ms, struct error *err);
+/* The enabled endpoints that listen to an event. In the transaction it happens in; `a` must live until its commit. */
+struct listening {
+    int64_t *webhook_ids;
+    size_t   count;
+};
+bool webhook_listening(struct db *db, const struct event *e, struct arena *a, struct listening *out, struct error *err);
+
+/* Queues an event that has its id for them. Under events_alone(), as everything that adds to such queues or takes the
+ * first from them, so that two never think both they are first, or that nobody follows. */
+bool webhook_fan_out(struct db *db, const struct event *e, const struct listening *to, int64_t now_ms,
+                     struct error *err);
 
 /* Queues events again for one endpoint: those in `ids`, each once (404 for those it could not have
  * heard of, 422 for those it does not listen to), or all since a time, in the background. */

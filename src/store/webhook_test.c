@@ -46,6 +46,7 @@ happen(void)
                                 .external_id = arena_printf(&s.arena, "%d", ++sent_count) };
 
     OK(message_settle(s.db, &m, &sent, s.now, &s.arena, &s.err));
+    ts_settle(&s);
 }
 
 static int64_t
@@ -55,6 +56,7 @@ queued(const struct webhook *w, enum job_kind kind)
     int64_t n = 0;
     bool found;
 
+    ts_settle(&s);
     for (;;) {
         OK(job_next_of_kind(s.db, w->id, kind, job.id, &s.arena, &job, &found, &s.err));
         if (!found)
@@ -71,6 +73,7 @@ standing(enum job_state state)
 {
     int64_t n = 0;
 
+    ts_settle(&s);
     OK(db_get_int(s.db, standing_sql, DB_ARGS(db_int(JOB_DELIVER), db_int(state)), &n, NULL, &s.err));
     return n;
 }
@@ -81,6 +84,7 @@ first(const struct webhook *w)
     struct job job;
     bool found;
 
+    ts_settle(&s);
     OK(job_next_of_kind(s.db, w->id, JOB_DELIVER, 0, &s.arena, &job, &found, &s.err));
     ck_assert(found);
     return job;
@@ -411,6 +415,7 @@ START_TEST(all_since_a_time_is_queued_in_pieces)
     since = s.now;
     for (int i = 0; i < 600; i++)
         happen();
+    ts_commit(&s);
     w = hook();
     OK(webhook_replay_since(s.db, &w, since, s.now, &s.err));
     ts_tick(&s, 1000);
@@ -438,6 +443,7 @@ START_TEST(events_are_ordered_by_commit_also_when_the_clock_is_set_back)
     OK(db_exec(s.db, "INSERT INTO event (id, workspace_id, group_id, profile_id, chat_id, type, created_at, data)"
                      " VALUES ($1, $2, 0, 0, 0, 1, 0, '{}')",
                DB_ARGS(db_int(ahead), db_int(s.scope.workspace_id)), NULL, &s.err));
+    ts_commit(&s);
     happen();
     after = ts_int(&s, "SELECT MAX(id) FROM event");
     ck_assert_int_gt(after, ahead);

@@ -233,6 +233,27 @@ lane_end(struct lane *l, struct lane_job *job)
 }
 
 void
+lane_forget(struct lane *l)
+{
+    struct lane_job *job = l->waiting, *next;
+
+    for (; job; job = next) {
+        next = job->next;
+        map_take(&l->known, job->id);
+        free(job);
+    }
+    l->waiting = NULL;
+    l->waiting_end = &l->waiting;
+    l->waiting_count = 0;
+}
+
+int
+lane_under_way(const struct lane *l)
+{
+    return (int)l->known.count - l->waiting_count;
+}
+
+void
 lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms, bool account_wide)
 {
     bool second = l->refused_chat != 0 && l->refused_chat != chat_id && now_ms - l->refused_at_ms < SAME_REFUSAL_MS;

@@ -86,6 +86,10 @@ void lane_hold(struct lane *l, int64_t until_ms);
 void lane_went_well(struct lane *l);
 void lane_went_badly(struct lane *l);
 
+/* The jobs that wait are not known any more; those under way are. */
+void lane_forget(struct lane *l);
+int  lane_under_way(const struct lane *l); /* the uncounted ones included */
+
 int lane_free(const struct lane *l); /* places for jobs that could start now */
 
 /* Sets running_max. */

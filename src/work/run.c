@@ -103,6 +103,7 @@ run_step(struct run *r, const struct net_response *last)
     r->calls++;
     r->calling = true;
     r->call = (struct net_call){ .request = r->end.call, .arena = r->op.arena, .done = run_answered, .user = r };
+    r->call.request.not_after_mono_ms = r->not_after_mono_ms;
     courier_send(r->courier, &r->call);
 }
 

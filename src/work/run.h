@@ -17,6 +17,7 @@ struct run {
     struct run_errors     *errors; /* where refusals are counted */
     void (*done)(struct run *r);
     void                  *user;
+    const int64_t         *not_after_mono_ms; /* of each call; NULL = at any time */
     /* the result */
     struct op_step         end;
     /* its own */

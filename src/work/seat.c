@@ -42,14 +42,33 @@ seat_of(struct worker *w, int64_t lane_id)
     return seat;
 }
 
+void
+seat_claim(struct seat_lane *seat, enum seat_claim claim)
+{
+    seat->worker->lanes_ours += (claim == SEAT_OURS) - (seat->claim == SEAT_OURS);
+    seat->claim = claim;
+    if (claim == SEAT_OURS)
+        return;
+    lane_forget(&seat->lane);
+    seat->full = false;
+    seat->timer_at = 0;
+    uv_timer_stop(&seat->timer);
+}
+
+void
+seat_wake(struct seat_lane *seat)
+{
+    seat->dirty = true;
+    seat_pump(seat);
+}
+
 static void
 seat_timer(uv_timer_t *timer)
 {
     struct seat_lane *seat = timer->data;
 
     seat->timer_at = 0;
-    seat->dirty = true;
-    seat_pump(seat);
+    seat_wake(seat);
 }
 
 /* Looks again at `at_ms` at the latest. */
@@ -132,12 +151,42 @@ seat_find_refresh(struct seat_lane *seat, struct db *db, struct error *err)
     return true;
 }
 
+/* What whoever had the lane before left in flight may have gone out. */
+static bool
+seat_take_up(struct seat_lane *seat, struct db *db, int64_t now_ms, struct error *err)
+{
+    struct job *jobs;
+    size_t n;
+
+    if (!job_in_flight(db, seat->lane.id, &seat->arena, &jobs, &n, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!job_retry(db, &jobs[i], now_ms, jobs[i].attempts, STR(JOB_INTERRUPTED), err))
+            return false;
+    return true;
+}
+
+static bool
+seat_take_lane(struct seat_lane *seat, struct db *db, struct error *err)
+{
+    int64_t now_ms = clock_now_ms();
+
+    return lane_take(db, seat->lane.id, seat->process_id, now_ms, &seat->taken, err)
+        && (!seat->taken || seat_take_up(seat, db, now_ms, err));
+}
+
 static bool
 seat_fetch_run(struct db_txn *txn, struct db *db, struct error *err)
 {
     struct seat_lane *seat = container_of(txn, struct seat_lane, txn);
 
     arena_reset(&seat->arena);
+    seat->due_count = 0;
+    seat->next_due_at = 0;
+    if (seat->taking && !seat_take_lane(seat, db, err))
+        return false;
+    if (seat->taking && !seat->taken)
+        return true;
     return seat_find_owner(seat, db, err)
         && seat_find_refresh(seat, db, err)
         && job_due(db, seat->lane.id, clock_now_ms(), seat->due_limit, &seat->arena, &seat->due,
@@ -178,6 +227,20 @@ seat_take(struct seat_lane *seat, const struct job *job)
         seat->added += lane_add(&seat->lane, job->id, (int)job->kind, seat_chat_of(job));
 }
 
+/* False when what the look found is not for us, or not any more. */
+static bool
+seat_settle_claim(struct seat_lane *seat)
+{
+    if (!seat->taking)
+        return seat->claim == SEAT_OURS;
+    if (seat->process_id != seat->worker->tenure.process_id || seat->term != seat->worker->tenure.term) {
+        seat->dirty = true;
+        return false;
+    }
+    seat_claim(seat, seat->taken ? SEAT_OURS : SEAT_OTHERS);
+    return seat->taken;
+}
+
 static void
 seat_fetched(struct db_txn *txn)
 {
@@ -187,7 +250,7 @@ seat_fetched(struct db_txn *txn)
     if (txn->err.status != 0) {
         log_error("looking for due jobs failed", LOG_CSTR("error", txn->err.message));
         seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
-    } else {
+    } else if (seat_settle_claim(seat)) {
         seat_set_pace(seat);
         seat->added = 0;
         for (size_t i = 0; i < seat->due_count; i++)
@@ -207,13 +270,16 @@ seat_fetch(struct seat_lane *seat)
 {
     seat->dirty = false;
     seat->fetching = true;
+    seat->taking = seat->claim != SEAT_OURS;
+    seat->process_id = seat->worker->tenure.process_id;
+    seat->term = seat->worker->tenure.term;
     map_deinit(&seat->ended);
     seat->was_held = seat->lane.only_kind == JOB_REFRESH;
     seat->due_limit = lane_look(&seat->lane);
     if (seat->due_limit > KNOWN_MAX)
         seat->due_limit = KNOWN_MAX;
     seat->txn = (struct db_txn){ .run = seat_fetch_run, .done = seat_fetched, .reply_to = &seat->worker->mailbox };
-    db_submit(seat->worker->options.engine, DB_READ, &seat->txn);
+    db_submit(seat->worker->options.engine, seat->taking ? DB_WRITE : DB_READ, &seat->txn);
 }
 
 /* ---- tasks ---- */
@@ -251,6 +317,16 @@ static void
 task_timer_closed(uv_handle_t *handle)
 {
     task_free(handle->data);
+}
+
+void
+seat_lost(struct task *t)
+{
+    struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
+
+    if (seat->claim == SEAT_OURS && seat->term == t->term)
+        seat_claim(seat, SEAT_OTHERS);
+    seat_task_ended(t, false);
 }
 
 void
@@ -296,6 +372,8 @@ task_begin(struct seat_lane *seat, struct lane_job *place)
         abort();
     t->worker = w;
     t->lane_id = seat->lane.id;
+    t->process_id = seat->process_id;
+    t->term = seat->term;
     t->seat = place;
     t->job.id = place->id;
     t->job.lane_id = seat->lane.id;
@@ -312,6 +390,34 @@ task_begin(struct seat_lane *seat, struct lane_job *place)
     kinds[t->job.kind].start(t);
 }
 
+/* One that may be ours again is only taken when what began under the claim before is over; and not while it is doubtful
+ * who has a lease. */
+static bool
+seat_may_go_on(struct seat_lane *seat)
+{
+    switch (seat->claim) {
+    case SEAT_OURS:
+        return true;
+    case SEAT_FREE:
+        if (lane_under_way(&seat->lane) > 0)
+            return false;
+        if (tenure_may_take(seat->worker))
+            return true;
+        seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
+        return false;
+    case SEAT_OTHERS:
+    case SEAT_LEAVING:
+        return false;
+    }
+    return false;
+}
+
+bool
+seat_is_idle(const struct seat_lane *seat)
+{
+    return !seat->fetching && !seat->dirty && seat->lane.waiting_count == 0 && seat->lane.running == 0;
+}
+
 void
 seat_pump(struct seat_lane *seat)
 {
@@ -319,7 +425,7 @@ seat_pump(struct seat_lane *seat)
     struct lane_job *place;
     int64_t again_ms = 0;
 
-    if (w->draining || seat->pumping)
+    if (w->draining || seat->pumping || !seat_may_go_on(seat))
         return;
     seat->pumping = true; /* a task may end before its start returns */
     for (;;) {
@@ -327,13 +433,23 @@ seat_pump(struct seat_lane *seat)
             task_begin(seat, place);
         if (seat->full && seat->added > 0)
             seat->dirty = true; /* there is more than the last look brought */
-        if (!seat->dirty || seat->fetching || lane_free(&seat->lane) == 0)
+        if (!seat->dirty || seat->fetching || (seat->claim == SEAT_OURS && lane_free(&seat->lane) == 0))
             break; /* what nothing can be done about now is looked for when a place is free */
         seat_fetch(seat);
     }
     seat->pumping = false;
     if (again_ms != 0)
         seat_look_at(seat, again_ms);
+}
+
+void
+seat_forget(struct seat_lane *seat)
+{
+    struct worker *w = seat->worker;
+
+    map_take(&w->lanes, seat->lane.id);
+    w->lanes_shown = (int64_t)w->lanes.count;
+    seat_close(seat);
 }
 
 void

@@ -1,14 +1,24 @@
 /* seat.h -- a lane in its place on the worker's loop.
  *
  * lane.h decides which job may start; here is what it takes to know the jobs: looks at the table when something changed
- * (a wake-up, a job that ended, a time that came) and a place is free, and tasks for those that start. */
+ * (a wake-up, a job that ended, a time that came) and a place is free, and tasks for those that start.
+ *
+ * The first look takes the lane for this process, in the same transaction. When another has it, nothing is to be done
+ * here until that one lets go of it, or ends. When it is ours, jobs that are in flight were left so by whoever had it
+ * before: they may have gone out, so they are ready again and say so. */
 #ifndef PARLEY_WORK_SEAT_H
 #define PARLEY_WORK_SEAT_H
 
 #include "work/worker_internal.h"
 
+enum seat_claim { SEAT_FREE, SEAT_OURS, SEAT_OTHERS, SEAT_LEAVING };
+
 struct seat_lane {
     struct lane    lane;
+    enum seat_claim claim;      /* whose it is, as far as we know */
+    bool           taking, taken; /* what the look is to do, and has done */
+    int64_t        process_id;  /* we have it as, or try to, */
+    struct term   *term;        /* in this term */
     struct worker *worker;
     uv_timer_t     timer;
     const struct platform *platform;    /* NULL until the first look, and for a webhook endpoint */
@@ -30,8 +40,19 @@ struct seat_lane {
 struct seat_lane *seat_of(struct worker *w, int64_t lane_id); /* made when it is missing */
 void seat_close(struct seat_lane *seat);                      /* frees it once its timer is closed */
 
+/* Somebody took it, or let go of it, or there may be something to do for other reasons. */
+void seat_claim(struct seat_lane *seat, enum seat_claim claim);
+void seat_wake(struct seat_lane *seat);
+
+/* Nothing of it is under way but polls, and nothing is known that is to be done now. */
+bool seat_is_idle(const struct seat_lane *seat);
+void seat_forget(struct seat_lane *seat); /* an idle one: frees it */
+
 /* Starts what may start; looks for more when there may be more. */
 void seat_pump(struct seat_lane *seat);
+
+/* Takes `t`, which found that somebody else has the lane. */
+void seat_lost(struct task *t);
 
 /* Takes `t`. `failed`: its job is looked at again in a moment. */
 void seat_task_ended(struct task *t, bool failed);

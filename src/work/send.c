@@ -192,7 +192,10 @@ send_is_settled(struct task *t, struct db *db, bool *settled, struct error *err)
     if (!message_get(db, t->job.record_id, &t->arena, &t->message, &found, err))
         return false;
     *settled = !found || t->message.status == STATUS_PUBLISHED || t->message.status == STATUS_FAILED;
-    return !*settled || job_finish(db, &t->job, clock_now_ms(), err);
+    if (!*settled)
+        return true;
+    return (!found || chat_touch(db, t->message.chat_id, STATUS_NONE, STATUS_NONE, 0, 0, err)) /* it is about its queue */
+        && job_finish(db, &t->job, clock_now_ms(), err);
 }
 
 /* Whether we may no longer write to this person at `due_at`. Looking whether the message is there goes on. */

@@ -76,8 +76,12 @@ static bool
 task_run_txn(struct db_txn *txn, struct db *db, struct error *err)
 {
     struct task *t = container_of(txn, struct task, txn);
+    bool ours = true;
 
-    return t->work(t, db, err);
+    if (t->mode == DB_WRITE && !lane_is_ours(db, t->lane_id, t->process_id, &ours, err))
+        return false;
+    t->lost = !ours;
+    return t->lost || t->work(t, db, err);
 }
 
 static void
@@ -106,6 +110,12 @@ task_txn_done(struct db_txn *txn)
 {
     struct task *t = container_of(txn, struct task, txn);
 
+    if (txn->err.status == 0 && t->lost) {
+        log_warn("a job's lane is not ours any more", LOG_CSTR("kind", job_kind_names[t->job.kind]),
+                 LOG_INT("job", t->job.id));
+        seat_lost(t);
+        return;
+    }
     if (txn->err.status == 0) {
         t->then(t);
         return;
@@ -170,6 +180,7 @@ task_op(struct task *t, task_next *then)
     t->run.errors = t->worker->errors;
     t->run.done = task_run_done;
     t->run.user = t;
+    t->run.not_after_mono_ms = &t->term->until_mono_ms;
     t->run.op.arena = &t->arena;
     t->run.op.env = t->worker->options.env;
     if (t->worker->closing) {
@@ -213,6 +224,7 @@ task_send(struct task *t, void (*done)(struct net_call *call), task_next *then)
     t->call.arena = &t->arena;
     t->call.done = done;
     t->call.user = t;
+    t->call.request.not_after_mono_ms = &t->term->until_mono_ms;
     if (t->worker->closing) {
         seat_task_ended(t, true);
         return;

@@ -25,6 +25,8 @@ struct task {
     struct worker   *worker;
     struct job       job;
     int64_t          lane_id;
+    int64_t          process_id; /* we had the lane as when this began, */
+    struct term     *term;       /* and in this term */
     struct lane_job *seat;     /* its place in the lane */
     struct arena     arena;
     struct task     *prev, *next; /* all that are under way */
@@ -41,6 +43,7 @@ struct task {
     bool (*work)(struct task *t, struct db *db, struct error *err);
     enum db_mode mode;
     bool         must;     /* its effect may not be lost: repeated until the database takes it */
+    bool         lost;     /* the lane is not ours any more, so nothing was done */
     bool         gone;     /* set by the work: the job is pointless by now */
 
     /* task_fetch() and task_keep() */
@@ -70,7 +73,8 @@ struct task {
     struct str        used_token;     /* what a refresh began with */
 };
 
-/* Runs `work` in a transaction, then `then`. When the database fails: a task_txn ends the task and the job is tried
+/* Runs `work` in a transaction, then `then`. One that writes is only done while the lane is ours, and otherwise ends the
+ * task: whose the lane is now finds what we did, and what we did not. When the database fails: a task_txn ends the task and the job is tried
  * again in a moment; a task_txn_must is repeated until it succeeds, because it holds what a platform answered. */
 void task_txn(struct task *t, enum db_mode mode, bool (*work)(struct task *, struct db *, struct error *),
               task_next *then);

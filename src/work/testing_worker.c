@@ -64,12 +64,10 @@ save_file(const struct op *op)
 static void
 find(struct op *op, struct str ids)
 {
-    op->found = arena_array(op->arena, struct str, 8);
-    while (ids.len > 0 && op->found_count < 8) {
-        struct str rest;
-
-        str_cut(ids, ',', &op->found[op->found_count++], &rest);
-        ids = rest;
+    op->found = arena_array(op->arena, struct found_message, 8);
+    for (struct str rest; ids.len > 0 && op->found_count < 8; ids = rest, op->found_count++) {
+        str_cut(ids, ',', &op->found[op->found_count].external_id, &rest);
+        op->found[op->found_count].posted_at = TESTING_NOW;
     }
 }
 
@@ -212,8 +210,8 @@ told(void *ctx, int topic, int64_t key)
     struct testing_worker *t = ctx;
 
     pthread_mutex_lock(&t->lock);
-    if (topic == TOPIC_LANE && t->worker)
-        worker_wake(t->worker, key);
+    if (t->worker)
+        worker_signal(t->worker, topic, key);
     pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->lock);
 }

@@ -1,11 +1,27 @@
 #include "work/upkeep.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "store/idempotency.h"
 #include "store/webhook.h"
+#include "work/seat.h"
 
-#define EVERY_MS   15000
-#define PRUNE_ROWS 500 /* so many at once, that no writer waits long for it */
+#define EVERY_MS       15000 /* alone; else several times in a lease */
+#define ROUNDS         5     /* of upkeep in a lease */
+#define PRUNE_EVERY_MS 15000
+#define PRUNE_ROWS     500 /* so many at once, that no writer waits long for it */
+#define GIFTS_MAX      1000
+#define PATIENCE       3   /* rounds that a lane waits for somebody who has less than their share */
+
+static int64_t
+upkeep_every_ms(const struct worker *w)
+{
+    int64_t every_ms = tenure_ms() / ROUNDS;
+
+    return w->options.alone || every_ms > EVERY_MS ? EVERY_MS : every_ms;
+}
+
+/* ---- what is old ---- */
 
 static bool
 upkeep_prune(struct db_txn *txn, struct db *db, struct error *err)
@@ -22,29 +38,202 @@ upkeep_prune(struct db_txn *txn, struct db *db, struct error *err)
 }
 
 static void
+upkeep_again(struct upkeep *u, int64_t in_ms)
+{
+    if (!u->worker->draining)
+        uv_timer_start(&u->timer, u->tick, (uint64_t)in_ms, (uint64_t)upkeep_every_ms(u->worker));
+}
+
+static void
 upkeep_pruned(struct db_txn *txn)
 {
     struct upkeep *u = container_of(txn, struct upkeep, prune);
 
     u->busy--;
-    if (txn->err.status != 0)
+    if (txn->err.status != 0) {
         log_warn("forgetting what is old failed", LOG_CSTR("error", txn->err.message));
-    else if (u->more && !u->worker->draining)
-        uv_timer_start(&u->timer, u->tick, 100, EVERY_MS);
+    } else if (u->more) {
+        u->pruned_mono_ms = 0;
+        upkeep_again(u, 100);
+    }
     if (u->worker->draining)
         worker_maybe_close(u->worker);
+}
+
+/* ---- whose lanes are whose ---- */
+
+/* Who has their share takes what nobody else took for a while. */
+static int64_t
+upkeep_due_before(const struct worker *w, int64_t now_ms)
+{
+    return w->lanes_ours < w->lanes_share || w->upkeep.census.processes <= 1
+             ? now_ms
+             : now_ms - PATIENCE * upkeep_every_ms(w);
 }
 
 static bool
 upkeep_look(struct db_txn *txn, struct db *db, struct error *err)
 {
     struct upkeep *u = container_of(txn, struct upkeep, look);
+    const struct worker *w = u->worker;
+    int64_t now_ms = clock_now_ms();
 
     arena_reset(&u->arena);
-    return job_lanes_due(db, clock_now_ms() - EVERY_MS, &u->arena, &u->lanes, &u->lanes_count, err);
+    if (!job_lanes_due(db, now_ms - upkeep_every_ms(w), &u->arena, &u->lanes, &u->lanes_count, err))
+        return false;
+    return w->options.alone
+        || (lease_sweep(db, now_ms - 2 * tenure_ms(), err)
+            && lease_count(db, now_ms, &u->census, err)
+            && (u->census.fingerprint == u->fingerprint || idempotency_abandon(db, now_ms, err))
+            && lane_list_free(db, now_ms, upkeep_due_before(w, now_ms), &u->arena, &u->free, err));
 }
 
-/* Lanes that another process on this database gave work to, or whose wake-up was lost. */
+/* As many as make up our share, but what has waited for too long in any case; from somewhere in the middle, because
+ * others look at the same list. */
+static void
+upkeep_take(struct upkeep *u)
+{
+    struct worker *w = u->worker;
+    size_t n = u->free.count, from = n > 0 ? (size_t)random_below((int64_t)n) : 0;
+    int64_t room = w->lanes_share - w->lanes_ours;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t at = (from + i) % n;
+        struct seat_lane *seat = seat_of(w, u->free.ids[at]);
+
+        if ((seat->claim != SEAT_OTHERS && seat->claim != SEAT_FREE) || (at < u->free.orphans && room <= 0))
+            continue;
+        room--;
+        seat_claim(seat, SEAT_FREE);
+        seat_wake(seat);
+    }
+}
+
+/* ---- more than our share ---- */
+
+static bool
+upkeep_give(struct db_txn *txn, struct db *db, struct error *err)
+{
+    struct upkeep *u = container_of(txn, struct upkeep, give);
+
+    for (size_t i = 0; i < u->gifts_count; i++)
+        if (!lane_let_go(db, u->gifts[i], u->worker->tenure.process_id, err))
+            return false;
+    return true;
+}
+
+static void
+upkeep_gave(struct db_txn *txn)
+{
+    struct upkeep *u = container_of(txn, struct upkeep, give);
+    struct worker *w = u->worker;
+
+    u->busy--;
+    for (size_t i = 0; i < u->gifts_count; i++) {
+        struct seat_lane *seat = map_get(&w->lanes, u->gifts[i]);
+
+        if (txn->err.status == 0 && !seat->dirty && lane_under_way(&seat->lane) == 0) {
+            seat_forget(seat);
+        } else {
+            seat_claim(seat, SEAT_FREE);
+            seat_wake(seat);
+        }
+    }
+    if (w->draining)
+        worker_maybe_close(w);
+}
+
+/* Polls that wait for something to happen need not be ours: the next one asks again from the same place. */
+static struct map
+upkeep_polls(struct worker *w)
+{
+    struct map polls = { 0 };
+
+    for (struct task *t = w->tasks; t; t = t->next)
+        if (t->job.kind == JOB_POLL && t->at == TASK_CALLING && t->seat->uncounted)
+            map_put(&polls, t->lane_id, t);
+    return polls;
+}
+
+static void
+upkeep_choose(struct upkeep *u, size_t max)
+{
+    struct worker *w = u->worker;
+    struct map polls = upkeep_polls(w);
+    size_t at = 0;
+    int64_t id;
+    void *value;
+
+    u->gifts = arena_array(&u->arena, int64_t, max);
+    while (u->gifts_count < max && map_next(&w->lanes, &at, &id, &value)) {
+        struct seat_lane *seat = value;
+        struct task *poll = map_get(&polls, id);
+
+        if (seat->claim != SEAT_OURS || !seat_is_idle(seat) || lane_under_way(&seat->lane) != (poll != NULL))
+            continue;
+        seat_claim(seat, SEAT_LEAVING);
+        u->gifts[u->gifts_count++] = id;
+        if (poll && task_interrupt(poll))
+            seat_task_ended(poll, false);
+        seat->dirty = false;
+    }
+    map_deinit(&polls);
+}
+
+static void
+upkeep_share(struct upkeep *u)
+{
+    struct worker *w = u->worker;
+    int64_t excess;
+
+    w->lanes_share = (u->census.lanes + u->census.processes - 1) / (u->census.processes > 0 ? u->census.processes : 1);
+    excess = w->lanes_ours - w->lanes_share;
+    u->gifts_count = 0;
+    if (excess <= 0 || u->census.processes <= 1 || !tenure_lasts(w))
+        return;
+    upkeep_choose(u, excess < GIFTS_MAX ? (size_t)excess : GIFTS_MAX);
+    if (u->gifts_count == 0)
+        return;
+    u->busy++;
+    u->give = (struct db_txn){ .run = upkeep_give, .done = upkeep_gave, .reply_to = &w->mailbox };
+    db_submit(w->options.engine, DB_WRITE, &u->give);
+}
+
+/* ---- a round ---- */
+
+/* Somebody has ended: what they had is not theirs any more. */
+static void
+upkeep_forgive(struct worker *w)
+{
+    size_t at = 0;
+    int64_t id;
+    void *value;
+
+    while (map_next(&w->lanes, &at, &id, &value))
+        if (((struct seat_lane *)value)->claim == SEAT_OTHERS)
+            seat_claim(value, SEAT_FREE);
+}
+
+static void
+upkeep_heed(struct upkeep *u)
+{
+    struct worker *w = u->worker;
+
+    for (size_t i = 0; i < u->lanes_count; i++) { /* its wake-up was lost */
+        struct seat_lane *seat = map_get(&w->lanes, u->lanes[i]);
+
+        if (w->options.alone || (seat && seat->claim == SEAT_OURS))
+            seat_wake(seat_of(w, u->lanes[i]));
+    }
+    if (w->options.alone)
+        return;
+    if (u->census.fingerprint != u->fingerprint)
+        upkeep_forgive(w);
+    u->fingerprint = u->census.fingerprint;
+    upkeep_take(u);
+    upkeep_share(u);
+}
+
 static void
 upkeep_looked(struct db_txn *txn)
 {
@@ -52,8 +241,9 @@ upkeep_looked(struct db_txn *txn)
 
     u->busy--;
     if (txn->err.status == 0 && !u->worker->draining)
-        for (size_t i = 0; i < u->lanes_count; i++)
-            worker_wake(u->worker, u->lanes[i]);
+        upkeep_heed(u);
+    if (u->in_a_hurry)
+        upkeep_hurry(u->worker);
     if (u->worker->draining)
         worker_maybe_close(u->worker);
 }
@@ -63,14 +253,28 @@ upkeep_tick(uv_timer_t *timer)
 {
     struct upkeep *u = timer->data;
     struct worker *w = u->worker;
+    int64_t mono_ms = clock_mono_ms();
 
-    if (u->busy > 0)
+    if (u->busy > 0 || w->draining)
         return;
-    u->busy = 2;
-    u->prune = (struct db_txn){ .run = upkeep_prune, .done = upkeep_pruned, .reply_to = &w->mailbox };
+    u->in_a_hurry = false;
+    u->busy++;
     u->look = (struct db_txn){ .run = upkeep_look, .done = upkeep_looked, .reply_to = &w->mailbox };
+    db_submit(w->options.engine, w->options.alone ? DB_READ : DB_WRITE, &u->look);
+    if (u->pruned_mono_ms != 0 && mono_ms - u->pruned_mono_ms < PRUNE_EVERY_MS)
+        return;
+    u->pruned_mono_ms = mono_ms;
+    u->busy++;
+    u->prune = (struct db_txn){ .run = upkeep_prune, .done = upkeep_pruned, .reply_to = &w->mailbox };
     db_submit(w->options.engine, DB_WRITE, &u->prune);
-    db_submit(w->options.engine, DB_READ, &u->look);
+}
+
+void
+upkeep_hurry(struct worker *w)
+{
+    w->upkeep.in_a_hurry = true;
+    if (w->upkeep.busy == 0)
+        upkeep_again(&w->upkeep, 0);
 }
 
 void
@@ -80,10 +284,11 @@ upkeep_start(struct worker *w)
 
     u->worker = w;
     u->tick = upkeep_tick;
+    u->pruned_mono_ms = clock_mono_ms();
     arena_init(&u->arena);
     uv_timer_init(&w->loop, &u->timer);
     u->timer.data = u;
-    uv_timer_start(&u->timer, upkeep_tick, EVERY_MS, EVERY_MS);
+    uv_timer_start(&u->timer, upkeep_tick, (uint64_t)upkeep_every_ms(w), (uint64_t)upkeep_every_ms(w));
 }
 
 void

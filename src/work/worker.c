@@ -11,58 +11,131 @@
 
 /* ---- being woken ---- */
 
+/* Who let go of it had more than their share; whoever has less takes it, though there may be nothing to do in it. */
+static void
+worker_freed(struct worker *w, int64_t lane_id)
+{
+    struct seat_lane *seat = map_get(&w->lanes, lane_id);
+    bool may_take = w->lanes_ours < w->lanes_share;
+
+    if (seat && seat->claim == SEAT_OTHERS)
+        seat_claim(seat, SEAT_FREE);
+    if (may_take && (!seat || seat->claim == SEAT_FREE))
+        seat_wake(seat_of(w, lane_id));
+}
+
+/* What others had may be nobody's, and what is ours may have got work. */
+static void
+worker_woken_all(struct worker *w)
+{
+    size_t at = 0;
+    int64_t id;
+    void *value;
+
+    while (map_next(&w->lanes, &at, &id, &value)) {
+        struct seat_lane *seat = value;
+
+        if (seat->claim == SEAT_OTHERS)
+            seat_claim(seat, SEAT_FREE);
+        else
+            seat_wake(seat);
+    }
+    upkeep_hurry(w);
+}
+
+void
+worker_doubt_all(struct worker *w)
+{
+    struct task *t, *next;
+    size_t at = 0;
+    int64_t id;
+    void *value;
+
+    while (map_next(&w->lanes, &at, &id, &value)) {
+        struct seat_lane *seat = value;
+
+        if (seat->claim == SEAT_OTHERS)
+            continue;
+        seat_claim(seat, SEAT_FREE);
+        seat->dirty = true;
+    }
+    for (t = w->tasks; t; t = next) { /* a poll would only keep its lane from being taken up again */
+        next = t->next;
+        if (t->job.kind == JOB_POLL && t->at == TASK_CALLING && task_interrupt(t))
+            seat_task_ended(t, true);
+    }
+    worker_woken_all(w);
+}
+
 static void
 worker_woken(struct mail *m)
 {
     struct worker *w = container_of(m, struct worker, woken_mail);
-    struct map woken;
+    struct map woken, freed;
     size_t at = 0;
     int64_t lane_id;
     void *value;
+    bool all;
 
     uv_mutex_lock(&w->woken_lock);
     woken = w->woken;
-    w->woken = (struct map){ 0 };
-    w->woken_posted = false;
+    freed = w->freed;
+    all = w->woken_all;
+    w->woken = w->freed = (struct map){ 0 };
+    w->woken_posted = w->woken_all = false;
     uv_mutex_unlock(&w->woken_lock);
-    while (!w->draining && map_next(&woken, &at, &lane_id, &value)) {
-        struct seat_lane *seat = seat_of(w, lane_id);
-
-        seat->dirty = true;
-        seat_pump(seat);
-    }
+    while (!w->draining && map_next(&freed, &at, &lane_id, &value))
+        worker_freed(w, lane_id);
+    at = 0;
+    while (!w->draining && map_next(&woken, &at, &lane_id, &value))
+        seat_wake(seat_of(w, lane_id));
+    if (all && !w->draining)
+        worker_woken_all(w);
     map_deinit(&woken);
+    map_deinit(&freed);
 }
 
-void
-worker_wake(struct worker *w, int64_t lane_id)
+static void
+worker_post(struct worker *w, struct map *set, int64_t lane_id)
 {
     bool post;
 
     uv_mutex_lock(&w->woken_lock);
-    map_put(&w->woken, lane_id, w);
+    if (set)
+        map_put(set, lane_id, w);
+    else
+        w->woken_all = true;
     post = !w->woken_posted;
     w->woken_posted = true;
     uv_mutex_unlock(&w->woken_lock);
     if (post)
         mailbox_post(&w->mailbox, &w->woken_mail);
 }
-/* ---- starting ---- */
 
-/* What an earlier process had in flight may have gone out: it is ready again, and says so. */
-static bool
-worker_take_up(struct worker *w, struct db *db, int64_t lane_id, struct error *err)
+void
+worker_wake(struct worker *w, int64_t lane_id)
 {
-    struct job *jobs;
-    size_t n;
-
-    if (!job_in_flight(db, lane_id, &w->start_arena, &jobs, &n, err))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!job_retry(db, &jobs[i], clock_now_ms(), jobs[i].attempts, STR(JOB_INTERRUPTED), err))
-            return false;
-    return true;
+    worker_post(w, &w->woken, lane_id);
 }
+
+void
+worker_signal(struct worker *w, int topic, int64_t key)
+{
+    if (topic == TOPIC_LANE)
+        worker_post(w, &w->woken, key);
+    else if (topic == TOPIC_FREE)
+        worker_post(w, &w->freed, key);
+    else if (topic == TOPIC_LEASES || topic == DB_MISSED)
+        worker_post(w, NULL, 0);
+}
+
+int64_t
+worker_process_id(struct worker *w)
+{
+    return w->tenure.process_id;
+}
+
+/* ---- starting ---- */
 
 /* What is overdue with thousands of accounts at once does not come all at once: checks go one after the other, polls
  * too, but within the time they are apart. */
@@ -91,22 +164,20 @@ worker_start_run(void *arg, struct db *db, struct error *err)
 {
     struct worker *w = arg;
     int64_t now_ms = clock_now_ms();
+    struct lease_census others;
     struct profile *profiles;
     size_t n;
 
     arena_reset(&w->start_arena);
-    if (!idempotency_abandon(db, now_ms, err) || !profile_list_all(db, &w->start_arena, &profiles, &n, err))
+    if (!tenure_begin(w, db, now_ms, err) || !lease_count(db, now_ms, &others, err)
+        || !idempotency_abandon(db, now_ms, err) || !profile_list_all(db, &w->start_arena, &profiles, &n, err))
         return false;
     for (size_t i = 0; i < n; i++)
         if (!account_tend(db, &profiles[i], w->options.env->public_url, now_ms, err)
-            || !worker_spread(w, db, &profiles[i], (int64_t)i, (int64_t)n, now_ms, err))
+            || (others.processes == 1
+                && !worker_spread(w, db, &profiles[i], (int64_t)i, (int64_t)n, now_ms, err)))
             return false;
-    if (!job_lanes(db, &w->start_arena, &w->start_lanes, &w->start_lanes_count, err))
-        return false;
-    for (size_t i = 0; i < w->start_lanes_count; i++)
-        if (!worker_take_up(w, db, w->start_lanes[i], err))
-            return false;
-    return true;
+    return job_lanes(db, &w->start_arena, &w->start_lanes, &w->start_lanes_count, err);
 }
 
 static void
@@ -122,6 +193,7 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
 {
     struct worker *w = calloc(1, sizeof(*w));
     struct courier_options courier = { .guard = options->guard, .user_agent = PARLEY_AGENT };
+    int64_t begun_mono_ms = clock_mono_ms();
 
     if (!w || uv_loop_init(&w->loop) != 0 || uv_mutex_init(&w->woken_lock) != 0)
         abort();
@@ -144,6 +216,7 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
         return false;
     }
     *out = w;
+    tenure_start(w, begun_mono_ms);
     upkeep_start(w);
     for (size_t i = 0; i < w->start_lanes_count; i++)
         worker_wake(w, w->start_lanes[i]);
@@ -183,8 +256,12 @@ worker_maybe_close(struct worker *w)
 
     while (map_next(&w->lanes, &at, &id, &value))
         fetching |= ((struct seat_lane *)value)->fetching;
-    if (w->draining && !w->closed && w->tasks_count == 0 && !fetching && !upkeep_is_busy(w))
+    if (!w->draining || w->closed || w->tasks_count > 0 || fetching || upkeep_is_busy(w) || w->tenure.busy)
+        return;
+    if (w->tenure.is_over)
         worker_close(w);
+    else
+        tenure_end(w);
 }
 
 /* What is at a platform now goes on in the next process, which finds it in flight. */
@@ -237,6 +314,8 @@ worker_stop(struct worker *w, int64_t drain_ms)
     uv_loop_close(&w->loop);
     map_deinit(&w->lanes);
     map_deinit(&w->woken);
+    map_deinit(&w->freed);
+    tenure_free(w);
     uv_mutex_destroy(&w->woken_lock);
     run_errors_free(w->errors);
     arena_deinit(&w->start_arena);

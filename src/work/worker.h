@@ -1,7 +1,8 @@
 /* worker.h -- the thread that does what jobs ask for: sends, downloads, look-ups, polls.
  *
  * It runs one event loop with the courier on it. A lane (a profile) is plain memory here: which
- * jobs are under way, which chats are busy, how fast it may go. Transactions go to the database's
+ * jobs are under way, which chats are busy, how fast it may go. Of several processes on one database
+ * one has a lane (seat.h, tenure.h). Transactions go to the database's
  * threads and come back as mail. Requests of the API that need a platform's answer before ours use
  * the same courier and the same adapters through worker_ask(). */
 #ifndef PARLEY_WORK_WORKER_H
@@ -19,13 +20,20 @@ struct worker_options {
     struct media_store        *media;
     const struct platform_env *env;
     const struct net_guard    *guard; /* for URLs users give us */
+    bool                       alone; /* no other process works on this database */
 };
 
 /* Starts the thread: takes up what an earlier process left (jobs in flight first), then waits for work. */
 bool worker_start(const struct worker_options *options, struct worker **out, struct error *err);
 
-/* There may be something to do in this lane. Any thread; cheap; called from the database's on_signal. */
+/* What the database's on_signal is told, for the worker to heed what concerns it. Any thread; cheap. */
+void worker_signal(struct worker *w, int topic, int64_t key);
+
+/* There may be something to do in this lane. */
 void worker_wake(struct worker *w, int64_t lane_id);
+
+/* Under which others know this process (store/lease.h). Any thread. */
+int64_t worker_process_id(struct worker *w);
 
 /* Lets what is in flight finish for at most `drain_ms`, leaves the rest to the next process, joins
  * the thread. NULL is fine. */

@@ -4,18 +4,25 @@
 #define PARLEY_WORK_WORKER_INTERNAL_H
 
 #include "work/task.h"
+#include "work/tenure.h"
 
 /* upkeep.c */
 struct upkeep {
     struct worker *worker;
     uv_timer_t     timer;
     uv_timer_cb    tick;
-    struct db_txn  prune, look;
+    struct db_txn  prune, look, give;
     int            busy;
-    bool           more;
+    bool           more, in_a_hurry;
+    int64_t        pruned_mono_ms;
     struct arena   arena;
-    int64_t       *lanes;
+    int64_t       *lanes;       /* with jobs that have been due for a while */
     size_t         lanes_count;
+    struct lane_list    free;
+    struct lease_census census;
+    uint64_t            fingerprint; /* of the one before */
+    int64_t       *gifts;       /* lanes that others are to have */
+    size_t         gifts_count;
 };
 
 struct worker {
@@ -27,13 +34,17 @@ struct worker {
     struct run_errors     *errors;
     struct worker_counters counters;
     struct map             lanes;   /* lane id -> struct seat_lane */
+    struct tenure          tenure;
+    int64_t                lanes_ours;
+    int64_t                lanes_share; /* so many of all lanes we should have */
     struct task           *tasks;   /* under way */
     int64_t                tasks_count;
     _Atomic int64_t        lanes_shown, tasks_shown, calls_shown; /* what other threads may read of the above */
 
     /* wake-ups from other threads, each lane once however often it is woken */
     uv_mutex_t  woken_lock;
-    struct map  woken;
+    struct map  woken, freed; /* there is something to do; nobody has it any more */
+    bool        woken_all;    /* others have ended, or wake-ups may have been lost */
     bool        woken_posted;
     struct mail woken_mail;
 
@@ -49,6 +60,9 @@ struct worker {
     int64_t      *start_lanes;
     size_t        start_lanes_count;
 };
+
+/* Whatever we had may be others' by now. */
+void worker_doubt_all(struct worker *w);
 
 /* worker.c, for whoever just gave back something that closing waits for. */
 void worker_maybe_close(struct worker *w);
