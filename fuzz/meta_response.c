@@ -123,7 +123,7 @@ check_done(const struct op *op)
     for (size_t i = 0; i < op->account_count; i++)
         assert(op->accounts[i].token.len > 0 && op->accounts[i].details.len > 0);
     for (size_t i = 0; op->kind == OP_FIND_SENT && i < op->found_count; i++)
-        assert(op->found[i].len > 0);
+        assert(op->found[i].external_id.len > 0);
 }
 
 static void

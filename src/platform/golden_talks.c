@@ -235,10 +235,10 @@ outcome_text(struct arena *a, const struct op *op, const struct op_step *step)
     golden_put_time_if(&w, "edited_at", op->edited_at);
     golden_put_if(&w, "participant_id", op->out_participant_id);
     if (op->kind == OP_FIND_SENT && step->verdict == OP_DONE) {
-        json_begin_array(&w, "found");
+        json_begin(&w, "found"); /* ids, each with its time */
         for (size_t i = 0; i < op->found_count; i++)
-            json_put_str(&w, NULL, op->found[i]);
-        json_end_array(&w);
+            json_put_time(&w, arena_copy(op->arena, op->found[i].external_id).ptr, op->found[i].posted_at);
+        json_end(&w);
     }
     if (op->kind == OP_CONNECT && step->verdict == OP_DONE)
         put_account(&w, "account", &op->account, false);

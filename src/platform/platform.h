@@ -180,6 +180,12 @@ struct op_file {
     bool       is_animation;   /* gif, or video without sound */
 };
 
+/* What may be a message whose answer got lost. */
+struct found_message {
+    struct str external_id;
+    int64_t    posted_at; /* 0 = it does not say */
+};
+
 struct op {
     enum op_kind               kind;
     struct arena              *arena;   /* lives as long as the operation */
@@ -206,7 +212,7 @@ struct op {
     /* out */
     struct str         external_id, out_conversation_id, platform_data;
     struct str         out_participant_id;   /* whom a private reply reached */
-    struct str        *found;                /* external ids */
+    struct found_message *found;             /* oldest first */
     size_t             found_count;
     struct account    *accounts;
     size_t             account_count;

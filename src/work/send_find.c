@@ -3,24 +3,23 @@
 
 #include "base/clock.h"
 
-/* The first of what was found that no other message of the chat is already; none = it is not there. */
+/* The first of what was found that no other message of the chat is already; no id = it is not there. */
 static bool
-find_pick(struct task *t, struct db *db, struct str *out, struct error *err)
+find_pick(struct task *t, struct db *db, struct found_message *out, struct error *err)
 {
     struct message other;
     bool found;
 
-    *out = STR_NONE;
+    *out = (struct found_message){ 0 };
     if (!chat_get(db, t->message.chat_id, &t->arena, &t->chat, &found, err))
         return false;
     for (size_t i = 0; found && i < t->run.op.found_count; i++) {
-        struct str id = t->run.op.found[i];
         bool taken;
 
-        if (!message_by_external(db, &t->chat, id, &t->arena, &other, &taken, err))
+        if (!message_by_external(db, &t->chat, t->run.op.found[i].external_id, &t->arena, &other, &taken, err))
             return false;
         if (!taken || other.id == t->message.id) {
-            *out = id;
+            *out = t->run.op.found[i];
             return true;
         }
     }
@@ -42,6 +41,7 @@ find_store_ignorance(struct task *t, struct db *db, struct error *err)
 static bool
 find_store(struct task *t, struct db *db, struct error *err)
 {
+    struct found_message found;
     bool settled;
 
     if (!send_is_settled(t, db, &settled, err))
@@ -49,9 +49,11 @@ find_store(struct task *t, struct db *db, struct error *err)
     t->gone = true;
     if (settled)
         return true;
-    if (!find_pick(t, db, &t->run.op.external_id, err))
+    if (!find_pick(t, db, &found, err))
         return false;
-    if (t->run.op.external_id.len > 0)
+    t->run.op.external_id = found.external_id;
+    t->run.op.posted_at = found.posted_at;
+    if (found.external_id.len > 0)
         return send_settle(t, db, STATUS_PUBLISHED, STR_NONE, err) && job_finish(db, &t->job, clock_now_ms(), err)
             && poll_hurry(t, db, err);
     t->job.payload = STR_NONE; /* it is known not to be there */

@@ -87,8 +87,8 @@ search_page(struct op *op, yyjson_val *messages)
 {
     yyjson_arr_iter it = yyjson_arr_iter_with(messages);
     yyjson_val     *message;
-    struct str     *found = arena_array(op->arena, struct str, op->found_count + yyjson_arr_size(messages) + 1);
     size_t          n = op->found_count + yyjson_arr_size(messages), first = n - op->found_count;
+    struct found_message *found = arena_array(op->arena, struct found_message, n + 1);
     int64_t         at_ms = 0;
 
     if (op->found_count > 0)
@@ -99,7 +99,7 @@ search_page(struct op *op, yyjson_val *messages)
             || !str_eq(json_str(json_obj(message, "sender"), "did"), op->account.external_id)
             || !str_eq(str_trim(json_str(message, "text")), str_trim(op->body)))
             continue;
-        found[--first] = json_str(message, "id");
+        found[--first] = (struct found_message){ .external_id = json_str(message, "id"), .posted_at = at_ms };
         op->found_count++;
     }
     op->found = found + first;

@@ -6,11 +6,6 @@
 #define NEWEST   "20"
 #define EARLY_MS 5000 /* Meta's times are whole seconds, and its clock is another */
 
-struct candidate {
-    struct str id;
-    int64_t    at_ms;
-};
-
 static struct str
 platform_name(struct op *op)
 {
@@ -47,17 +42,17 @@ is_the_same(const struct op *op, yyjson_val *message)
 }
 
 static void
-read_conversation(struct op *op, yyjson_val *messages, struct candidate **found, size_t *n, size_t *cap)
+read_conversation(struct op *op, yyjson_val *messages, struct found_message **found, size_t *n, size_t *cap)
 {
     yyjson_arr_iter it = yyjson_arr_iter_with(messages);
     yyjson_val     *message;
 
     while ((message = yyjson_arr_iter_next(&it)) != NULL) {
-        struct candidate c = { .id = meta_id(op->arena, message, "id") };
+        struct found_message c = { .external_id = meta_id(op->arena, message, "id") };
 
-        if (c.id.len == 0 || !is_ours(op, message) || !is_the_same(op, message))
+        if (c.external_id.len == 0 || !is_ours(op, message) || !is_the_same(op, message))
             continue;
-        if (!time_parse(json_str(message, "created_time"), &c.at_ms) || c.at_ms < op->since_ms - EARLY_MS)
+        if (!time_parse(json_str(message, "created_time"), &c.posted_at) || c.posted_at < op->since_ms - EARLY_MS)
             continue;
         *found = arena_more(op->arena, *found, *n, cap, sizeof(**found));
         (*found)[(*n)++] = c;
@@ -66,26 +61,26 @@ read_conversation(struct op *op, yyjson_val *messages, struct candidate **found,
 
 /* They come newest first, also those of one second. */
 static void
-hand_over(struct op *op, struct candidate *found, size_t n)
+hand_over(struct op *op, struct found_message *found, size_t n)
 {
-    op->found = arena_array(op->arena, struct str, n + 1);
+    op->found = arena_array(op->arena, struct found_message, n + 1);
     op->found_count = n;
     for (size_t i = 1; i < n; i++)
-        for (size_t k = i; k > 0 && found[k].at_ms > found[k - 1].at_ms; k--) {
-            struct candidate later = found[k];
+        for (size_t k = i; k > 0 && found[k].posted_at > found[k - 1].posted_at; k--) {
+            struct found_message later = found[k];
 
             found[k] = found[k - 1];
             found[k - 1] = later;
         }
     for (size_t i = 0; i < n; i++)
-        op->found[i] = found[n - 1 - i].id;
+        op->found[i] = found[n - 1 - i];
 }
 
 void
 meta_find_sent(struct op *op, const struct net_response *last, struct op_step *out)
 {
     struct meta_talk *talk = meta_talk(op);
-    struct candidate *found = NULL;
+    struct found_message *found = NULL;
     size_t            n = 0, cap = 0;
     yyjson_val       *answer, *conversation;
     yyjson_arr_iter   it;
