@@ -19,6 +19,8 @@ static const struct {
     { "listen", listen_command, "forward events to an address on this machine, for development" },
     { "doctor", doctor_command, "check configuration, data and connections, and say what to do" },
     { "backup", backup_command, "copy the database while the server runs" },
+    { "import", import_command, "move all data to another database" },
+    { "media", media_command, "copy media between the data folder and a bucket" },
     { "migrate", migrate_command, "bring the database up to this version" },
     { "replay", replay_command, "try again to understand payloads that were kept" },
 };

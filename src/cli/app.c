@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -185,20 +186,51 @@ app_take_folder(struct app *app, struct error *err)
     return error_set(err, 500, "The data folder %s cannot be locked: %s", config.data_dir, strerror(errno));
 }
 
+/* It is the folder of objects, or of what is on its way to and from a bucket. */
+static const char *
+app_media_folder(char out[4096])
+{
+    snprintf(out, 4096, "%s/media", config.data_dir);
+    return out;
+}
+
 bool
-app_open_media(struct app *app, struct error *err)
+app_open_media_disk(struct media_store **out, struct error *err)
+{
+    char folder[4096];
+
+    return media_open_disk(app_media_folder(folder), out, err);
+}
+
+bool
+app_open_media_s3(bool only_reads, struct media_store **out, struct error *err)
 {
     char folder[4096];
     const struct media_s3_options s3 = {
         .endpoint = config.s3_endpoint, .region = config.s3_region, .bucket = config.s3_bucket,
         .prefix = config.s3_prefix, .key_id = config.s3_access_key_id,
-        .secret = secret_str(&config.s3_secret_access_key), .path_style = config.s3_path_style, .folder = folder,
-        .copies_max = config.media_copies_max, .url_seconds = config.s3_url_ms / 1000,
+        .secret = secret_str(&config.s3_secret_access_key), .path_style = config.s3_path_style,
+        .folder = app_media_folder(folder), .copies_max = config.media_copies_max,
+        .url_seconds = config.s3_url_ms / 1000, .only_reads = only_reads,
     };
 
-    snprintf(folder, sizeof(folder), "%s/media", config.data_dir);
-    return config.s3_bucket.len > 0 ? media_open_s3(&s3, &app->media, err)
-                                    : media_open_disk(folder, &app->media, err);
+    return media_open_s3(&s3, out, err);
+}
+
+bool
+app_open_media(struct app *app, struct error *err)
+{
+    return config.s3_bucket.len > 0 ? app_open_media_s3(false, &app->media, err)
+                                    : app_open_media_disk(&app->media, err);
+}
+
+/* Of libuv's threads for what blocks there are four, and one that waits for a bucket may wait for long. Said before there
+ * are other threads. */
+static void
+app_choose_pool(void)
+{
+    if (config.s3_bucket.len > 0)
+        (void)setenv("UV_THREADPOOL_SIZE", "32", 0);
 }
 
 bool
@@ -211,6 +243,7 @@ app_start(struct app *app, struct error *err)
 
     app_choose_port(app);
     app_choose_storage(app);
+    app_choose_pool();
     app_fill_env(&app->env);
     if (!net_guard_parse(&app->guard, config.allow_private, err))
         return error_prefix(err, "allow-private-addresses");

@@ -30,6 +30,8 @@ void app_choose_port(struct app *app);
 
 /* Opens the media store that the configuration names. */
 bool app_open_media(struct app *app, struct error *err);
+bool app_open_media_disk(struct media_store **out, struct error *err);
+bool app_open_media_s3(bool only_reads, struct media_store **out, struct error *err);
 
 /* All of it, from the configuration; refused while another process serves the same data folder. On failure
  * app_stop() clears up. */

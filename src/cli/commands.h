@@ -12,6 +12,8 @@ int key_command(int argc, char **argv);
 int profile_command(int argc, char **argv);
 int migrate_command(int argc, char **argv);
 int backup_command(int argc, char **argv);
+int import_command(int argc, char **argv);
+int media_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
 int doctor_command(int argc, char **argv);
 int events_command(int argc, char **argv);

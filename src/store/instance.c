@@ -3,6 +3,7 @@
 #include "base/config.h"
 
 static const char instance_find_sql[] = "SELECT value FROM instance WHERE name = 'key'";
+static const char instance_importing_sql[] = "SELECT COUNT(*) FROM instance WHERE name = 'import'";
 static const char instance_insert_sql[] = "INSERT INTO instance (name, value) VALUES ('key', $1)";
 
 static const char key_context[] = "instance.key"; /* a known text, sealed: only the right key opens it */
@@ -25,8 +26,13 @@ instance_check_key(struct db *db, bool may_settle, struct error *err)
 {
     struct secret opened = { 0 };
     struct db_rows rows;
+    int64_t importing = 0;
     bool found, fits = false;
 
+    if (!db_get_int(db, instance_importing_sql, DB_NO_ARGS, &importing, NULL, err))
+        return false;
+    if (importing)
+        return error_set(err, 500, "An import into this database is not complete. Run the same `parley import` again");
     if (!db_query(db, instance_find_sql, DB_NO_ARGS, &rows, err))
         return false;
     found = db_next(&rows);
