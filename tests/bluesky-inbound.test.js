@@ -123,6 +123,7 @@ describe("a message", () => {
     await talk.find(message.id);
     assert.equal((await talk.list()).at(-1).body, "an hour ago");
     assert.equal((await talk.readChat()).last_inbound_at, latest.external_posted_at);
+    await stream.await((event) => event.type === "message.received" && event.data.message.external_id === message.id);
   });
 });
 
