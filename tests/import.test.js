@@ -1,0 +1,234 @@
+// All data to another database and back: the same answers, also when it was cut off in the middle.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { Postgres, postgresMissing } from "./lib/postgres.js";
+import { binary, cleanEnv, run, temporaryFolder } from "./lib/process.js";
+import { Receiver } from "./lib/receiver.js";
+import { png } from "./lib/sandbox.js";
+import { until } from "./lib/until.js";
+import { Wall } from "./lib/wall.js";
+import { World } from "./lib/world.js";
+
+const sha = (bytes) => bytes.toString("base64");
+const w = new World();
+let receiver;
+let postgres;
+let known; // what the API says before anything is moved
+let key;
+
+before(async () => {
+  if (!postgresMissing) postgres = await Postgres.start();
+  receiver = await new Receiver().start();
+  w.env = { PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8" };
+  await w.start();
+  await w.meta.setCallback();
+  await fill();
+  await w.server.stop();
+  key = readFileSync(join(w.folder, "secret.key"), "utf8").trim();
+});
+after(async () => {
+  await w.sandboxProgram?.stop();
+  await receiver?.stop();
+  await postgres?.stop();
+});
+
+/** A conversation with media both ways, an edit that replaced some, a webhook with its log, comments. */
+async function fill() {
+  const hook = await w.api.post("/api/webhooks", { url: `${receiver.url}/hook`, events: ["*"] }, { status: 201 });
+  const talk = await w.talk();
+  await talk.hear("Hello — is the bowl still there? 😀 \\ ' \" \u2028");
+  await talk.say("It is");
+  for (let i = 0; i < 30; i++) await talk.say(`line ${i}`);
+  await talk.reaches(await talk.send({ media: [{ data: png(40, 30).toString("base64"), filename: "bowl.png" }] }), "published");
+  const photo = new FormData();
+  photo.append("file", new File([png(64, 48)], "their.png", { type: "image/png" }));
+  const said = await talk.act("POST", "/messages", photo).catch(() => null);
+  if (said) await until(async () => (await talk.list()).some((m) => m.attachments.length > 0 && m.attachments.every((a) => a.status === "processed")), "media are mirrored");
+  const wall = await Wall.build(w, "facebook");
+  await wall.hear("How much?");
+  await until(async () => {
+    const { data } = await w.api.get("/api/events?per_page=100");
+    return data.length > 0 && receiver.requests.length >= data.length;
+  }, "all is told");
+  assert.ok(hook.id);
+  await until(async () => (await w.api.get(`/api/webhooks/${hook.id}/deliveries?per_page=100`)).total >= receiver.requests.length, "the log has all");
+  known = await everything();
+}
+
+/** What the API answers about all there is, and the bytes of all files. */
+async function everything() {
+  const all = {};
+  const read = async (path) => (all[path] = await w.api.get(path));
+  await read("/api/profile_groups");
+  await read("/api/events?per_page=100");
+  await read("/api/posts?per_page=100");
+  for (const { id } of (await read("/api/webhooks")).data) await read(`/api/webhooks/${id}/deliveries?per_page=100`);
+  for (const { id } of (await read("/api/profiles")).data)
+    for (const chat of (await read(`/api/profiles/${id}/chats?per_page=100`)).data)
+      for (const message of (await read(`/api/chats/${chat.id}/messages?per_page=100`)).data)
+        for (const { url } of message.attachments) {
+          const path = new URL(url).pathname;
+          all[path] = sha((await w.api.with(null).ask("GET", path)).bytes);
+        }
+  for (const { id, platforms } of all["/api/posts?per_page=100"].data)
+    await read(`/api/posts/${id}/comments?profile_id=${platforms[0].profile_id}&per_page=100`);
+  assert.ok(Object.keys(all).some((path) => path.startsWith("/storage/")), "there are files");
+  return all;
+}
+
+const importing = (from, to, ...more) => run(["import", "--from", from, "--to", to, ...more]);
+
+async function imported(from, to, ...more) {
+  const { code, stdout, stderr } = await importing(from, to, ...more);
+  assert.equal(code, 0, `${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** Starts the import and kills it once it has moved some of it. */
+async function cutOff(from, to) {
+  const child = spawn(binary, ["import", "--from", from, "--to", to, "--batch", "1"], { env: cleanEnv(), stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  child.stdout.on("data", (text) => {
+    said += text;
+    if (/^(chat|profile) /m.test(said)) child.kill("SIGKILL");
+  });
+  const [code, signal] = await once(child, "exit");
+  assert.deepEqual([code, signal], [null, "SIGKILL"], said);
+  assert.doesNotMatch(said, /comparing/);
+}
+
+/** A folder with the same media and key, for a database that comes. */
+function newFolder() {
+  const folder = temporaryFolder();
+  for (const name of ["media", "secret.key"]) cpSync(join(w.folder, name), join(folder, name), { recursive: true });
+  return folder;
+}
+
+async function answersTheSame(env) {
+  await w.serve(env);
+  try {
+    assert.deepEqual(await everything(), known);
+    const [profile] = (await w.api.get("/api/profiles")).data.filter(({ platform }) => platform === "telegram");
+    const [chat] = (await w.api.get(`/api/profiles/${profile.id}/chats`)).data;
+    const sent = await w.api.post(`/api/chats/${chat.id}/messages`, { body: "after the move" }, { status: 202 });
+    await until(async () => (await w.api.get(`/api/messages/${sent.id}`)).status === "published", "it goes on sending");
+  } finally {
+    await w.server.stop();
+  }
+}
+
+const source = () => `sqlite:${join(w.folder, "parley.db")}`;
+
+describe("what cannot be", () => {
+  for (const [what, from, to, says, code = 1] of [
+    ["no target", source, null, /say `parley import --from DATABASE --to DATABASE`/, 2],
+    ["another kind of database", source, () => "mysql://x", /--to must be sqlite:PATH or postgres/, 2],
+    ["no path", source, () => "sqlite:", /path of the database's file/, 2],
+    ["no source", () => "sqlite:/nonexistent/parley.db", () => `sqlite:${temporaryFolder()}/parley.db`, /There is no database/],
+    ["itself", source, source, /A parley serves the target; stop it first|not empty/],
+  ])
+    test(what, async () => {
+      const got = await run(["import", "--from", from(), ...(to ? ["--to", to()] : [])]);
+      assert.match(got.stderr, says);
+      assert.equal(got.code, code);
+    });
+
+  test("a source that is being served", async () => {
+    await w.serve();
+    try {
+      const got = await importing(source(), `sqlite:${temporaryFolder()}/parley.db`);
+      assert.match(got.stderr, /A parley serves the source; stop it first/);
+      assert.equal(got.code, 1);
+    } finally {
+      await w.server.stop();
+    }
+  });
+
+  test("a source that was never used", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "parley.db"), "");
+    const got = await importing(`sqlite:${folder}/parley.db`, `sqlite:${temporaryFolder()}/parley.db`);
+    assert.match(got.stderr, /the source is at schema 0, this parley at \d+/);
+    assert.equal(got.code, 1);
+  });
+
+  test("a target with something in it", async () => {
+    const folder = temporaryFolder();
+    const used = { PARLEY_DATA_DIR: folder };
+    assert.equal((await run(["key", "create", "one"], { env: used })).code, 0);
+    const got = await importing(source(), `sqlite:${folder}/parley.db`);
+    assert.match(got.stderr, /the target is not empty/);
+    assert.equal(got.code, 1);
+    assert.match((await run(["key", "list"], { env: used })).stdout, /one/);
+  });
+});
+
+describe("from file to file", () => {
+  test("all of it, cut off and gone on with", async () => {
+    const folder = newFolder();
+    const target = `sqlite:${join(folder, "parley.db")}`;
+    await cutOff(source(), target);
+    const half = await run(["serve", "--listen", "127.0.0.1:0"], { env: { PARLEY_DATA_DIR: folder } });
+    assert.match(half.stderr, /An import into this database is not complete/);
+    assert.equal(half.code, 1);
+
+    const other = newFolder();
+    assert.equal((await run(["key", "create", "one"], { env: { PARLEY_DATA_DIR: other } })).code, 0);
+    assert.match((await importing(`sqlite:${join(other, "parley.db")}`, target)).stderr, /the beginning of another import/);
+
+    const said = await imported(source(), target);
+    assert.match(said, /An import was begun; it goes on/);
+    assert.match(said, /^message +\d+ rows, the same on both sides/m);
+    assert.match((await importing(source(), target)).stderr, /the target is not empty/);
+    await answersTheSame({ PARLEY_DATA_DIR: folder });
+  });
+});
+
+describe("from file to PostgreSQL and back", { skip: postgresMissing }, () => {
+  let url;
+
+  test("to PostgreSQL", async () => {
+    url = await postgres.database();
+    await cutOff(source(), url);
+    const said = await imported(source(), url);
+    assert.match(said, /An import was begun; it goes on/);
+    assert.equal(await postgres.query("SELECT count(*) FROM instance WHERE name LIKE 'import%'", url), "0");
+    await answersTheSame({ PARLEY_DATA_DIR: newFolder(), PARLEY_DATABASE_URL: url, PARLEY_SECRET_KEY: key });
+  });
+
+  test("and back", async () => {
+    // The server of the test before sent something more; a second database has only what is known.
+    const fresh = await postgres.database();
+    await imported(source(), fresh, "--batch", "7");
+    const folder = newFolder();
+    assert.equal(existsSync(join(folder, "parley.db")), false);
+    await cutOff(fresh, `sqlite:${join(folder, "parley.db")}`);
+    await imported(fresh, `sqlite:${join(folder, "parley.db")}`, "--batch", "3");
+    await answersTheSame({ PARLEY_DATA_DIR: folder });
+  });
+
+  test("a table that only one side has is no secret", async () => {
+    const target = await postgres.database();
+    assert.match((await importing(source(), target.replace("postgres://", "mysql://"))).stderr, /--to must be/);
+    assert.equal((await run(["migrate"], { env: { PARLEY_DATABASE_URL: target, PARLEY_SECRET_KEY: key } })).code, 0);
+    await postgres.query("CREATE TABLE surplus (id BIGINT PRIMARY KEY); TRUNCATE workspace, instance CASCADE", target);
+    assert.match((await importing(source(), target)).stderr, /the source has no table surplus; nothing was moved/);
+    await postgres.query("DROP TABLE surplus; ALTER TABLE message ADD COLUMN more TEXT", target);
+    assert.match((await importing(source(), target)).stderr, /The table message is not the same on both sides/);
+  });
+
+  test("a text that PostgreSQL cannot hold is said", async () => {
+    const folder = newFolder();
+    await imported(source(), `sqlite:${join(folder, "parley.db")}`);
+    const { execFileSync } = await import("node:child_process");
+    execFileSync("python3", ["-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(\"UPDATE workspace SET name = 'a' || char(0) || 'b'\"); c.commit()", join(folder, "parley.db")]);
+    const target = await postgres.database();
+    assert.match(await imported(`sqlite:${join(folder, "parley.db")}`, target), /1 texts had bytes that PostgreSQL cannot hold/);
+    assert.equal(await postgres.query("SELECT name FROM workspace", target), "a\uFFFDb");
+  });
+});
