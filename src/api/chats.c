@@ -58,6 +58,7 @@ create_chat(struct db *db, struct call *call, struct error *err)
 
     return profile_find(db, &call->scope, call_param(call, "id"), call->arena, &profile, err)
         && participant_from_body(call, &who, err)
+        && (!profile.platform->check_participant || profile.platform->check_participant(who.external_id, err))
         && chat_open(db, &profile, &who, STR_NONE, call->now_ms, call->arena, &chat, &created, err)
         && reply_chat(call, created ? 201 : 200, &chat);
 }

@@ -8,6 +8,15 @@ bluesky_poll_pace(const struct platform_env *env, int64_t *quiet_ms, int64_t *ac
     *active_ms = env->bluesky_active_ms > 0 ? env->bluesky_active_ms : env->bluesky_poll_ms;
 }
 
+/* A handle can pass to somebody else, so people are named by what stays theirs. */
+static bool
+bluesky_check_participant(struct str participant_id, struct error *err)
+{
+    return bluesky_is_did(participant_id)
+        || error_set(err, 422, "participant_external_id must be a DID, which begins with did:, not '%.*s'",
+                     STR_ARG(str_utf8_cut(participant_id, 80)));
+}
+
 const struct platform bluesky = {
     .name = "bluesky",
     .title = "Bluesky",
@@ -21,4 +30,5 @@ const struct platform bluesky = {
     .poll_pace = bluesky_poll_pace,
     .parse_poll = bluesky_parse_poll,
     .step = bluesky_step,
+    .check_participant = bluesky_check_participant,
 };

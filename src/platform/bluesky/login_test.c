@@ -139,8 +139,10 @@ START_TEST(who_may_stand_in_an_address)
         { "d\xC3\xA9sk.example.com", false, false },
         { "", false, false },
     };
+    struct error err;
 
     for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        ck_assert_int_eq(bluesky.check_participant(str_of(tries[i].text), &err), tries[i].is_did);
         ck_assert_msg(bluesky_is_did(str_of(tries[i].text)) == tries[i].is_did, "did %s", tries[i].text);
         ck_assert_msg(bluesky_is_handle(str_of(tries[i].text)) == tries[i].is_handle, "handle %s", tries[i].text);
     }
