@@ -67,7 +67,8 @@ for (const flavour of FLAVOURS)
       const talk = await w.meta.talk(flavour);
       const { subscribed: is, subscribed_fields } = await subscribed(talk.account);
       assert.ok(is);
-      for (const field of flavour === ALONE ? LOGIN_FIELDS : PAGE_FIELDS) assert.ok(subscribed_fields.includes(field), `${field} is not in ${subscribed_fields}`);
+      for (const field of flavour === ALONE ? LOGIN_FIELDS : PAGE_FIELDS)
+        assert.ok(subscribed_fields.includes(field), `${field} is not in ${subscribed_fields}`);
       await talk.say("It works");
       assert.equal(talk.chat.metadata.page_id, flavour === PAGE ? talk.account.id : (talk.account.page ?? undefined));
     });
@@ -87,7 +88,8 @@ for (const flavour of FLAVOURS)
       }
       await fault({ on: "account", bot: owner, kind: "status", status: 403, code: 200, description: "(#200) Requires pages_messaging permission" });
       assert.equal(await refuse(good), "422 (#200) Requires pages_messaging permission");
-      await fault({ on: "subscribed_apps", bot: owner, kind: "status", status: 403, code: 200, count: 2, description: "(#200) To subscribe to the messages field, one of these permissions is needed: pages_messaging" });
+      await fault({ on: "subscribed_apps", bot: owner, kind: "status", status: 403, code: 200, count: 2,
+        description: "(#200) To subscribe to the messages field, one of these permissions is needed: pages_messaging" });
       assert.match(await refuse(good), /^422 \(#200\) To subscribe to the messages field/);
       assert.deepEqual(await ids(), before);
       assert.equal((await connect(good)).status, 201);
@@ -95,7 +97,8 @@ for (const flavour of FLAVOURS)
 
     test("a permission for comments is missing: connected for messages, and says so", async () => {
       const account = await w.meta.makeAccount(flavour);
-      await fault({ on: "subscribed_apps", bot: account.page ?? account.id, kind: "status", status: 403, code: 200, description: "(#200) one permission for comments is missing" });
+      await fault({ on: "subscribed_apps", bot: account.page ?? account.id, kind: "status", status: 403, code: 200,
+        description: "(#200) one permission for comments is missing" });
       const answer = await connect(w.meta.credentials(account));
       assert.equal(answer.status, 201);
       assert.ok((await subscribed(account)).subscribed_fields.includes("messages"));
@@ -141,7 +144,8 @@ for (const flavour of FLAVOURS)
       const credentials = w.meta.credentials(account);
       const multipart = new FormData();
       for (const [name, value] of Object.entries(credentials)) multipart.append(name, value);
-      const answers = await Promise.all([connect(credentials), connect(credentials), connect(undefined, { form: credentials }), connect(undefined, { multipart })]);
+      const answers = await Promise.all([connect(credentials), connect(credentials), connect(undefined, { form: credentials }),
+        connect(undefined, { multipart })]);
       const good = answers.filter(({ status }) => status < 300);
       assert.ok(good.length >= 1, answers.map((a) => a.text).join("\n"));
       assert.equal(new Set(good.map((answer) => answer.json.profile.id)).size, 1);
@@ -221,7 +225,8 @@ describe("a Page and its Instagram account", () => {
       const { calls } = await callsOf(async () => {
         await gone(talks[n].profile);
         await until(async () => (await told(talks[n].profile, "profile.disconnected")).length === 1, "it is told of");
-        if (n === 0) await until(async () => !(await onMeta(talks[0].account.id)).subscribed_fields.includes("messages"), "the Page is not listened to");
+        if (n === 0)
+          await until(async () => !(await onMeta(talks[0].account.id)).subscribed_fields.includes("messages"), "the Page is not listened to");
       });
       assert.ok(!calls.some(({ operation, method }) => operation === "subscribed_apps" && method === "DELETE"), "the Page is unsubscribed");
       const other = talks[1 - n];
@@ -256,7 +261,8 @@ const bothWays = [
 ];
 for (const { name, platform, flavour, world: x } of bothWays)
   describe(`granting access, ${name}`, () => {
-    const begin = async (more = {}) => (await x.api.post(`/api/profile_groups/${x.groupId}/initialize_connection`, { platform, ...more }, { status: 200 })).url;
+    const begin = async (more = {}) =>
+      (await x.api.post(`/api/profile_groups/${x.groupId}/initialize_connection`, { platform, ...more }, { status: 200 })).url;
     const grantOf = (...accounts) => `sandbox_approve=1&${accounts.map((account) => `grant=${account.page ?? account.id}`).join("&")}`;
     const list = async () => (await x.api.get("/api/profiles")).data;
     const find = async (account) => (await list()).find((profile) => profile.external_id === account.id);
@@ -269,7 +275,12 @@ for (const { name, platform, flavour, world: x } of bothWays)
       assert.equal(url.searchParams.get("client_id"), isOwn ? META.instagram.id : META.app.id);
       assert.equal(url.searchParams.get("redirect_uri"), `${x.api.url}/connect/meta/callback`);
       const scope = url.searchParams.get("scope");
-      for (const one of { [PAGE]: ["pages_messaging", "pages_manage_metadata"], [LINKED]: ["instagram_manage_messages", "instagram_basic"], [ALONE]: ["instagram_business_manage_messages"] }[flavour])
+      const needed = {
+        [PAGE]: ["pages_messaging", "pages_manage_metadata"],
+        [LINKED]: ["instagram_manage_messages", "instagram_basic"],
+        [ALONE]: ["instagram_business_manage_messages"],
+      };
+      for (const one of needed[flavour])
         assert.ok(scope.split(",").includes(one), scope);
       assert.ok(url.searchParams.get("state").length >= 32);
       for (const secret of [META.app.secret, META.instagram.secret, x.groupId, "app.example"]) assert.ok(!url.href.includes(secret), secret);
@@ -364,7 +375,8 @@ for (const { name, platform, flavour, world: x } of bothWays)
       test("several Pages at once, one of which cannot", async () => {
         const accounts = [await x.meta.makeAccount(flavour), await x.meta.makeAccount(flavour), await x.meta.makeAccount(flavour)];
         const broken = accounts[1].page ?? accounts[1].id;
-        await x.sandbox.fault({ platform: "meta", on: "subscribed_apps", bot: broken, kind: "status", status: 403, code: 200, count: 2, description: "(#200) Not for <this> Page" });
+        await x.sandbox.fault({ platform: "meta", on: "subscribed_apps", bot: broken, kind: "status", status: 403, code: 200, count: 2,
+          description: "(#200) Not for <this> Page" });
         const { text, status } = await grant(x, await begin(), grantOf(...accounts));
         assert.equal(status, 200);
         assert.ok(text.includes("Not for &lt;this&gt; Page"), text);
@@ -391,13 +403,18 @@ for (const { name, platform, flavour, world: x } of bothWays)
 
 describe("a redirect_url that leads nowhere", () => {
   for (const redirect_url of ["javascript:alert(1)", "/back", "ftp://app.example/", "http://", "x".repeat(2000), 5])
-    test(String(redirect_url).slice(0, 30), async () => assert.match(await refuse({ platform: "facebook", redirect_url }), /^4(00|22) .*redirect_url/));
+    test(String(redirect_url).slice(0, 30), async () => {
+      assert.match(await refuse({ platform: "facebook", redirect_url }), /^4(00|22) .*redirect_url/);
+    });
 });
 
 describe("a server without an app", () => {
   const bare = world({ env: { PARLEY_META_APP_ID: "", PARLEY_META_APP_SECRET: "", PARLEY_INSTAGRAM_APP_ID: "", PARLEY_INSTAGRAM_APP_SECRET: "" } });
   test("names the settings", async () => {
-    for (const [platform, name] of [["facebook", "PARLEY_META_APP_ID"], ["facebook", "PARLEY_META_APP_SECRET"], ["instagram", "PARLEY_INSTAGRAM_APP_ID"], ["instagram", "PARLEY_META_APP_ID"]]) {
+    for (const [platform, name] of [
+      ["facebook", "PARLEY_META_APP_ID"], ["facebook", "PARLEY_META_APP_SECRET"],
+      ["instagram", "PARLEY_INSTAGRAM_APP_ID"], ["instagram", "PARLEY_META_APP_ID"],
+    ]) {
       const refusal = await bare.api.refusal("POST", `/api/profile_groups/${bare.groupId}/initialize_connection`, { platform });
       assert.ok(refusal.startsWith("422 ") && refusal.includes(name), refusal);
     }

@@ -19,7 +19,6 @@ const speaker = ({ account }) => account.page ?? account.id;
 const fault = (talk, order) => talk.world.sandbox.fault({ platform: "meta", on: "messages", bot: speaker(talk), ...order });
 const noFaults = (w) => w.sandbox.control("DELETE", "/faults");
 const asked = (talk, operation = "messages") => talk.meta.calls(`?account=${speaker(talk)}&operation=${operation}`);
-const askedFor = async (talk) => (await asked(talk)).filter(({ params }) => JSON.stringify(params.recipient).includes(talk.chat.participant_external_id));
 const status = async (talk) => (await talk.api.get(`/api/profiles/${talk.profile.id}`)).status;
 const nameOf = (message) => message.body ?? message.text ?? "a picture";
 const outOnMeta = async (talk) => (await talk.onMeta()).filter((m) => m.direction === "out");
@@ -67,12 +66,14 @@ describe("told to wait a minute", () => {
       else assert.match((await talk.reaches(messages[0], "failed_waiting_for_retry")).error_message, /too many calls/);
       await w.sandbox.control("POST", "/settings", { meta: { usage: -1 } });
       messages.push(await talk.send("two"));
-      resting.push({ talk, other, messages, others: [await other.send("of another chat")], since: Date.parse((await asked(talk)).at(-1).at), asked: 1 });
+      const others = [await other.send("of another chat")];
+      const since = Date.parse((await asked(talk)).at(-1).at);
+      resting.push({ talk, other, messages, others, since, minutes: byUsage ? 10 : 1 });
     }
     const free = await w.meta.talk(FLAVOURS[0]);
     await allThere(free, await sendAll(free, ["1", "2", "3"]));
-    for (const { talk, other, asked: n } of resting) {
-      assert.equal((await asked(talk)).length, n, "it did not rest");
+    for (const { talk, other } of resting) {
+      assert.equal((await asked(talk)).length, 1, "it did not rest");
       assert.equal((await other.list("direction=outbound"))[0].status, "pending");
       assert.equal(await status(talk), "active");
     }
@@ -182,7 +183,9 @@ describe("every error of Meta's", () => {
       assert.equal(await status(talk), "active", `${error}`);
     }
     for (const talk of talks)
-      for (const kind of [{ kind: "html", status: 503 }, { kind: "html", status: 429 }, { kind: "status", status: 500 }, { kind: "garbage" }, { kind: "cut_before" }]) {
+      for (const kind of [
+        { kind: "html", status: 503 }, { kind: "html", status: 429 }, { kind: "status", status: 500 }, { kind: "garbage" }, { kind: "cut_before" },
+      ]) {
         const from = (await outOnMeta(talk)).length;
         await fault(talk, { count: 2, ...kind });
         await allThere(talk, await sendAll(talk, [`${kind.kind} ${kind.status}`, "next"]), from);
@@ -190,7 +193,8 @@ describe("every error of Meta's", () => {
   });
 
   test("that is about the account's permission stops it until it is connected again", async () => {
-    const broken = [[3, 0], [10, 0], [10, 2534077], [100, 2534013], [100, 2534029], [190, 0], [190, 458], [190, 464], [200, 0], [200, 2018028], [200, 2534041], [299, 0], [36103, 0]];
+    const broken = [[3, 0], [10, 0], [10, 2534077], [100, 2534013], [100, 2534029], [190, 0], [190, 458], [190, 464], [200, 0], [200, 2018028],
+      [200, 2534041], [299, 0], [36103, 0]];
     for (const [n, error] of broken.entries()) {
       const talk = talks[n % 3];
       const from = (await outOnMeta(talk)).length;
@@ -412,7 +416,8 @@ describe("kill -9 while messages are on their way", () => {
       const json = n === PER_ROUND - 1 ? { media: [picture] } : { body: `text ${name}` };
       await until(async () => {
         if (round.down) return false;
-        const answer = await w.api.ask("POST", talk.messagesPath, { json, headers: { "Idempotency-Key": `${talk.chat.id} ${name}` } }).catch((error) => {
+        const headers = { "Idempotency-Key": `${talk.chat.id} ${name}` };
+        const answer = await w.api.ask("POST", talk.messagesPath, { json, headers }).catch((error) => {
           if (error instanceof TypeError) return null; // nobody answers
           throw error;
         });
@@ -426,7 +431,8 @@ describe("kill -9 while messages are on their way", () => {
 
   async function crash(number) {
     const round = { number, accepted: 0, down: false };
-    const order = chance.pick([{ kind: "cut_after" }, { kind: "cut_before" }, { kind: "delay", delay_ms: 30, count: 10 }, { on: "conversations", kind: "html", status: 500 }, null, null]);
+    const order = chance.pick([{ kind: "cut_after" }, { kind: "cut_before" }, { kind: "delay", delay_ms: 30, count: 10 },
+      { on: "conversations", kind: "html", status: 500 }, null, null]);
     if (order) await w.sandbox.fault({ platform: "meta", on: "messages", count: 2, ...order });
     if (chance.happens(0.3)) await w.meta.control("POST", "/hold");
     const enough = 1 + chance.below(talks.length * PER_ROUND - 2);
@@ -471,12 +477,21 @@ describe("kill -9 while messages are on their way", () => {
 });
 
 describe("a minute later", () => {
-  test("what rested goes on, in order, and not before", async () => {
-    for (const { talk, other, messages, others, since } of resting) {
+  test("what rested for one goes on, in order, and not before", async () => {
+    for (const { talk, other, messages, others, since } of resting.filter(({ minutes }) => minutes === 1)) {
       await allThere(talk, messages);
       await allThere(other, others);
       const next = (await asked(talk))[1];
       assert.ok(Date.parse(next.at) - since >= 60_000 - 50, `asked again after ${Date.parse(next.at) - since} ms`);
+    }
+  });
+
+  test("what rests for ten still does", async () => {
+    for (const { talk, other, messages, others } of resting.filter(({ minutes }) => minutes === 10)) {
+      assert.equal((await asked(talk)).length, 1);
+      assert.equal((await slow.api.get(`/api/messages/${messages[1].id}`)).status, "pending");
+      assert.equal((await slow.api.get(`/api/messages/${others[0].id}`)).status, "pending");
+      assert.equal((await other.list("direction=outbound")).length, 1);
     }
   });
 });

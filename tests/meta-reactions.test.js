@@ -23,7 +23,10 @@ for (const flavour of FLAVOURS)
     const refuse = (json) => w.api.refusal("POST", `${path}/react`, json);
     const unreact = () => w.api.delete(`${path}/unreact`, { status: 200 });
     const lastAsked = async () => (await asked(talk)).at(-1).params;
-    const events = async () => (await w.api.get("/api/events?limit=1000&types=reaction.received")).data.filter(({ data }) => data.message.id === inbound.id);
+    const events = async () => {
+      const { data } = await w.api.get("/api/events?limit=1000&types=reaction.received");
+      return data.filter((event) => event.data.message.id === inbound.id);
+    };
     /** A message to react to. */
     const hear = async () => {
       inbound = await talk.hear("React to this");
