@@ -3,6 +3,7 @@
 #include "api/connect.h"
 
 #include "api/reply.h"
+#include "base/escape.h"
 #include "base/id.h"
 
 static const char page_head[] =
@@ -82,25 +83,6 @@ put_page(struct buf *out, const char *title, const struct oauth_result *results,
 }
 
 static void
-put_url_escaped(struct buf *out, struct str text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
-            || memchr("-._~", c, 4)) {
-            buf_append_char(out, (char)c);
-        } else {
-            buf_append_char(out, '%');
-            buf_append_char(out, hex[c >> 4]);
-            buf_append_char(out, hex[c & 15]);
-        }
-    }
-}
-
-static void
 put_profiles(struct buf *out, const struct oauth_result *results, size_t n)
 {
     const char *comma = "";
@@ -132,7 +114,7 @@ address_of(struct str url, const struct oauth_result *results, size_t n, struct 
         put_profiles(&text, results, n);
     if (!str_is_none(reason)) {
         buf_append(&text, STR("&error="));
-        put_url_escaped(&text, str_utf8_cut(reason, 500));
+        buf_append_url_encoded(&text, str_utf8_cut(reason, 500), "");
     }
     if (!str_is_none(fragment)) {
         buf_append_char(&text, '#');

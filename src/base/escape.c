@@ -1,4 +1,4 @@
-/* escape.c -- see escape.h. Most text needs no escaping, so it is copied in the longest runs that hold. */
+/* escape.c -- see escape.h. Most JSON needs no escaping, so it is copied in the longest runs that hold. */
 #include "base/escape.h"
 
 #define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
@@ -79,5 +79,29 @@ buf_append_json_escaped(struct buf *b, struct str s)
         i += run;
         if (i < s.len)
             append_escape(b, (unsigned char)s.ptr[i++]);
+    }
+}
+
+static bool
+is_plain_in_urls(unsigned char c, const char *also_plain)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+        || (c != 0 && (strchr("-._~", c) || strchr(also_plain, c)));
+}
+
+void
+buf_append_url_encoded(struct buf *b, struct str s, const char *also_plain)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        if (!is_plain_in_urls(c, also_plain)) {
+            buf_append_char(b, '%');
+            buf_append_char(b, digits[c >> 4]);
+            c = (unsigned char)digits[c & 15];
+        }
+        buf_append_char(b, (char)c);
     }
 }

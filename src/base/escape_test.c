@@ -80,6 +80,26 @@ START_TEST(a_full_buffer_ends_it)
 }
 END_TEST
 
+START_TEST(addresses_keep_what_is_plain)
+{
+    char       every[256];
+    struct buf b;
+
+    buf_init(&b, 1000);
+    for (int c = 0; c < 256; c++)
+        every[c] = (char)c;
+    buf_append_url_encoded(&b, (struct str){ every, 0x41 }, "/:");
+    ck_assert_msg(str_eq(buf_str(&b), STR("%00%01%02%03%04%05%06%07%08%09%0A%0B%0C%0D%0E%0F%10%11%12%13%14%15%16%17%18"
+        "%19%1A%1B%1C%1D%1E%1F%20%21%22%23%24%25%26%27%28%29%2A%2B%2C-./0123456789:%3B%3C%3D%3E%3F%40")), "%.*s",
+        STR_ARG(buf_str(&b)));
+    buf_clear(&b);
+    buf_append_url_encoded(&b, (struct str){ every + 0x5B, 256 - 0x5B }, "");
+    ck_assert(str_starts(buf_str(&b), STR("%5B%5C%5D%5E_%60abc")));
+    ck_assert_uint_eq(b.len, 3 * (256 - 0x5B) - 2 * (26 + 2)); /* '_', '~' and the small letters */
+    buf_deinit(&b);
+}
+END_TEST
+
 static TCase *
 escapes(void)
 {
@@ -88,6 +108,7 @@ escapes(void)
     tcase_add_loop_test(c, text_is_escaped, 0, sizeof(rows) / sizeof(rows[0]));
     tcase_add_test(c, no_byte_slips_through_in_a_word);
     tcase_add_test(c, a_full_buffer_ends_it);
+    tcase_add_test(c, addresses_keep_what_is_plain);
     return c;
 }
 

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "base/escape.h"
+
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
 static struct str
@@ -29,23 +31,11 @@ sigv4_hash(struct arena *a, struct str body)
 struct str
 sigv4_encode(struct arena *a, struct str text, bool keep_slashes)
 {
-    static const char digits[] = "0123456789ABCDEF";
     struct buf out;
     struct str encoded;
 
     buf_init(&out, 64 * KIB);
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || memchr("-._~", c, 4)
-            || (c == '/' && keep_slashes)) {
-            buf_append_char(&out, (char)c);
-        } else {
-            buf_append_char(&out, '%');
-            buf_append_char(&out, digits[c >> 4]);
-            buf_append_char(&out, digits[c & 15]);
-        }
-    }
+    buf_append_url_encoded(&out, text, keep_slashes ? "/" : "");
     encoded = arena_copy(a, out.len > 0 ? buf_str(&out) : STR(""));
     buf_deinit(&out);
     return encoded;

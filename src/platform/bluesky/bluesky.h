@@ -86,8 +86,6 @@ void bluesky_post_as(struct op *op, const char *method, struct str bearer, struc
 /* GET of an address outside the account's server. `is_strangers`: the guard judges it. */
 void bluesky_get_url(struct op *op, struct str url, bool is_strangers, struct op_step *out);
 
-void bluesky_append_encoded(struct buf *b, struct str value); /* percent-encoded, for a query */
-
 /* ---- answer.c ---- */
 
 struct bluesky_refusal {

@@ -2,28 +2,10 @@
  *
  * Where an account's server is, its user or its DID document says, so the address guard judges every server but the
  * one this installation names itself. */
+#include "base/escape.h"
 #include "platform/bluesky/bluesky.h"
 
 #define QUERY_MAX (16 * KIB)
-
-void
-bluesky_append_encoded(struct buf *b, struct str value)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:";
-
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-
-        if (memchr(plain, c, sizeof(plain) - 1)) {
-            buf_append_char(b, (char)c);
-            continue;
-        }
-        buf_append_char(b, '%');
-        buf_append_char(b, hex[c >> 4]);
-        buf_append_char(b, hex[c & 15]);
-    }
-}
 
 static void
 add_header(struct net_request *call, struct str name, struct str value)
@@ -73,7 +55,7 @@ bluesky_get(struct op *op, const char *method, const struct bluesky_param *param
         if (params[i].value.len == 0)
             continue;
         buf_printf(&url, "%c%s=", mark, params[i].name);
-        bluesky_append_encoded(&url, params[i].value);
+        buf_append_url_encoded(&url, params[i].value, ":");
         mark = '&';
     }
     out->call.method = STR("GET");

@@ -4,6 +4,7 @@
  * app's secret stands in the query, where it takes effect whatever the body is; it is worth nothing without the
  * token. Instagram's Graph API is not documented to know it. */
 #include "base/crypto.h"
+#include "base/escape.h"
 #include "platform/meta/meta.h"
 
 #define QUERY_MAX       (64 * KIB)
@@ -17,32 +18,13 @@ static const char *const media_hosts[] = { ".fbcdn.net", ".fbsbx.com", ".cdninst
 /* ---- addresses ---- */
 
 static void
-append_encoded(struct buf *out, struct str text, const char *also_plain)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        bool          plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c && strchr("-._~", c)) || (c && strchr(also_plain, c));
-
-        if (!plain) {
-            buf_append_char(out, '%');
-            buf_append_char(out, hex[c >> 4]);
-            c = (unsigned char)hex[c & 15];
-        }
-        buf_append_char(out, (char)c);
-    }
-}
-
-static void
 append_params(struct buf *out, const struct meta_param *params, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         buf_append(out, i > 0 ? STR("&") : STR(""));
         buf_append(out, str_of(params[i].name));
         buf_append_char(out, '=');
-        append_encoded(out, params[i].value, ",():");
+        buf_append_url_encoded(out, params[i].value, ",():");
     }
 }
 
@@ -110,7 +92,7 @@ meta_path(struct op *op, struct str id, const char *edge)
     struct buf b;
 
     buf_init(&b, QUERY_MAX);
-    append_encoded(&b, id, "");
+    buf_append_url_encoded(&b, id, "");
     if (edge)
         buf_printf(&b, "/%s", edge);
     return finish(op->arena, &b);

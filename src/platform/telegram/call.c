@@ -2,6 +2,7 @@
  * where a file goes along.
  *
  * The token is a part of every URL, so a call's URL must never reach a log or an error text. */
+#include "base/escape.h"
 #include "platform/telegram/telegram.h"
 
 #define TOKEN_MAX      80
@@ -117,23 +118,14 @@ telegram_call_parts(struct op *op, const char *method, struct net_part *parts, s
 static struct str
 encode_path(struct arena *a, struct str path)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-    char  *out = arena_bytes(a, path.len * 3 + 1);
-    size_t len = 0;
+    struct buf b;
+    struct str encoded;
 
-    for (size_t i = 0; i < path.len; i++) {
-        unsigned char c = (unsigned char)path.ptr[i];
-
-        if (memchr(plain, c, sizeof(plain) - 1)) {
-            out[len++] = (char)c;
-            continue;
-        }
-        out[len++] = '%';
-        out[len++] = hex[c >> 4];
-        out[len++] = hex[c & 15];
-    }
-    return (struct str){ out, len };
+    buf_init(&b, path.len * 3 + 1);
+    buf_append_url_encoded(&b, path, "/");
+    encoded = arena_copy(a, buf_str(&b));
+    buf_deinit(&b);
+    return encoded;
 }
 
 /* A server started with --local names a file on its own disk, and one that goes up the tree is not
