@@ -17,6 +17,15 @@ static const struct {
 };
 #define REACTIONS (sizeof(reactions) / sizeof(reactions[0]))
 
+struct str
+meta_emoji_of(struct str reaction)
+{
+    for (size_t i = 0; i < REACTIONS; i++)
+        if (str_eq(reaction, str_of(reactions[i].name)))
+            return str_of(reactions[i].emoji);
+    return STR_NONE;
+}
+
 /* Many keyboards add the selector that asks for the coloured form. */
 static struct str
 without_selector(struct str emoji)
@@ -59,14 +68,11 @@ facebook_check_reaction(struct str reaction, struct str emoji, struct str *out_r
     }
     if (reaction.len == 0)
         reaction = STR("love");
-    for (size_t i = 0; i < REACTIONS; i++)
-        if (str_eq(reaction, str_of(reactions[i].name))) {
-            *out_reaction = str_of(reactions[i].name);
-            *out_emoji = str_of(reactions[i].emoji);
-            return true;
-        }
-    return error_set(err, 422, "Messenger knows no reaction '%.*s': it takes love, like, dislike, smile, wow, sad, "
-        "angry, or any emoji", STR_ARG(str_utf8_cut(reaction, 50)));
+    *out_reaction = reaction;
+    *out_emoji = meta_emoji_of(reaction);
+    return !str_is_none(*out_emoji)
+        || error_set(err, 422, "Messenger knows no reaction '%.*s': it takes love, like, dislike, smile, wow, sad,"
+            " angry, or any emoji", STR_ARG(str_utf8_cut(reaction, 50)));
 }
 
 bool

@@ -185,27 +185,11 @@ read_edit(struct meta_reader *r, yyjson_val *edit, struct inbound_event *event)
     return META_TAKEN;
 }
 
-/* What a reaction looks like that comes by its name alone, as older ones do. */
+/* What a reaction looks like that comes by its name alone, as older ones do. One face has two names. */
 static struct str
 emoji_of(struct str reaction)
 {
-    static const struct {
-        const char *name, *emoji;
-    } known[] = {
-        { "love",    "\u2764" },
-        { "like",    "\U0001F44D" },
-        { "dislike", "\U0001F44E" },
-        { "smile",   "\U0001F606" },
-        { "laugh",   "\U0001F606" },
-        { "wow",     "\U0001F62E" },
-        { "sad",     "\U0001F622" },
-        { "angry",   "\U0001F621" },
-    };
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (str_eq(reaction, str_of(known[i].name)))
-            return str_of(known[i].emoji);
-    return STR_NONE;
+    return meta_emoji_of(str_eq(reaction, STR("laugh")) ? STR("smile") : reaction);
 }
 
 static enum meta_reading
