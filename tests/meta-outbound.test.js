@@ -74,13 +74,13 @@ for (const flavour of FLAVOURS)
       const { external_posted_at, external_delivered_at } = await message(talk, sent);
       assert.deepEqual({ ...published, external_delivered_at: null },
         { ...expected, status: "published", external_id: arrived.mid, external_posted_at: published.external_posted_at });
-      assert.ok(Math.abs(Date.parse(external_posted_at) - arrived.timestamp) < 1500, `${external_posted_at} is not ${arrived.timestamp}`);
+      assert.ok(Math.abs(Date.parse(external_posted_at) - arrived.timestamp) < 10_000, `${external_posted_at} is not ${arrived.timestamp}`);
       if (isPage(talk)) await until(async () => (await message(talk, sent)).external_delivered_at, "it is delivered");
       else assert.equal(external_delivered_at, null);
       assert.equal((await told(sent, "message.sent")).length, 1);
       assert.equal((await talk.list("direction=outbound")).length, 1, "the echo made another");
       const chat = await talk.readChat();
-      assert.ok(Math.abs(Date.parse(chat.last_outbound_at) - arrived.timestamp) < 1500);
+      assert.ok(Math.abs(Date.parse(chat.last_outbound_at) - arrived.timestamp) < 10_000);
     });
 
     test("is asked for in Meta's form", async () => {
@@ -254,9 +254,9 @@ describe("the window of 24 hours", () => {
     });
 
     test(`${flavour}: open to the last, closed while a message waits`, async () => {
-      const { talk } = await quietSince(24 * HOUR - 3000);
+      const { talk } = await quietSince(24 * HOUR - 40_000);
       await talk.say("just in time");
-      await fault(talk, { kind: "rate_limit", code: 613, retry_after: 1, count: -1 });
+      await fault(talk, { kind: "rate_limit", retry_after: 60 });
       try {
         const sent = await talk.send("too late");
         const failed = await talk.reaches(sent, "failed");
