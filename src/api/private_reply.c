@@ -80,7 +80,8 @@ check_request(struct call *call, const struct profile *p, struct str text, struc
         && (call_param(call, "id").len <= BODY_ID_MAX || no_such_comment(err));
 }
 
-/* The messaging window does not count here. */
+/* The messaging window does not count here. Of two calls at once the second waits for the chat, and then sees the
+ * first's reply. */
 static bool
 accept_reply(struct db *db, struct call *call, const struct profile *p, const struct participant *who,
              struct str comment_id, struct str text, struct error *err)
@@ -91,6 +92,8 @@ accept_reply(struct db *db, struct call *call, const struct profile *p, const st
     bool           created;
 
     return chat_open(db, p, who, STR_NONE, call->now_ms, call->arena, &chat, &created, err)
+        && chat_lock(db, chat.id, err)
+        && is_first_reply(db, call, p, comment_id, err)
         && message_accept(db, &chat, &draft, call->now_ms, call->arena, &m, err)
         && reply_message(call, 202, &m);
 }

@@ -5,6 +5,7 @@
 #include "base/testing_str.h"
 #include "store/post.h"
 
+#define JSON   "Authorization: Bearer " TESTING_KEY "\r\nContent-Type: application/json\r\n"
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 #define TEXT   "{\"text\":\"Thank you! Here is how to order.\"}"
 
@@ -156,6 +157,26 @@ START_TEST(a_comment_is_answered_once)
 }
 END_TEST
 
+START_TEST(of_two_replies_at_once_one_is_accepted)
+{
+    struct testing_client other;
+    struct testing_reply  one, two;
+
+    testing_connect(&other, &t.server);
+    for (int i = 0; i < 20; i++) {
+        const char *path = path_of("9001_7", text(&t, "7_%d", i));
+
+        commented(text(&t, "7_%d", i), NULL, "55", 0);
+        api_send(&t, &t.client, "POST", path, JSON, TEXT);
+        api_send(&t, &other, "POST", path, JSON, TEXT);
+        one = testing_read(&t.client);
+        two = testing_read(&other);
+        ck_assert_int_eq(one.status + two.status, 202 + 422);
+    }
+    testing_close(&other);
+}
+END_TEST
+
 START_TEST(the_chat_there_is_is_used_outside_its_window_too)
 {
     const char          *chat = testing_old_chat_of(&t, page, "55", 2 * DAY_MS);
@@ -277,6 +298,7 @@ answering(void)
 
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, a_comment_is_answered_once);
+    tcase_add_test(c, of_two_replies_at_once_one_is_accepted);
     tcase_add_test(c, the_chat_there_is_is_used_outside_its_window_too);
     tcase_add_test(c, one_that_failed_may_be_tried_again);
     tcase_add_test(c, a_comment_nobody_told_us_of_can_be_answered);
