@@ -193,6 +193,26 @@ START_TEST(our_own_reaction_and_its_end)
 }
 END_TEST
 
+/* The platform may tell of it before it answers. */
+START_TEST(our_own_reaction_told_before_the_answer)
+{
+    struct inbound_event told = reaction("love", s.now + 40);
+    struct message m;
+
+    the_chat();
+    take_message("Hi");
+    m = the_message();
+    told.outbound = true;
+    told.emoji = STR("\u2764");
+    take(&told);
+    OK(message_react(s.db, &m, STR("1029384756"), STR("love"), STR("\u2764\uFE0F"), s.now, &s.arena, &s.err));
+    ck_assert_int_eq(ts_events(&s, EVENT_REACTION), 1);
+    OK(message_react(s.db, &m, STR("1029384756"), STR("wow"), STR("!"), s.now, &s.arena, &s.err));
+    ck_assert_int_eq(ts_events(&s, EVENT_REACTION), 2);
+    ck_assert(str_find(shown_reactions(), STR("love")) < 0);
+}
+END_TEST
+
 /* ---- edits of the text ---- */
 
 START_TEST(an_edit_changes_the_text_and_nothing_else)
@@ -403,8 +423,8 @@ END_TEST
 
 STORE_TESTS("followups", a_reaction_is_shown_and_told, the_latest_of_a_sender_counts,
             what_was_taken_back_does_not_return, reactions_of_both_sides_stand_side_by_side,
-            our_own_reaction_and_its_end, an_edit_changes_the_text_and_nothing_else,
-            the_number_of_an_edit_counts_more_than_its_time, without_numbers_the_time_counts,
-            a_deletion_forgets_everything, what_is_deleted_does_not_live_again,
+            our_own_reaction_and_its_end, our_own_reaction_told_before_the_answer,
+            an_edit_changes_the_text_and_nothing_else, the_number_of_an_edit_counts_more_than_its_time,
+            without_numbers_the_time_counts, a_deletion_forgets_everything, what_is_deleted_does_not_live_again,
             what_was_deleted_before_it_came_is_never_shown, what_came_too_early_is_applied,
             what_nothing_comes_for_is_forgotten, history_is_told_to_nobody, a_link_is_shown_where_it_is)

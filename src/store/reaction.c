@@ -172,22 +172,56 @@ later_than_before(const struct message *m, struct str sender, int64_t now_ms, st
     return at_ms >= now_ms ? at_ms + 1 : now_ms;
 }
 
+/* Platforms drop the selector of emoji presentation, U+FE0F. */
+static bool
+is_same_emoji(struct str a, struct str b)
+{
+    static const struct str selector = { "\xEF\xB8\x8F", 3 };
+
+    a.len -= str_ends(a, selector) ? selector.len : 0;
+    b.len -= str_ends(b, selector) ? selector.len : 0;
+    return str_eq(a, b);
+}
+
+/* What was asked for at `now_ms` was told by the platform before it answered. */
+static bool
+is_told_already(const struct message *m, struct str sender, struct str emoji, int64_t now_ms, struct arena *a)
+{
+    yyjson_val *old = reaction_of(reactions_read(m, a), sender);
+
+    return old && !json_true(old, "removed") && reaction_at(old) >= now_ms
+        && is_same_emoji(json_str(old, "emoji"), emoji);
+}
+
+/* As it is now, and stays until this transaction is over. */
+static bool
+message_hold(struct db *db, struct message *m, struct arena *a, bool *found, struct error *err)
+{
+    return chat_lock(db, m->chat_id, err) && message_get(db, m->id, a, m, found, err);
+}
+
 bool
 message_react(struct db *db, struct message *m, struct str sender, struct str reaction, struct str emoji,
               int64_t now_ms, struct arena *a, struct error *err)
 {
-    const struct followup f = { .kind = FOLLOWUP_REACTION, .sender = sender, .body = reaction, .emoji = emoji,
-                                .at_ms = later_than_before(m, sender, now_ms, a) };
+    struct followup f = { .kind = FOLLOWUP_REACTION, .sender = sender, .body = reaction, .emoji = emoji };
+    bool found;
 
-    return reaction_apply(db, m, &f, now_ms, a, err);
+    if (!message_hold(db, m, a, &found, err))
+        return false;
+    f.at_ms = later_than_before(m, sender, now_ms, a);
+    return !found || is_told_already(m, sender, emoji, now_ms, a) || reaction_apply(db, m, &f, now_ms, a, err);
 }
 
 bool
 message_unreact(struct db *db, struct message *m, struct str sender, int64_t now_ms, struct arena *a,
                 struct error *err)
 {
-    const struct followup f = { .kind = FOLLOWUP_REACTION, .sender = sender, .is_removed = true,
-                                .at_ms = later_than_before(m, sender, now_ms, a) };
+    struct followup f = { .kind = FOLLOWUP_REACTION, .sender = sender, .is_removed = true };
+    bool found;
 
-    return !message_has_reaction(m, sender, a) || reaction_apply(db, m, &f, now_ms, a, err);
+    if (!message_hold(db, m, a, &found, err))
+        return false;
+    f.at_ms = later_than_before(m, sender, now_ms, a);
+    return !found || !message_has_reaction(m, sender, a) || reaction_apply(db, m, &f, now_ms, a, err);
 }
