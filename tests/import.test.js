@@ -1,6 +1,6 @@
 // All data to another database and back: the same answers, also when it was cut off in the middle.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,20 @@ import { until } from "./lib/until.js";
 import { Wall } from "./lib/wall.js";
 import { World } from "./lib/world.js";
 
-const sha = (bytes) => bytes.toString("base64");
+const processed = (message) => message.attachments.every(({ status }) => status === "processed");
+
+function upload(bytes, name) {
+  const data = new FormData();
+  data.append("kind", "photo");
+  data.append("file", new File([bytes], name, { type: "image/png" }));
+  return data;
+}
+
+/** Runs a statement on a SQLite file. */
+function sqlite(file, sql) {
+  execFileSync("python3", ["-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2]); c.commit()", file, sql]);
+}
+
 const w = new World();
 let receiver;
 let postgres;
@@ -29,6 +42,8 @@ before(async () => {
   await w.meta.setCallback();
   await fill();
   await w.server.stop();
+  // What is there twice must come over twice.
+  sqlite(join(w.folder, "parley.db"), "INSERT INTO replaced_media SELECT * FROM replaced_media; INSERT INTO replaced_media SELECT * FROM replaced_media");
   key = readFileSync(join(w.folder, "secret.key"), "utf8").trim();
 });
 after(async () => {
@@ -40,22 +55,27 @@ after(async () => {
 /** A conversation with media both ways, an edit that replaced some, a webhook with its log, comments. */
 async function fill() {
   const hook = await w.api.post("/api/webhooks", { url: `${receiver.url}/hook`, events: ["*"] }, { status: 201 });
-  const talk = await w.talk();
+  const talk = await w.talk({ person: { photo: true } });
   await talk.hear("Hello — is the bowl still there? 😀 \\ ' \" \u2028");
   await talk.say("It is");
   for (let i = 0; i < 30; i++) await talk.say(`line ${i}`);
   await talk.reaches(await talk.send({ media: [{ data: png(40, 30).toString("base64"), filename: "bowl.png" }] }), "published");
-  const photo = new FormData();
-  photo.append("file", new File([png(64, 48)], "their.png", { type: "image/png" }));
-  const said = await talk.act("POST", "/messages", photo).catch(() => null);
-  if (said) await until(async () => (await talk.list()).some((m) => m.attachments.length > 0 && m.attachments.every((a) => a.status === "processed")), "media are mirrored");
+  const photo = await talk.hear(upload(png(64, 48), "their.png"), processed);
+  const replaced = await talk.hear(upload(png(20, 20), "soon gone.png"), processed);
+  await w.sandbox.control("POST", `/telegram/bots/${talk.bot.id}/updates`, {
+    edited_message: {
+      message_id: Number(replaced.external_id), date: Math.floor(Date.parse(replaced.external_posted_at) / 1000), edit_date: Math.floor(Date.now() / 1000) + 1, text: "no picture",
+      from: { id: talk.person.id, is_bot: false, first_name: talk.person.first_name }, chat: { id: talk.person.id, first_name: talk.person.first_name, type: "private" },
+    },
+  });
+  await talk.received(replaced.external_id, (m) => m.attachments.length === 0);
+  assert.equal(photo.attachments[0].content_type, "image/png");
   const wall = await Wall.build(w, "facebook");
   await wall.hear("How much?");
   await until(async () => {
     const { data } = await w.api.get("/api/events?per_page=100");
     return data.length > 0 && receiver.requests.length >= data.length;
   }, "all is told");
-  assert.ok(hook.id);
   await until(async () => (await w.api.get(`/api/webhooks/${hook.id}/deliveries?per_page=100`)).total >= receiver.requests.length, "the log has all");
   known = await everything();
 }
@@ -73,7 +93,7 @@ async function everything() {
       for (const message of (await read(`/api/chats/${chat.id}/messages?per_page=100`)).data)
         for (const { url } of message.attachments) {
           const path = new URL(url).pathname;
-          all[path] = sha((await w.api.with(null).ask("GET", path)).bytes);
+          all[path] = (await w.api.with(null).ask("GET", path)).bytes.toString("base64");
         }
   for (const { id, platforms } of all["/api/posts?per_page=100"].data)
     await read(`/api/posts/${id}/comments?profile_id=${platforms[0].profile_id}&per_page=100`);
@@ -183,9 +203,22 @@ describe("from file to file", () => {
 
     const said = await imported(source(), target);
     assert.match(said, /An import was begun; it goes on/);
-    assert.match(said, /^message +\d+ rows, the same on both sides/m);
+    for (const table of ["workspace", "profile_group", "profile", "chat", "message", "attachment", "event", "webhook", "delivery", "post", "comment", "instance"])
+      assert.match(said, new RegExp(`^${table} +[1-9]\\d* rows, the same on both sides`, "m"));
+    assert.match(said, /^replaced_media +4 rows, the same on both sides/m);
     assert.match((await importing(source(), target)).stderr, /the target is not empty/);
     await answersTheSame({ PARLEY_DATA_DIR: folder });
+  });
+
+  test("what is not the same in the end is said", async () => {
+    const folder = newFolder();
+    const file = join(folder, "parley.db");
+    await cutOff(source(), `sqlite:${file}`);
+    sqlite(file, "UPDATE workspace SET name = 'another'");
+    const got = await importing(source(), `sqlite:${file}`);
+    assert.match(got.stderr, /workspace is not the same on both sides \(1 and 1 rows\)/);
+    assert.equal(got.code, 1);
+    assert.equal((await run(["serve", "--listen", "127.0.0.1:0"], { env: { PARLEY_DATA_DIR: folder } })).code, 1);
   });
 });
 
@@ -225,8 +258,7 @@ describe("from file to PostgreSQL and back", { skip: postgresMissing }, () => {
   test("a text that PostgreSQL cannot hold is said", async () => {
     const folder = newFolder();
     await imported(source(), `sqlite:${join(folder, "parley.db")}`);
-    const { execFileSync } = await import("node:child_process");
-    execFileSync("python3", ["-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(\"UPDATE workspace SET name = 'a' || char(0) || 'b'\"); c.commit()", join(folder, "parley.db")]);
+    sqlite(join(folder, "parley.db"), "UPDATE workspace SET name = 'a' || char(0) || 'b'");
     const target = await postgres.database();
     assert.match(await imported(`sqlite:${join(folder, "parley.db")}`, target), /1 texts had bytes that PostgreSQL cannot hold/);
     assert.equal(await postgres.query("SELECT name FROM workspace", target), "a\uFFFDb");

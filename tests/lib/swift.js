@@ -125,6 +125,11 @@ export class Swift {
     this.ports = await freePorts(programs.length);
     this.host = `127.0.0.1:${this.ports.at(-1)}`;
     programs.forEach((name, i) => writeFileSync(join(this.folder, `${name}-server.conf`), settings(this.folder, name, this.ports[i])));
+    await this.accept();
+  }
+
+  /** Starts it, also again with the same data. */
+  async accept() {
     this.#run();
     await until(async () => {
       if (this.child.exitCode !== null) throw new Error("swift ended");
@@ -146,11 +151,18 @@ export class Swift {
   }
 
   async #isUp() {
-    const opened = await Promise.all(this.ports.map((port) => new Promise((resolve) => {
+    return (await this.#opened()).every(Boolean);
+  }
+
+  async #isListening() {
+    return (await this.#opened()).some(Boolean);
+  }
+
+  #opened() {
+    return Promise.all(this.ports.map((port) => new Promise((resolve) => {
       const socket = net.connect(port, "127.0.0.1").on("connect", () => resolve(true)).on("error", () => resolve(false));
       socket.on("connect", () => socket.destroy());
     })));
-    return opened.every(Boolean);
   }
 
   /** What a server of ours has to be told. */
@@ -216,14 +228,19 @@ export class Swift {
     process.kill(-this.child.pid, "SIGCONT");
   }
 
-  async stop() {
+  /** Nobody listens until `accept()`. */
+  async refuse() {
     const { child } = this;
-    if (child && child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, "exit");
-      child.ref();
-      child.kill("SIGKILL");
-      await ended;
-    }
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.ref();
+    child.kill("SIGKILL");
+    await ended;
+    await until(async () => !(await this.#isListening()), "nobody listens");
+  }
+
+  async stop() {
+    await this.refuse();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 }
