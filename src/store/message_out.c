@@ -196,9 +196,8 @@ message_mark_possible_duplicate(struct db *db, struct message *m, struct arena *
 
 bool
 message_apply_edit(struct db *db, struct message *m, bool has_body, struct str body, bool has_markup,
-                   struct str reply_markup, int64_t edited_at, int64_t now_ms, struct arena *a, struct error *err)
+                   struct str reply_markup, int64_t edited_at, int64_t now_ms, struct error *err)
 {
-    (void)a;
     if (has_body)
         m->body = body;
     if (has_markup)
