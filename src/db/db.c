@@ -227,15 +227,21 @@ db_alone(struct db *db, int64_t key, struct error *err)
 }
 
 bool
-db_try_alone(struct db *db, int64_t key, bool shared, bool *got, struct error *err)
+db_try_alone(struct db *db, int64_t key, bool *got, struct error *err)
 {
-    const char *sql = shared ? db->driver->try_share_sql : db->driver->try_alone_sql;
+    const char *sql = db->driver->try_alone_sql;
     int64_t one = 1;
 
     if (sql && !db_get_int(db, sql, DB_ARGS(db_int(key)), &one, NULL, err))
         return false;
     *got = one == 1;
     return true;
+}
+
+bool
+db_together(struct db *db, int64_t key, struct error *err)
+{
+    return !db->driver->together_sql || db_exec(db, db->driver->together_sql, DB_ARGS(db_int(key)), NULL, err);
 }
 
 void **

@@ -110,9 +110,11 @@ struct arena *db_memory(struct db *db); /* of this transaction, until it is over
  * that writes anyway.) */
 bool db_alone(struct db *db, int64_t key, struct error *err);
 
-/* The same without waiting: *got is false when somebody is in the way. Any number may hold a key `shared`, while nobody
- * is alone with it. */
-bool db_try_alone(struct db *db, int64_t key, bool shared, bool *got, struct error *err);
+/* The same without waiting: *got is false when somebody is in the way. */
+bool db_try_alone(struct db *db, int64_t key, bool *got, struct error *err);
+
+/* Any number may be here at once with the same key, but not while somebody is alone with it. */
+bool db_together(struct db *db, int64_t key, struct error *err);
 
 /* A place for what those who share the commit find out together at its very end; NULL before that. */
 void **db_note(struct db *db);

@@ -49,7 +49,8 @@ struct db_driver {
     const char *table_exists_sql;     /* counts tables named $1 */
     const char *alone_sql;            /* nobody else gets past this with the same $1 before the commit; NULL = BEGIN
                                          does that already */
-    const char *try_alone_sql, *try_share_sql; /* the same without waiting, 1 or 0; NULL where that is */
+    const char *try_alone_sql;        /* the same without waiting, 1 or 0 */
+    const char *together_sql;         /* as many as like, but nobody who is alone */
     bool        is_remote;            /* a statement waits for a network: nothing runs on the submitter's thread */
 
     /* NULL where a connection is never lost. */

@@ -149,7 +149,7 @@ lane_take(struct db *db, int64_t lane_id, int64_t process_id, int64_t now_ms, bo
         return false;
     if (state == HELD)
         return true;
-    if (!db_try_alone(db, lane_id, false, &got, err))
+    if (!db_try_alone(db, lane_id, &got, err))
         return false;
     if (!got)
         return true;
@@ -163,12 +163,11 @@ bool
 lane_is_ours(struct db *db, int64_t lane_id, int64_t process_id, bool *ours, struct error *err)
 {
     int64_t owner = 0;
-    bool got;
 
-    if (!db_try_alone(db, lane_id, true, &got, err)
-        || (got && !db_get_int(db, lane_owner_sql, DB_ARGS(db_int(lane_id)), &owner, NULL, err)))
+    if (!db_together(db, lane_id, err)
+        || !db_get_int(db, lane_owner_sql, DB_ARGS(db_int(lane_id)), &owner, NULL, err))
         return false;
-    *ours = got && owner == process_id;
+    *ours = owner == process_id;
     return true;
 }
 

@@ -40,7 +40,7 @@ bool lease_count(struct db *db, int64_t now_ms, struct lease_census *out, struct
 /* Takes a lane that nobody holds. *ours: it is this process's now, or was before. */
 bool lane_take(struct db *db, int64_t lane_id, int64_t process_id, int64_t now_ms, bool *ours, struct error *err);
 
-/* Nobody takes it from us before this transaction is over; when *ours is false, somebody has, or is about to. */
+/* Nobody takes it from us before this transaction is over; when *ours is false, somebody has. */
 bool lane_is_ours(struct db *db, int64_t lane_id, int64_t process_id, bool *ours, struct error *err);
 
 /* Others may have it, and are told so (TOPIC_FREE). */

@@ -324,8 +324,10 @@ seat_lost(struct task *t)
 {
     struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
 
-    if (seat->claim == SEAT_OURS && seat->term == t->term)
-        seat_claim(seat, SEAT_OTHERS);
+    if (seat->claim == SEAT_OURS && seat->term == t->term) {
+        seat_claim(seat, SEAT_FREE); /* to find out whose it is */
+        seat->dirty = true;
+    }
     seat_task_ended(t, false);
 }
 
