@@ -181,18 +181,24 @@ describe("media in a bucket", { skip: swiftMissing }, () => {
     assert.deepEqual((await get(known)).bytes, picture);
   });
 
-  test("what goes with a profile goes from the bucket", async () => {
-    const talk = await w.talk();
-    const messages = [await talk.hear(upload(picture, "a.png"), processed), await talk.say({ media: [{ data: picture.toString("base64"), filename: "b.png" }] })];
-    const keys = messages.map(({ attachments: [attachment] }) => keyOf(attachment));
-    for (const key of keys) assert.ok((await swift.objects())[key], key);
-    await w.api.delete(`/api/profiles/${talk.profile.id}`);
-    await until(async () => {
-      const there = await swift.objects();
-      return keys.every((key) => !(key in there));
-    }, "the objects are gone", 30);
-    assert.equal((await get(messages[0].attachments[0])).status, 404);
-  });
+  for (const [name, isAway] of [["what goes with a profile goes from the bucket", false], ["also when the bucket is away at that moment", true]])
+    test(name, async () => {
+      const talk = await w.talk();
+      const messages = [await talk.hear(upload(picture, "a.png"), processed), await talk.say({ media: [{ data: picture.toString("base64"), filename: "b.png" }] })];
+      const keys = messages.map(({ attachments: [attachment] }) => keyOf(attachment));
+      for (const key of keys) assert.ok((await swift.objects())[key], key);
+      if (isAway) await swift.refuse();
+      await w.api.delete(`/api/profiles/${talk.profile.id}`);
+      if (isAway) {
+        await until(() => w.server.log.some(({ msg }) => msg === "media not removed"), "it was tried", 30);
+        await swift.accept();
+      }
+      await until(async () => {
+        const there = await swift.objects();
+        return keys.every((key) => !(key in there));
+      }, "the objects are gone", 30);
+      assert.equal((await get(messages[0].attachments[0])).status, 404);
+    });
 
   test("copied to a folder and back", async () => {
     await w.server.stop();

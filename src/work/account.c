@@ -275,22 +275,56 @@ erase_store(struct task *t, struct db *db, struct error *err)
         && (t->more || job_finish(db, &t->job, clock_now_ms(), err));
 }
 
+/* Leaves those in the list that could not be removed. */
 static void
 erase_media(struct task *t)
 {
     struct error err;
+    size_t left = 0;
 
     for (size_t i = 0; i < t->media_count; i++)
-        if (!media_remove(task_options(t)->media, t->media_names[i], &err) && err.status != 404)
+        if (!media_remove(task_options(t)->media, t->media_names[i], &err) && err.status != 404) {
             log_warn("media not removed", LOG_CSTR("error", err.message));
+            t->media_names[left++] = t->media_names[i];
+        }
+    t->media_count = left;
+}
+
+static bool
+erase_media_later(struct task *t, struct db *db, struct error *err)
+{
+    for (size_t i = 0; i < t->media_count; i++) {
+        struct job job = { .kind = JOB_FORGET_MEDIA, .lane_id = t->lane_id, .record_id = t->lane_id,
+                           .due_at = clock_now_ms() + task_backoff_ms(1), .payload = t->media_names[i] };
+
+        if (!job_add(db, &job, clock_now_ms(), err))
+            return false;
+    }
+    return true;
+}
+
+static void
+erase_go_on(struct task *t)
+{
+    if (t->more && !task_is_draining(t))
+        erase_start(t);
+    else
+        task_end(t);
+}
+
+static void
+erase_media_removed(struct task *t)
+{
+    if (t->media_count > 0)
+        task_txn_must(t, erase_media_later, erase_go_on);
+    else
+        erase_go_on(t);
 }
 
 static void
 erase_stored(struct task *t)
 {
-    bool more = t->more && !task_is_draining(t);
-
-    task_disk(t, erase_media, more ? erase_start : task_end);
+    task_disk(t, erase_media, erase_media_removed);
 }
 
 void
