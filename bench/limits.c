@@ -1,10 +1,12 @@
-/* limits.c -- what the machine allows: the same rows by bare SQLite, the same requests by bare libcurl.
+/* limits.c -- what the machine allows: the same rows by bare SQLite or libpq, the same requests by bare libcurl.
  *
  *     limits sqlite FILE SECONDS BATCH send|inbound      FILE: a database that `parley migrate` made
+ *     limits postgres URL SECONDS BATCH send|inbound     the same at a server
  *     limits curl URL REQUESTS CONCURRENCY BODY
  *
  * Prints one JSON object. The rows and the settings are those of the server, without anything around them. */
 #include <curl/curl.h>
+#include <libpq-fe.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +147,125 @@ limit_sqlite(const char *path, double seconds, int batch, int inbound)
     return 0;
 }
 
+/* ---- PostgreSQL ---- */
+
+static void
+pq(PGconn *conn, const char *text)
+{
+    PGresult *r = PQexec(conn, text);
+
+    if (PQresultStatus(r) != PGRES_COMMAND_OK) {
+        fprintf(stderr, "limits: %s: %s\n", text, PQerrorMessage(conn));
+        exit(1);
+    }
+    PQclear(r);
+}
+
+static void
+pq_prepare(PGconn *conn, const char *name, const char *text)
+{
+    PGresult *r = PQprepare(conn, name, text, 0, NULL);
+
+    if (PQresultStatus(r) != PGRES_COMMAND_OK) {
+        fprintf(stderr, "limits: %s: %s\n", text, PQerrorMessage(conn));
+        exit(1);
+    }
+    PQclear(r);
+}
+
+static void
+pq_send(PGconn *conn, const char *name, const char *const *values, int n)
+{
+    if (!PQsendQueryPrepared(conn, name, n, values, NULL, NULL, 0)) {
+        fprintf(stderr, "limits: %s\n", PQerrorMessage(conn));
+        exit(1);
+    }
+}
+
+/* Reads `n` answers of the pipeline. */
+static void
+pq_read(PGconn *conn, int n)
+{
+    PQsendFlushRequest(conn);
+    PQflush(conn);
+    for (int i = 0; i < n; i++) {
+        PGresult *r = PQgetResult(conn);
+
+        if (PQresultStatus(r) != PGRES_COMMAND_OK) {
+            fprintf(stderr, "limits: %s\n", PQerrorMessage(conn));
+            exit(1);
+        }
+        PQclear(r);
+        PQclear(PQgetResult(conn));
+    }
+}
+
+static void
+pq_fill(PGconn *conn, int inbound)
+{
+    pq(conn, "INSERT INTO workspace VALUES (9, 'limit', 0) ON CONFLICT DO NOTHING");
+    pq(conn, "INSERT INTO profile (id, workspace_id, group_id, platform, external_id, status, created_at)"
+             " VALUES (9, 9, 9, 'telegram', '9', 1, 0) ON CONFLICT DO NOTHING");
+    pq(conn, "INSERT INTO chat (id, workspace_id, profile_id, participant_external_id, created_at)"
+             " SELECT 100 + i, 9, 9, i, 0 FROM generate_series(0, 199) AS i ON CONFLICT DO NOTHING");
+    pq_prepare(conn, "message", inbound
+        ? "INSERT INTO message (id, workspace_id, chat_id, direction, status, external_id, body, posted_at, sort_at,"
+          " created_at) VALUES ($1::bigint, 9, $2, 1, 1, $1::text, $3, 1, 1, 1)"
+        : "INSERT INTO message (id, workspace_id, chat_id, direction, status, body, sort_at, created_at)"
+          " VALUES ($1, 9, $2, 2, 3, $3, 1, 1)");
+    pq_prepare(conn, "second", inbound
+        ? "INSERT INTO event (id, workspace_id, group_id, profile_id, chat_id, type, data, created_at)"
+          " VALUES ($1, 9, 9, 9, $2, 1, $3, 1)"
+        : "INSERT INTO job (id, kind, lane_id, queue_id, state, due_at, record_id, created_at)"
+          " VALUES ($1, 1, 9, $2, 1, 1, length($3), 1)");
+    pq_prepare(conn, "chat", inbound
+        ? "UPDATE chat SET n_received = n_received + 1, last_inbound_at = $1, last_message_at = $1 WHERE id = $2"
+        : "UPDATE chat SET n_pending = n_pending + 1 WHERE id = $2 AND $1::bigint > 0");
+}
+
+/* All of a batch is sent ahead, and its answers are read together. */
+static int
+limit_postgres(const char *url, double seconds, int batch, int inbound)
+{
+    static const char body[] = "My order has not arrived yet. Could you look?";
+    PGconn *conn = PQconnectdb(url);
+    char id_text[32], chat_text[32];
+    const char *values[3] = { id_text, chat_text, body };
+    long long done = 0, id = (long long)time(NULL) << 31;
+    double start, cpu;
+
+    if (PQstatus(conn) != CONNECTION_OK) {
+        fprintf(stderr, "limits: %s\n", PQerrorMessage(conn));
+        return 1;
+    }
+    pq_fill(conn, inbound);
+    memset(event_data, 'x', sizeof(event_data) - 1);
+    PQenterPipelineMode(conn);
+    start = now_s();
+    cpu = cpu_s();
+    while (now_s() - start < seconds) {
+        PQsendQueryParams(conn, "BEGIN", 0, NULL, NULL, NULL, NULL, 0);
+        for (int i = 0; i < batch; i++, done++) {
+            id += 2;
+            snprintf(id_text, sizeof(id_text), "%lld", id);
+            snprintf(chat_text, sizeof(chat_text), "%lld", 100 + done % CHATS);
+            values[2] = body;
+            pq_send(conn, "message", values, 3);
+            values[2] = inbound ? event_data : body;
+            pq_send(conn, "second", values, 3);
+            pq_send(conn, "chat", values, 2);
+            if (i % 32 == 31 || i + 1 == batch)
+                pq_read(conn, 3 * (i % 32 + 1) + (i < 32));
+        }
+        PQsendQueryParams(conn, "COMMIT", 0, NULL, NULL, NULL, NULL, 0);
+        pq_read(conn, 1);
+    }
+    printf("{\"per_second\":%.1f,\"batch\":%d,\"cpu_s\":%.3f}\n", (double)done / (now_s() - start), batch,
+           cpu_s() - cpu);
+    PQfinish(conn);
+    return 0;
+}
+
 /* ---- libcurl ---- */
 
 static size_t
@@ -209,9 +330,12 @@ main(int argc, char **argv)
 {
     if (argc == 6 && strcmp(argv[1], "sqlite") == 0)
         return limit_sqlite(argv[2], atof(argv[3]), atoi(argv[4]), strcmp(argv[5], "inbound") == 0);
+    if (argc == 6 && strcmp(argv[1], "postgres") == 0)
+        return limit_postgres(argv[2], atof(argv[3]), atoi(argv[4]), strcmp(argv[5], "inbound") == 0);
     if (argc == 6 && strcmp(argv[1], "curl") == 0)
         return limit_curl(argv[2], atol(argv[3]), atoi(argv[4]), argv[5]);
     fprintf(stderr, "usage: limits sqlite FILE SECONDS BATCH send|inbound\n"
+                    "       limits postgres URL SECONDS BATCH send|inbound\n"
                     "       limits curl URL REQUESTS CONCURRENCY BODY\n");
     return 2;
 }

@@ -9,6 +9,7 @@ import { outbound } from './outbound.mjs';
 import { webhooks } from './webhooks.mjs';
 import { meta } from './meta.mjs';
 import { bluesky } from './bluesky.mjs';
+import { postgres } from './postgres.mjs';
 
 const quick = process.argv.includes('--quick');
 const only = process.argv.filter((a) => !a.startsWith('--')).slice(2);
@@ -49,7 +50,7 @@ of processor time a send, on two cores that also run the other side, against 20 
 `;
 }
 
-const parts = { reads, writes, outbound, webhooks, meta, bluesky };
+const parts = { reads, writes, outbound, webhooks, meta, bluesky, postgres };
 for (const [name, part] of Object.entries(parts)) {
   if (only.length === 0 || only.includes(name)) await part({ size, row });
 }
