@@ -55,7 +55,6 @@ static const char chat_count_sql[] =
 static const char chat_lock_sql[] = "UPDATE chat SET archived = archived WHERE id = $1";
 static const char chat_conversation_sql[] = "UPDATE chat SET external_conversation_id = $2 WHERE id = $1";
 static const char chat_archived_sql[] = "UPDATE chat SET archived = $2, metadata = $3 WHERE id = $1";
-static const char chat_metadata_sql[] = "UPDATE chat SET metadata = $2 WHERE id = $1";
 /* Of two at the same moment it is the one whose bytes are greater: always the same. */
 static const char chat_refer_sql[] =
     "UPDATE chat SET referral_at = $2, metadata = $3 WHERE id = $1"
@@ -182,10 +181,18 @@ metadata_of(struct arena *a, struct str metadata, const struct participant *who)
     return who->metadata.len > 0 ? metadata_merge(a, metadata, who->metadata) : metadata;
 }
 
-/* Takes over what is known of the participant; writes only when that is news. */
+/* As it is now, and stays until this transaction is over: several write pieces of one metadata. */
 static bool
-chat_refresh(struct db *db, struct chat *c, const struct participant *who, struct str conversation_id,
-             struct arena *a, struct error *err)
+chat_hold(struct db *db, struct chat *c, struct arena *a, struct error *err)
+{
+    bool found;
+
+    return chat_lock(db, c->id, err) && chat_get(db, c->id, a, c, &found, err);
+}
+
+/* Takes over what is known of the participant; whether that was news. */
+static bool
+chat_learn(struct chat *c, const struct participant *who, struct str conversation_id, struct arena *a)
 {
     struct str metadata = metadata_of(a, c->metadata, who);
     struct str username = who->username.ptr ? who->username : c->participant_username;
@@ -194,13 +201,27 @@ chat_refresh(struct db *db, struct chat *c, const struct participant *who, struc
 
     if (str_eq(username, c->participant_username) && str_eq(name, c->participant_name)
         && str_eq(conversation, c->external_conversation_id) && str_eq(metadata, c->metadata))
-        return true;
+        return false;
     c->participant_username = username;
     c->participant_name = name;
     c->external_conversation_id = conversation;
     c->metadata = metadata;
-    return db_exec(db, chat_update_names_sql,
-                   DB_ARGS(db_int(c->id), db_text(username), db_text(name), db_text(conversation), db_text(metadata)),
+    return true;
+}
+
+/* Usually there is no news, and then nothing is written or waited for. */
+static bool
+chat_refresh(struct db *db, struct chat *c, const struct participant *who, struct str conversation_id,
+             struct arena *a, struct error *err)
+{
+    if (!chat_learn(c, who, conversation_id, a))
+        return true;
+    if (!chat_hold(db, c, a, err))
+        return false;
+    return !chat_learn(c, who, conversation_id, a)
+        || db_exec(db, chat_update_names_sql,
+                   DB_ARGS(db_int(c->id), db_text(c->participant_username), db_text(c->participant_name),
+                           db_text(c->external_conversation_id), db_text(c->metadata)),
                    NULL, err);
 }
 
@@ -340,8 +361,11 @@ chat_set_conversation(struct db *db, int64_t chat_id, struct str conversation_id
 bool
 chat_set_archived(struct db *db, struct chat *c, bool archived, struct arena *a, struct error *err)
 {
-    struct str metadata = metadata_set(a, c->metadata, "muted", archived ? STR("true") : STR("false"));
+    struct str metadata;
 
+    if (!chat_hold(db, c, a, err))
+        return false;
+    metadata = metadata_set(a, c->metadata, "muted", archived ? STR("true") : STR("false"));
     if (archived == c->archived && str_eq(metadata, c->metadata))
         return true;
     c->archived = archived;
@@ -350,23 +374,15 @@ chat_set_archived(struct db *db, struct chat *c, bool archived, struct arena *a,
 }
 
 bool
-chat_set_metadata(struct db *db, struct chat *c, const char *key, struct str json, struct arena *a, struct error *err)
-{
-    struct str metadata = metadata_set(a, c->metadata, key, json);
-
-    if (str_eq(metadata, c->metadata))
-        return true;
-    c->metadata = metadata;
-    return db_exec(db, chat_metadata_sql, DB_ARGS(db_int(c->id), db_text(metadata)), NULL, err);
-}
-
-bool
 chat_refer(struct db *db, struct chat *c, struct str referral, int64_t at_ms, bool tell, int64_t now_ms,
            struct arena *a, bool *told, struct error *err)
 {
-    struct str metadata = metadata_set(a, c->metadata, "referral", referral);
+    struct str metadata;
     int64_t changed;
 
+    if (!chat_hold(db, c, a, err))
+        return false;
+    metadata = metadata_set(a, c->metadata, "referral", referral);
     if (!db_exec(db, chat_refer_sql, DB_ARGS(db_int(c->id), db_int(at_ms), db_text(metadata)), &changed, err))
         return false;
     *told = changed > 0;
@@ -388,6 +404,8 @@ chat_set_participant(struct db *db, struct chat *c, const struct participant *wh
 {
     char now[TIME_TEXT_MAX];
 
+    if (!chat_hold(db, c, a, err))
+        return false;
     if (who->username.ptr)
         c->participant_username = who->username;
     if (who->name.ptr)

@@ -56,9 +56,6 @@ bool chat_lock(struct db *db, int64_t chat_id, struct error *err);
 bool chat_set_conversation(struct db *db, int64_t chat_id, struct str conversation_id, struct error *err);
 /* Archived or not, also in metadata.muted. */
 bool chat_set_archived(struct db *db, struct chat *c, bool archived, struct arena *a, struct error *err);
-/* One member of the metadata set anew; nothing when it is the same. */
-bool chat_set_metadata(struct db *db, struct chat *c, const char *key, struct str json, struct arena *a,
-                       struct error *err);
 /* What led the person here, in metadata.referral and, with `tell`, as referral.received: the latest counts. *told: it
  * was news. */
 bool chat_refer(struct db *db, struct chat *c, struct str referral, int64_t at_ms, bool tell, int64_t now_ms,

@@ -420,8 +420,24 @@ START_TEST(archived_and_back)
     OK(chat_set_archived(s.db, &c, false, &s.arena, &s.err));
     ck_assert(!ts_chat_again(&s, &c).archived);
     ck_assert_str_eq(ts_chat_again(&s, &c).metadata.ptr, "{\"muted\":false}");
-    OK(chat_set_metadata(s.db, &c, "k", STR("[1]"), &s.arena, &s.err));
-    ck_assert_str_eq(ts_chat_again(&s, &c).metadata.ptr, "{\"muted\":false,\"k\":[1]}");
+}
+END_TEST
+
+/* Each has read the chat before the others wrote. */
+START_TEST(pieces_of_metadata_do_not_undo_each_other)
+{
+    const struct participant told = { .external_id = STR("77"), .metadata = STR("{\"follower_count\":6}") };
+    const struct participant heard = { .external_id = STR("77"), .language_code = STR("sv") };
+    struct chat muted = ts_chat(&s, &s.profile, "77"), referred = muted, asked = muted, c;
+    bool flag;
+
+    OK(chat_set_archived(s.db, &muted, true, &s.arena, &s.err));
+    OK(chat_refer(s.db, &referred, STR("{\"ref\":\"ad\"}"), s.now, false, s.now, &s.arena, &flag, &s.err));
+    OK(chat_set_participant(s.db, &asked, &told, STR_NONE, s.now, &s.arena, &s.err));
+    OK(chat_open(s.db, &s.profile, &heard, STR_NONE, s.now, &s.arena, &c, &flag, &s.err));
+    ck_assert_str_eq(ts_chat_again(&s, &c).metadata.ptr,
+                     "{\"muted\":true,\"referral\":{\"ref\":\"ad\"},\"follower_count\":6,"
+                     "\"participant_fetched_at\":\"2026-05-31T14:02:00.000Z\",\"language_code\":\"sv\"}");
 }
 END_TEST
 
@@ -477,5 +493,5 @@ STORE_TESTS("chat", opening_twice_is_one_chat, only_what_is_given_is_refreshed,
             the_latest_come_first_and_the_silent_last, bounds_are_strict_and_leave_the_silent_out,
             times_only_move_forward, the_participant_is_asked_about_once_an_hour,
             what_the_platform_says_of_the_participant, metadata_is_merged_member_by_member, a_chat_of_a_page_names_it,
-            archived_and_back, found_by_its_conversation_in_its_profile, the_latest_referral_counts,
-            blocked_and_no_longer)
+            archived_and_back, pieces_of_metadata_do_not_undo_each_other, found_by_its_conversation_in_its_profile,
+            the_latest_referral_counts, blocked_and_no_longer)
