@@ -343,6 +343,7 @@ seat_task_ended(struct task *t, bool failed)
         seat->dirty = true;
     if (t->awaits_refresh) {
         lane_only(&seat->lane, JOB_REFRESH);
+        seat->was_held = false; /* a look under way is about what was before */
         seat->dirty = true;
     }
     if (t->prev)
