@@ -194,6 +194,19 @@ check_public_url(struct doctor *d)
         say(d, FINE, "%.*s leads to a server", STR_ARG(config.public_url));
 }
 
+static void
+check_bucket(struct doctor *d)
+{
+    struct error err;
+
+    if (config.s3_bucket.len == 0)
+        return;
+    if (!app_open_media(&d->app, &err))
+        say(d, BROKEN, "%s", err.message);
+    else
+        say(d, FINE, "The bucket %.*s can be written and read", STR_ARG(config.s3_bucket));
+}
+
 int
 doctor_command(int argc, char **argv)
 {
@@ -211,6 +224,7 @@ doctor_command(int argc, char **argv)
         say(&d, FINE, "The configuration can be read");
     app_fill_env(&d.app.env);
     check_folder(&d);
+    check_bucket(&d);
     whole = check_database(&d);
     if (client_open(&d.client, STR(""), STR_NONE, &err)) {
         if (whole) {
