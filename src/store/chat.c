@@ -6,7 +6,7 @@
 #include "store/candidates.h"
 #include "store/event.h"
 #include "store/job.h"
-#include "store/message.h"
+#include "store/message_internal.h"
 #include "store/metadata.h"
 
 #define PARTICIPANT_REFRESH_MS ((int64_t)3600 * 1000)
@@ -230,7 +230,9 @@ chat_ask_participant(struct db *db, const struct chat *c, int64_t now_ms, struct
 {
     struct job job = { .kind = JOB_PARTICIPANT, .lane_id = c->profile_id, .record_id = c->id, .due_at = now_ms };
 
-    return now_ms - c->participant_fetched_at < PARTICIPANT_REFRESH_MS || job_add_once(db, &job, now_ms, err);
+    return now_ms - c->participant_fetched_at < PARTICIPANT_REFRESH_MS
+        || chat_is_unidentified(c->participant_external_id) /* nobody the platform could tell of */
+        || job_add_once(db, &job, now_ms, err);
 }
 
 bool

@@ -358,6 +358,15 @@ START_TEST(the_participant_is_asked_about_once_an_hour)
 }
 END_TEST
 
+START_TEST(who_is_only_known_by_a_comment_is_not_asked_about)
+{
+    struct chat c = ts_chat(&s, &s.profile, "comment:7_1");
+
+    OK(chat_ask_participant(s.db, &c, s.now, &s.err));
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM job WHERE kind = 3"), 0);
+}
+END_TEST
+
 START_TEST(what_the_platform_says_of_the_participant)
 {
     struct chat c = ts_chat(&s, &s.profile, "77");
@@ -492,6 +501,7 @@ STORE_TESTS("chat", opening_twice_is_one_chat, only_what_is_given_is_refreshed,
             many_candidates_stay_valid_json, what_lies_outside_the_scope_is_not_found,
             the_latest_come_first_and_the_silent_last, bounds_are_strict_and_leave_the_silent_out,
             times_only_move_forward, the_participant_is_asked_about_once_an_hour,
-            what_the_platform_says_of_the_participant, metadata_is_merged_member_by_member, a_chat_of_a_page_names_it,
+            who_is_only_known_by_a_comment_is_not_asked_about, what_the_platform_says_of_the_participant,
+            metadata_is_merged_member_by_member, a_chat_of_a_page_names_it,
             archived_and_back, pieces_of_metadata_do_not_undo_each_other, found_by_its_conversation_in_its_profile,
             the_latest_referral_counts, blocked_and_no_longer)
