@@ -25,7 +25,10 @@ const chance = startChance();
 /** A PostgreSQL server that can be restarted. */
 async function startPostgres() {
   const script = 'echo "$PARLEY_TEST_POSTGRES_FOLDER $PARLEY_TEST_DATABASE_URL"; exec cat';
-  const child = spawn(new URL("../tools/with-postgres", import.meta.url).pathname, ["sh", "-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(new URL("../tools/with-postgres", import.meta.url).pathname, ["sh", "-c", script], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, FSYNC: "on" }, // what it has committed outlives it
+  });
   const [line] = await once(readline.createInterface({ input: child.stdout }), "line");
   const [folder, url] = line.split(" ");
   const control = execFileSync("sh", ["-c", "ls /usr/lib/postgresql/*/bin/pg_ctl | sort -V | tail -1"], { encoding: "utf8" }).trim();
@@ -262,7 +265,7 @@ describe("several servers on one database", { skip: !onPostgres && "there is no 
       sums.repeats += out.length - distinct.length;
       sums.marked += marked.size;
       sums.heard += talk.heard.length;
-      const inbound = count(`SELECT COUNT(*) FROM message WHERE direction = 0 AND chat_id = (SELECT chat_id FROM message WHERE body = '${talk.name} 0')`);
+      const inbound = count(`SELECT COUNT(*) FROM message WHERE direction = 1 AND chat_id = (SELECT chat_id FROM message WHERE body = '${talk.name} 0')`);
       assert.equal(inbound, talk.heard.length + 1, `${talk.name}: what people wrote is there once, and /start`);
     }
     const ids = streamed.map(({ id }) => id);
