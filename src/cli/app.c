@@ -224,8 +224,8 @@ app_open_media(struct app *app, struct error *err)
                                     : app_open_media_disk(&app->media, err);
 }
 
-/* Of libuv's threads for what blocks there are four, and one that waits for a bucket may wait for long. Said before there
- * are other threads. */
+/* Of libuv's threads for what blocks there are four, and one that waits for a bucket may wait for long. Said before
+ * there are other threads. */
 static void
 app_choose_pool(void)
 {

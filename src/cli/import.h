@@ -70,6 +70,6 @@ void import_add(struct import_sum *sum, const struct import_table *t, const stru
 /* The key of a page's last row, for import_read(); and as bytes, to be kept. */
 const struct db_value *import_last_key(const struct import_table *t, const struct import_page *page, struct arena *a);
 struct str import_key_bytes(const struct import_table *t, const struct db_value *key, struct arena *a);
-const struct db_value *import_key_read(const struct import_table *t, struct str bytes, struct arena *a); /* NULL = bad */
+const struct db_value *import_key_read(const struct import_table *t, struct str bytes, struct arena *a); /* or NULL */
 
 #endif

@@ -12,8 +12,9 @@ enum { TELL_MS = 2000 };
 
 static const char media_usage[] =
     "Usage: parley media copy --from disk|s3 --to disk|s3\n\n"
-    "Copies the files of all messages and people; the settings say where the folder and the bucket are. What is there\n"
-    "already is not copied again, so a copy that was cut off, or made while the server runs, is completed by another.\n";
+    "Copies the files of all messages and people; the settings say where the folder and the bucket are. What is\n"
+    "there already is not copied again: what was cut off, or done while the server ran, is completed by doing it\n"
+    "again.\n";
 
 struct copying {
     struct app          app;

@@ -139,10 +139,11 @@ copy_bytes(int from, int to)
     while ((got = read(from, bytes, sizeof(bytes))) != 0) {
         if (got < 0 && errno != EINTR)
             return false;
-        for (ssize_t at = 0; at < got; at += put > 0 ? put : 0) {
+        for (ssize_t at = 0; at < got; at += put) {
             put = write(to, bytes + at, (size_t)(got - at));
             if (put < 0 && errno != EINTR)
                 return false;
+            put = put < 0 ? 0 : put;
         }
     }
     return true;

@@ -7,11 +7,12 @@
 
 #include "media/media.h"
 
+/* `url` may be NULL. */
 struct media_driver {
     bool (*put)(struct media_store *m, const char *path, const char *name, struct error *err); /* a file of the spool */
     bool (*path)(struct media_store *m, const char *name, struct arena *a, struct str *out, struct error *err);
     bool (*open)(struct media_store *m, const char *name, int *fd, int64_t *modified_ms, struct error *err);
-    bool (*url)(struct media_store *m, const char *name, bool with_head, struct arena *a, struct str *out); /* or NULL */
+    bool (*url)(struct media_store *m, const char *name, bool with_head, struct arena *a, struct str *out);
     bool (*remove)(struct media_store *m, const char *name, struct error *err); /* gone already is fine */
     bool (*size)(struct media_store *m, const char *name, int64_t *out, struct error *err);
     bool (*fetch)(struct media_store *m, const char *name, const char *path, struct error *err); /* to a new file */

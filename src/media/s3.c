@@ -299,7 +299,8 @@ knock(struct s3 *s, bool only_reads, struct error *err)
           && knock_once(s, "DELETE", name, &call, &a);
     if (ok) {
         (void)knock_once(s, "GET", name, &call, &a);
-        s->missing_is_denied = call.status == 403 && str_eq(s3_element(call.answer, STR("<Code>")), STR("AccessDenied"));
+        s->missing_is_denied = call.status == 403
+                            && str_eq(s3_element(call.answer, STR("<Code>")), STR("AccessDenied"));
         ok = is_missing(s, &call);
     }
     if (!ok) {

@@ -13,9 +13,10 @@
 #include "media/s3.h"
 #include "net/testing.h"
 
-#define UNIT (64 * 1024)
+#define UNIT ((size_t)64 * 1024)
 #define PNG "\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR\0\0\0\3\0\0\0\2\x08\2\0\0\0\x12\x16\xF1\x4D"
 #define NAME "4Ea3MGLQhSTN8tP9uVyXwz.png"
+#define MINUTE INT64_C(60000)
 #define MODIFIED "Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT\r\n"
 
 /* ---- a bucket that holds what a test puts into it, and has what troubles it orders ---- */
@@ -131,10 +132,10 @@ static bool
 open_at(const char *host, bool path_style)
 {
     const struct media_s3_options o = {
-        .endpoint = arena_printf(&arena, "http://%s:%d", host, test_server_port(bucket.server)), .path_style = path_style,
-        .region = STR("eu-central-1"), .bucket = STR("media"), .prefix = STR("/our shop/"), .key_id = STR("AKIDTEST"),
-        .secret = STR("the-secret"), .folder = place_path(&place, "media", ""), .copies_max = 4 * UNIT,
-        .url_seconds = 600, .part_size = UNIT, .patience_ms = 1000, .again_ms = 1,
+        .endpoint = arena_printf(&arena, "http://%s:%d", host, test_server_port(bucket.server)),
+        .path_style = path_style, .region = STR("eu-central-1"), .bucket = STR("media"), .prefix = STR("/our shop/"),
+        .key_id = STR("AKIDTEST"), .secret = STR("the-secret"), .folder = place_path(&place, "media", ""),
+        .copies_max = 4 * UNIT, .url_seconds = 600, .part_size = UNIT, .patience_ms = 1000, .again_ms = 1,
     };
 
     return media_open_s3(&o, &store, &err);
@@ -235,7 +236,8 @@ static const struct {
 
 START_TEST(what_is_wrong_is_found_at_the_start)
 {
-    orders[0] = (struct order){ refusals[_i].method, "parley-check", 1, ANSWERS, refusals[_i].status, refusals[_i].body };
+    orders[0] = (struct order){ refusals[_i].method, "parley-check", 1, ANSWERS, refusals[_i].status,
+                                refusals[_i].body };
     ck_assert(!open_at("127.0.0.1", true));
     ck_assert_int_eq(err.status, 503);
     ck_assert_msg(strstr(err.message, refusals[_i].says) != NULL, "%s", err.message);
@@ -538,11 +540,11 @@ START_TEST(after_an_hour_the_bucket_is_asked_again)
 
     bucket.object = STR("hello");
     ck_assert_slice(opened(NAME), "hello");
-    clock_set(now_ms + 61 * 60 * 1000);
+    clock_set(now_ms + 61 * MINUTE);
     ck_assert_slice(opened(NAME), "hello");
     ck_assert_slice(opened(NAME), "hello");
     ck_assert_str_eq(asked(), "GET HEAD");
-    clock_set(now_ms + 122 * 60 * 1000);
+    clock_set(now_ms + 122 * MINUTE);
     orders[0] = (struct order){ "HEAD", "/", 9, CUTS, 0, "" };
     ck_assert_slice(opened(NAME), "hello");
     orders[0].count = 0;
@@ -561,7 +563,7 @@ START_TEST(copies_keep_within_their_room)
 
     bucket.object = (struct str){ bytes, sizeof(bytes) };
     for (int i = 0; i < 9; i++) {
-        clock_set(now_ms + i * 1000);
+        clock_set(now_ms + i * INT64_C(1000));
         name = arena_printf(&arena, "4Ea3MGLQhSTN8tP9uVyXw%d.png", i + 1).ptr;
         ck_assert_uint_eq(opened(name).len, sizeof(bytes));
         ck_assert_int_le(files_in("media/copies"), 4);
