@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/crypto.h"
 #include "cli/commands.h"
 #include "cli/import.h"
@@ -82,7 +83,7 @@ static bool
 open_side(struct import_side *side, const char *what, bool is_source, struct error *err)
 {
     struct str name = str_of(what), path;
-    struct db_options o = { .writers = 1, .readers = 1 };
+    struct db_options o = { .writers = 1, .readers = 1, .pooled = config.database_pooled };
 
     side->lock = -1;
     side->shown = is_source ? "the source" : "the target";
@@ -400,6 +401,8 @@ import_command(int argc, char **argv)
     arena_init(&i.arena);
     if (!from || !to)
         ok = error_set(&err, 400, "say `parley import --from DATABASE --to DATABASE`");
+    else if (strcmp(from, to) == 0)
+        ok = error_set(&err, 400, "the source and the target are the same database");
     else if (batch && (!str_to_i64(str_of(batch), &i.batch) || i.batch < 1 || i.batch > ROWS_MAX))
         ok = error_set(&err, 400, "--batch must be a number from 1 to %d", ROWS_MAX);
     else

@@ -37,6 +37,7 @@ static struct {
     char                check[512]; /* where the look at the start put something */
     struct str          object;     /* what every other GET finds; none = nothing */
     char                parts[1024];
+    bool                denies_missing; /* as S3 does to who may not list */
 } bucket;
 
 static struct place place;
@@ -56,17 +57,25 @@ ordered(const struct test_request *r)
     return NULL;
 }
 
+static bool
+is_check(const struct test_request *r)
+{
+    return str_find(r->target, STR("parley-check")) >= 0;
+}
+
 static void
 answer_get(struct test_peer *peer, const struct test_request *r)
 {
     bool is_head = str_eq(r->method, STR("HEAD"));
     char head[200];
 
-    if (bucket.check[0] ? str_eq(r->target, str_of(bucket.check)) : bucket.object.ptr != NULL) {
+    if (is_check(r) ? str_eq(r->target, str_of(bucket.check)) : bucket.object.ptr != NULL) {
         snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\n" MODIFIED "Content-Length: %zu\r\n\r\n", bucket.object.len);
         test_peer_send(peer, str_of(head));
         if (!is_head)
             test_peer_send(peer, bucket.object);
+    } else if (bucket.denies_missing) {
+        test_peer_answer(peer, 403, "", is_head ? STR("") : STR("<Error><Code>AccessDenied</Code></Error>"));
     } else {
         test_peer_answer(peer, 404, "", is_head ? STR("") : STR("<Error><Code>NoSuchKey</Code></Error>"));
     }
@@ -75,12 +84,10 @@ answer_get(struct test_peer *peer, const struct test_request *r)
 static void
 answer_well(struct test_peer *peer, const struct test_request *r)
 {
-    bool is_check = str_find(r->target, STR("parley-check")) >= 0;
-
     if (str_eq(r->method, STR("GET")) || str_eq(r->method, STR("HEAD"))) {
         answer_get(peer, r);
     } else if (str_eq(r->method, STR("PUT"))) {
-        if (is_check)
+        if (is_check(r))
             snprintf(bucket.check, sizeof(bucket.check), "%.*s", STR_ARG(r->target));
         test_peer_answer(peer, 200, "ETag: \"tag\"\r\n", STR(""));
     } else if (str_eq(r->method, STR("DELETE"))) {
@@ -512,11 +519,8 @@ END_TEST
 START_TEST(who_may_not_list_hears_403_for_404)
 {
     media_close(store);
-    orders[0] = (struct order){ "GET", "parley-check", 0, ANSWERS, 0, "" };
-    bucket.object = STR_NONE;
-    ck_assert(open_at("127.0.0.1", true));
-    ((struct s3 *)(void *)store)->missing_is_denied = true;
-    orders[1] = (struct order){ "GET", NAME, 1, ANSWERS, 403, "<Error><Code>AccessDenied</Code></Error>" };
+    bucket.denies_missing = true;
+    ck_assert_msg(open_at("127.0.0.1", true), "%s", err.message);
     ck_assert(str_is_none(opened(NAME)));
     ck_assert_int_eq(err.status, 404);
     orders[1] = (struct order){ "GET", NAME, 1, ANSWERS, 403, "<Error><Code>SignatureDoesNotMatch</Code></Error>" };
@@ -570,6 +574,24 @@ START_TEST(copies_keep_within_their_room)
     }
     ck_assert_int_eq(access(place_path(&place, "media/copies/4Ea3MGLQhSTN8tP9uVyXw9.png", ""), F_OK), 0);
     ck_assert_int_ne(access(place_path(&place, "media/copies/4Ea3MGLQhSTN8tP9uVyXw1.png", ""), F_OK), 0);
+}
+END_TEST
+
+START_TEST(processes_of_one_machine_share_their_copies)
+{
+    struct media_store *first = store;
+
+    bucket.object = STR("hello");
+    ck_assert_slice(opened(NAME), "hello");
+    ck_assert(open_at("127.0.0.1", true));
+    ck_assert_slice(opened(NAME), "hello");
+    ck_assert_str_eq(asked(), "GET");
+    ck_assert(media_remove(store, STR(NAME), &err));
+    bucket.object = STR_NONE;
+    media_close(store);
+    store = first;
+    ck_assert(str_is_none(opened(NAME)));
+    ck_assert_int_eq(err.status, 404);
 }
 END_TEST
 
@@ -657,8 +679,8 @@ getting(void)
     const TTest *const tests[] = {
         what_was_asked_for_is_there_the_next_time, what_is_not_there_is_a_404, a_bucket_that_is_gone_is_no_404,
         who_may_not_list_hears_403_for_404, half_of_it_is_nothing, after_an_hour_the_bucket_is_asked_again,
-        copies_keep_within_their_room, no_place_for_a_copy_is_our_trouble, removing_takes_the_copy_along,
-        objects_move_from_store_to_store,
+        copies_keep_within_their_room, processes_of_one_machine_share_their_copies,
+        no_place_for_a_copy_is_our_trouble, removing_takes_the_copy_along, objects_move_from_store_to_store,
     };
     TCase *c = tcase_create("getting");
 
