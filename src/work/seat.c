@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 #define KNOWN_MAX        4096
+#define DOUBT_AGAIN_MS   250  /* while it is doubtful whether the lane is still ours */
 #define TROUBLE_AGAIN_MS 1000 /* after the database failed */
 
 /* ---- looking for due jobs ---- */
@@ -59,6 +60,16 @@ void
 seat_wake(struct seat_lane *seat)
 {
     seat->dirty = true;
+    seat_pump(seat);
+}
+
+/* Wake-ups that came while others had it were theirs to heed, but they may not have done so any more. */
+void
+seat_forgive(struct seat_lane *seat)
+{
+    if (seat->claim != SEAT_OTHERS)
+        return;
+    seat_claim(seat, SEAT_FREE);
     seat_pump(seat);
 }
 
@@ -393,14 +404,17 @@ task_begin(struct seat_lane *seat, struct lane_job *place)
     kinds[t->job.kind].start(t);
 }
 
-/* One that may be ours again is only taken when what began under the claim before is over; and not while it is doubtful
+/* Nothing begins that would be too late to be sent. One that may be ours again is only taken when what began under the claim before is over; and not while it is doubtful
  * who has a lease. */
 static bool
 seat_may_go_on(struct seat_lane *seat)
 {
     switch (seat->claim) {
     case SEAT_OURS:
-        return true;
+        if (tenure_lasts(seat->worker))
+            return true;
+        seat_look_at(seat, clock_now_ms() + DOUBT_AGAIN_MS);
+        return false;
     case SEAT_FREE:
         if (lane_under_way(&seat->lane) > 0)
             return false;

@@ -43,6 +43,7 @@ void seat_close(struct seat_lane *seat);                      /* frees it once i
 /* Somebody took it, or let go of it, or there may be something to do for other reasons. */
 void seat_claim(struct seat_lane *seat, enum seat_claim claim);
 void seat_wake(struct seat_lane *seat);
+void seat_forgive(struct seat_lane *seat); /* it may not be others' any more */
 
 /* Nothing of it is under way but polls, and nothing is known that is to be done now. */
 bool seat_is_idle(const struct seat_lane *seat);

@@ -214,7 +214,10 @@ task_called(struct net_call *call)
 {
     struct task *t = call->user;
 
-    t->then(t);
+    if (call->response.result == NET_NOT_SENT && clock_mono_ms() >= t->term->until_mono_ms)
+        seat_task_ended(t, true); /* it was too late, which says nothing of the other side */
+    else
+        t->then(t);
 }
 
 static void

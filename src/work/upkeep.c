@@ -210,8 +210,7 @@ upkeep_forgive(struct worker *w)
     void *value;
 
     while (map_next(&w->lanes, &at, &id, &value))
-        if (((struct seat_lane *)value)->claim == SEAT_OTHERS)
-            seat_claim(value, SEAT_FREE);
+        seat_forgive(value);
 }
 
 static void

@@ -18,8 +18,8 @@ worker_freed(struct worker *w, int64_t lane_id)
     struct seat_lane *seat = map_get(&w->lanes, lane_id);
     bool may_take = w->lanes_ours < w->lanes_share;
 
-    if (seat && seat->claim == SEAT_OTHERS)
-        seat_claim(seat, SEAT_FREE);
+    if (seat)
+        seat_forgive(seat);
     if (may_take && (!seat || seat->claim == SEAT_FREE))
         seat_wake(seat_of(w, lane_id));
 }
@@ -36,7 +36,7 @@ worker_woken_all(struct worker *w)
         struct seat_lane *seat = value;
 
         if (seat->claim == SEAT_OTHERS)
-            seat_claim(seat, SEAT_FREE);
+            seat_forgive(seat);
         else
             seat_wake(seat);
     }

@@ -1,0 +1,90 @@
+/* event_order_test.c -- several processes add events at once; who reads "everything after this id" misses none. */
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "store/testing.h"
+
+static struct testing_store s;
+
+enum { WRITERS = 3, EACH = 60 };
+
+struct writing {
+    struct db_engine *engine;
+    pthread_t         thread;
+    int64_t           ahead_ms; /* its clock's */
+    bool              ok;
+};
+
+static bool
+tell(void *arg, struct db *db, struct error *err)
+{
+    const struct writing *w = arg;
+
+    return event_profile(db, EVENT_PROFILE_CONNECTED, &s.profile, s.now + w->ahead_ms, err);
+}
+
+static void *
+write_all(void *arg)
+{
+    struct writing *w = arg;
+    struct error err;
+
+    w->ok = true;
+    for (int i = 0; i < EACH; i++)
+        w->ok = w->ok && db_run(w->engine, DB_WRITE, tell, w, &err);
+    return NULL;
+}
+
+struct reading {
+    int64_t last, count;
+};
+
+static bool
+read_on(void *arg, struct db *db, struct error *err)
+{
+    static const struct event_filter all;
+    struct reading *r = arg;
+    struct event_page page;
+    struct arena a;
+    bool ok;
+
+    arena_init(&a);
+    ok = event_list(db, s.scope.workspace_id, &all, r->last, 1000, 1000, MIB, &a, &page, err);
+    if (ok) {
+        r->count += (int64_t)page.count;
+        r->last = page.last;
+    }
+    arena_deinit(&a);
+    return ok;
+}
+
+START_TEST(no_event_is_committed_below_one_that_was_read)
+{
+    struct db_options options = { .busy_timeout_ms = 5000, .writers = 2 };
+    int64_t deadline_ms = clock_mono_ms() + 20000;
+    struct writing writers[WRITERS] = { { 0 } };
+    struct reading r = { 0 };
+
+    place_database(&s.place, &options);
+    ts_pause(&s);
+    OK(db_run(s.engine, DB_READ, read_on, &r, &s.err));
+    r.count = 0;
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i].ahead_ms = i * 5;
+        OK(db_open(&options, &writers[i].engine, &s.err));
+        ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, write_all, &writers[i]), 0);
+    }
+    while (r.count < WRITERS * EACH && clock_mono_ms() < deadline_ms)
+        OK(db_run(s.engine, DB_READ, read_on, &r, &s.err));
+    for (int i = 0; i < WRITERS; i++) {
+        pthread_join(writers[i].thread, NULL);
+        ck_assert(writers[i].ok);
+        db_close(writers[i].engine);
+    }
+    ts_resume(&s);
+    ck_assert_int_eq(r.count, WRITERS * EACH);
+}
+END_TEST
+
+STORE_TESTS("event_order", no_event_is_committed_below_one_that_was_read)
