@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/testing.h"
 #include "net/testing.h"
 
@@ -37,6 +38,40 @@ START_TEST(nobody_listens)
     ck_assert_int_eq(r->result, NET_NOT_SENT);
     ck_assert_int_eq(r->status, 0);
     ck_assert_ptr_nonnull(strstr(r->error, "Failed to connect to 127.0.0.1 port"));
+    test_client_deinit(&c);
+}
+END_TEST
+
+/* Connections are there, and nobody reads what comes. */
+static int
+deaf_port(void)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    ck_assert_int_eq(listen(fd, 8), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+    return ntohs(a.sin_port);
+}
+
+START_TEST(what_is_too_late_does_not_leave)
+{
+    const int64_t now_ms = clock_mono_ms(), later_ms = now_ms + 3600000;
+    struct net_request request = { .body = STR("hello"), .not_after_mono_ms = &now_ms };
+    struct test_client c;
+    struct net_response *r;
+
+    test_client_init(&c, NULL);
+    request.url = arena_printf(&c.arena, "http://127.0.0.1:%d/", deaf_port());
+    r = test_client_ask(&c, request);
+    ck_assert_int_eq(r->result, NET_NOT_SENT);
+    ck_assert_str_eq(r->error, "it was too late to send it");
+    request.not_after_mono_ms = &later_ms;
+    request.total_ms = 60;
+    r = test_client_ask(&c, request);
+    ck_assert_int_eq(r->result, NET_UNKNOWN); /* it has left, and nobody answers */
     test_client_deinit(&c);
 }
 END_TEST
@@ -426,6 +461,7 @@ rest(void)
     TCase *c = tcase_create("rest");
 
     tcase_add_test(c, nobody_listens);
+    tcase_add_test(c, what_is_too_late_does_not_leave);
     tcase_add_test(c, nobody_answers_the_connection);
     tcase_add_test(c, the_other_side_speaks_no_tls);
     tcase_add_test(c, a_connection_cut_unread_is_unknown);

@@ -9,7 +9,8 @@
 #define SWEEP_PIECE  500
 
 static const char webhook_listening_sql[] =
-    "SELECT id, events, queued_from FROM webhook WHERE workspace_id = $1 AND enabled = 1 AND (group_id = 0 OR group_id = $2)";
+    "SELECT id, events, queued_from FROM webhook"
+    " WHERE workspace_id = $1 AND enabled = 1 AND (group_id = 0 OR group_id = $2)";
 
 /* What keeps one chat's events in order on their way to one endpoint: the queue their jobs share.
  * Negative, so that no chat's own queue of sends is hit; two pairs meeting in one number would only

@@ -40,13 +40,13 @@ bool lease_count(struct db *db, int64_t now_ms, struct lease_census *out, struct
 /* Takes a lane that nobody holds. *ours: it is this process's now, or was before. */
 bool lane_take(struct db *db, int64_t lane_id, int64_t process_id, int64_t now_ms, bool *ours, struct error *err);
 
-/* Nobody takes it from us before this transaction is over; when *ours is false, somebody has. */
+/* Nobody takes it from us before this transaction is over; when *ours is false, somebody has it. */
 bool lane_is_ours(struct db *db, int64_t lane_id, int64_t process_id, bool *ours, struct error *err);
 
 /* Others may have it, and are told so (TOPIC_FREE). */
 bool lane_let_go(struct db *db, int64_t lane_id, int64_t process_id, struct error *err);
 
-/* Some of the lanes that nobody holds: all that a dead process had, and others with a job due before `due_before_ms`. */
+/* Some of the lanes that nobody holds: what a dead process had, and others with a job due before `due_before_ms`. */
 struct lane_list {
     int64_t *ids;
     size_t   count, cap;

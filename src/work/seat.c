@@ -404,8 +404,8 @@ task_begin(struct seat_lane *seat, struct lane_job *place)
     kinds[t->job.kind].start(t);
 }
 
-/* Nothing begins that would be too late to be sent. One that may be ours again is only taken when what began under the claim before is over; and not while it is doubtful
- * who has a lease. */
+/* Nothing begins that would be too late to be sent. One that may be ours again is only taken when what began under the
+ * claim before is over; and not while it is doubtful who has a lease. */
 static bool
 seat_may_go_on(struct seat_lane *seat)
 {

@@ -8,7 +8,7 @@
 
 #define LEASE_MS_DEFAULT 15000
 #define RENEWALS         3 /* a lease, so that one may fail */
-#define MARGIN_PART      5 /* of a lease nothing is begun in: clocks differ, and what has left takes a moment to arrive */
+#define MARGIN_PART      5 /* of a lease in which nothing begins: clocks differ, and a request takes a moment */
 #define TROUBLE_AGAIN_MS 1000
 #define FOR_EVER         (INT64_MAX / 2)
 
