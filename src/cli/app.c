@@ -270,6 +270,7 @@ app_stop(struct app *app)
 
     if (api)
         api_set_ready(api, false);
+    media_hurry(app->media);
     app_set_api(app, NULL);
     api_stop(api, config.drain_ms);
     app_set_worker(app, NULL);

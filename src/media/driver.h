@@ -7,7 +7,7 @@
 
 #include "media/media.h"
 
-/* `url` may be NULL. */
+/* `url` and `hurry` may be NULL. */
 struct media_driver {
     bool (*put)(struct media_store *m, const char *path, const char *name, struct error *err); /* a file of the spool */
     bool (*path)(struct media_store *m, const char *name, struct arena *a, struct str *out, struct error *err);
@@ -16,6 +16,7 @@ struct media_driver {
     bool (*remove)(struct media_store *m, const char *name, struct error *err); /* gone already is fine */
     bool (*size)(struct media_store *m, const char *name, int64_t *out, struct error *err);
     bool (*fetch)(struct media_store *m, const char *name, const char *path, struct error *err); /* to a new file */
+    void (*hurry)(struct media_store *m);
     void (*close)(struct media_store *m);
     bool is_remote; /* all of it may take long: a network is in between */
 };

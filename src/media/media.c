@@ -193,6 +193,13 @@ media_inspect(const char *path, struct str claimed_type, struct media_info *out,
 /* ---- the store ---- */
 
 void
+media_hurry(struct media_store *m)
+{
+    if (m && m->driver->hurry)
+        m->driver->hurry(m);
+}
+
+void
 media_close(struct media_store *m)
 {
     if (!m)

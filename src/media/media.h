@@ -40,6 +40,7 @@ struct media_s3_options {
 };
 /* Puts something into the bucket, and removes it, so that wrong settings are found now. */
 bool media_open_s3(const struct media_s3_options *o, struct media_store **out, struct error *err);
+void media_hurry(struct media_store *m); /* it will be closed: nothing is tried again any more; NULL is fine */
 void media_close(struct media_store *m); /* NULL is fine */
 
 /* Everything that touches an object may take long: not for a loop's thread. */

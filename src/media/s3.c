@@ -165,6 +165,12 @@ s3_remove(struct media_store *m, const char *name, struct error *err)
 }
 
 static void
+s3_hurry(struct media_store *m)
+{
+    atomic_store(&s3_of(m)->bucket.is_hurried, true);
+}
+
+static void
 s3_close(struct media_store *m)
 {
     struct s3 *s = s3_of(m);
@@ -186,6 +192,7 @@ static const struct media_driver s3_driver = {
     .remove = s3_remove,
     .size = s3_size,
     .fetch = s3_fetch,
+    .hurry = s3_hurry,
     .close = s3_close,
     .is_remote = true,
 };

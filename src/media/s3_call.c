@@ -302,7 +302,7 @@ s3_call(struct s3_bucket *b, struct s3_call *call, struct arena *a)
         return false;
     for (int tries = 1;; tries++) {
         call_once(b, call, body, a);
-        if (!is_passing(call) || tries == S3_TRIES)
+        if (!is_passing(call) || tries == S3_TRIES || atomic_load(&b->is_hurried))
             break;
         wait_before(b, tries);
         if (call->save_fd >= 0 && (lseek(call->save_fd, 0, SEEK_SET) != 0 || ftruncate(call->save_fd, 0) != 0)) {

@@ -3,6 +3,7 @@
 #define PARLEY_MEDIA_S3_CALL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "media/sigv4.h"
 
@@ -12,6 +13,8 @@ struct s3_bucket {
     struct sigv4_key key;
     int             patience_ms;   /* how long a request may stand still */
     int             again_ms;      /* the first wait before a request is made again; each is twice the one before */
+
+    _Atomic bool    is_hurried;    /* nothing is made again */
 
     pthread_mutex_t lock;          /* of what follows */
     struct s3_line *idle;          /* connections that were used and may be again */

@@ -377,6 +377,17 @@ START_TEST(what_stays_is_said_and_nothing_is_left)
 }
 END_TEST
 
+START_TEST(who_is_about_to_close_tries_once)
+{
+    struct media_info info;
+
+    orders[0] = (struct order){ "PUT", "/", 9, ANSWERS, 500, "" };
+    media_hurry(store);
+    ck_assert(!media_add(store, spooled(100).ptr, STR_NONE, &info, &err));
+    ck_assert_str_eq(asked(), "PUT");
+}
+END_TEST
+
 START_TEST(a_refusal_is_not_tried_again)
 {
     struct media_info info;
@@ -658,7 +669,8 @@ static TCase *
 putting(void)
 {
     const TTest *const tests[] = {
-        a_file_is_put_with_its_type, what_a_browser_could_run_is_a_download, a_refusal_is_not_tried_again,
+        a_file_is_put_with_its_type, what_a_browser_could_run_is_a_download,
+        who_is_about_to_close_tries_once, a_refusal_is_not_tried_again,
         a_large_file_goes_in_parts, an_end_that_fails_with_200_is_tried_again,
         parts_that_come_to_no_end_are_thrown_away, a_part_that_fails_ends_the_upload,
         an_end_that_was_not_heard_is_asked_after, an_upload_that_somebody_ended_is_no_object,

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { createHash, createHmac } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
@@ -140,7 +140,6 @@ export class Swift {
   #run() {
     this.child = spawn("/usr/bin/python3", ["-c", launcher, this.folder, ...this.ports.map(String)], {
       stdio: ["ignore", "pipe", "pipe"],
-      detached: true, // a group of its own, to stop and continue as one
       env: { ...process.env, EVENTLET_NO_GREENDNS: "yes", PYTHONWARNINGS: "ignore" },
     });
     const note = (text) => (this.said = (this.said + text).slice(-100000));
@@ -219,13 +218,18 @@ export class Swift {
     return this.ask("DELETE", `/${this.bucket}/${name}`);
   }
 
-  /** Nobody answers until `resume()`. */
+  /** Connections are accepted, but nobody answers until `resume()`. */
   pause() {
-    process.kill(-this.child.pid, "SIGSTOP");
+    this.#signal("SIGSTOP");
   }
 
   resume() {
-    process.kill(-this.child.pid, "SIGCONT");
+    this.#signal("SIGCONT");
+  }
+
+  #signal(name) {
+    const { pid } = this.child;
+    for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")) process.kill(Number(child), name);
   }
 
   /** Nobody listens until `accept()`. */
