@@ -194,7 +194,8 @@ send_is_settled(struct task *t, struct db *db, bool *settled, struct error *err)
     *settled = !found || t->message.status == STATUS_PUBLISHED || t->message.status == STATUS_FAILED;
     if (!*settled)
         return true;
-    return (!found || chat_touch(db, t->message.chat_id, STATUS_NONE, STATUS_NONE, 0, 0, err)) /* it is about its queue */
+    /* touched, because the chat's next message may be queued at this moment */
+    return (!found || chat_touch(db, t->message.chat_id, STATUS_NONE, STATUS_NONE, 0, 0, err))
         && job_finish(db, &t->job, clock_now_ms(), err);
 }
 
