@@ -47,7 +47,7 @@ struct import {
 
     /* the transaction at hand */
     const struct import_table *table;
-    struct import_page        *page;
+    struct import_page         page;
     struct str                 note;
     bool                       found;
 };
@@ -229,9 +229,9 @@ static bool
 write_page(void *arg, struct db *db, struct error *err)
 {
     struct import *i = arg;
-    struct str name = arena_printf(&i->page->arena, "import.%.*s", STR_ARG(i->table->name));
+    struct str name = arena_printf(&i->page.arena, "import.%.*s", STR_ARG(i->table->name));
 
-    return import_write(db, i->table, i->page, err)
+    return import_write(db, i->table, &i->page, err)
         && db_exec(db, keep_note_sql, DB_ARGS(db_text(name), db_blob(i->note)), NULL, err);
 }
 
@@ -250,7 +250,7 @@ move_table(struct import *i, const struct import_table *from, const struct impor
 {
     int64_t batch = i->batch < 100 ? i->batch : 100, moved = 0, told_ms = clock_mono_ms();
     const struct db_value *key = NULL;
-    struct import_page page = { 0 };
+    struct import_page *page = &i->page;
     bool ok, is_done;
 
     i->table = to;
@@ -258,24 +258,23 @@ move_table(struct import *i, const struct import_table *from, const struct impor
     is_done = ok && i->found && str_eq(i->note, DONE);
     if (ok && i->found && !is_done && !(key = import_key_read(from, i->note, &i->arena)))
         ok = error_set(err, 500, "The note of how far %.*s has come is damaged", STR_ARG(from->name));
-    arena_init(&page.arena);
-    i->page = &page;
+    arena_init(&page->arena);
     while (ok && !is_done) {
-        ok = import_read(&i->from, from, key, batch, i->to.is_postgres, &page, &i->cleaned, err);
-        is_done = ok && page.rows == 0;
+        ok = import_read(&i->from, from, key, batch, i->to.is_postgres, page, &i->cleaned, err);
+        is_done = ok && page->rows == 0;
         if (ok && !is_done)
-            key = import_last_key(from, &page, &i->arena);
-        i->note = is_done ? DONE : ok ? import_key_bytes(from, key, &page.arena) : STR_NONE;
+            key = import_last_key(from, page, &i->arena);
+        i->note = is_done ? DONE : ok ? import_key_bytes(from, key, &page->arena) : STR_NONE;
         ok = ok && db_run(i->to.engine, DB_WRITE, write_page, i, err);
-        moved += ok ? (int64_t)page.rows : 0;
-        batch = next_batch(batch, page.bytes, i->batch);
+        moved += ok ? (int64_t)page->rows : 0;
+        batch = next_batch(batch, page->bytes, i->batch);
         if (ok && (is_done || clock_mono_ms() - told_ms > TELL_MS)) {
             told_ms = clock_mono_ms();
             printf("%-16.*s %lld rows\n", STR_ARG(from->name), (long long)moved);
             fflush(stdout);
         }
     }
-    arena_deinit(&page.arena);
+    arena_deinit(&page->arena);
     return ok;
 }
 
