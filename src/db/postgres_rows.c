@@ -115,7 +115,7 @@ read_numeric(struct str value)
     weight = (int16_t)read_16(value.ptr + 2);
     negative = read_16(value.ptr + 4) == 0x4000;
     for (int i = 0; i <= weight; i++) {
-        group = i < digits ? read_16(value.ptr + 8 + 2 * i) : 0;
+        group = i < digits ? read_16(value.ptr + 8 + (ptrdiff_t)2 * i) : 0;
         if (n > ((uint64_t)INT64_MAX - group) / 10000)
             return negative ? INT64_MIN : INT64_MAX;
         n = n * 10000 + group;
