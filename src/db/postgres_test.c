@@ -244,7 +244,7 @@ START_TEST(a_result_of_fifty_megabytes)
     int64_t sum = 0;
 
     COMMITTED(DB_READ, read_much, &sum);
-    ck_assert_int_eq(sum, INT64_C(50000) * 50001 / 2 + 50000 * 1000 + 5 * 7);
+    ck_assert_int_eq(sum, INT64_C(50000) * 50001 / 2 + INT64_C(50000) * 1000 + 35);
 }
 END_TEST
 
