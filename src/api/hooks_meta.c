@@ -4,7 +4,7 @@
  *     POST knock_meta -> receive_meta -> store_updates (WRITES) -> 200
  *
  * Meta signs the whole body, so who sends it is known only when all of it is here; the head must at least claim a
- * signature. */
+ * signature, and all large bodies together have a bound. Meta repeats what was refused. */
 #include "api/hooks.h"
 
 #include "api/reply.h"
@@ -15,6 +15,7 @@
 
 #define SIGNATURE_HEADER "X-Hub-Signature-256"
 #define WARN_EVERY_MS    60000 /* anybody can call us */
+#define UNSIGNED_MAX     ((int64_t)64 << 20) /* of all large bodies at once whose signature is not seen yet */
 
 struct meta_hook {
     struct inbound_batch batch;
@@ -64,6 +65,9 @@ knock_meta(struct call *call, struct error *err)
     if (str_is_none(http_header_get(&call->x->request, STR(SIGNATURE_HEADER))))
         return hook_refuse(call, "The signature is missing", err);
     call->x->body_max = META_BODY_MAX;
+    call->x->body_sum = &call->api->unsigned_bytes;
+    call->x->body_sum_max = UNSIGNED_MAX;
+    call->x->body_free = KEYLESS_BODY_MAX;
     return true;
 }
 

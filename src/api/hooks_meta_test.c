@@ -1,6 +1,9 @@
 /* hooks_meta_test.c -- the webhook of all Facebook and Instagram accounts: whom we believe, and what is stored. */
 #include "api/testing_api.h"
 
+#include <sched.h>
+
+#include "base/clock.h"
 #include "base/testing_str.h"
 
 #define APP_SECRET "s3cr3t-app-key"
@@ -172,6 +175,39 @@ START_TEST(a_thousand_updates_fit_into_one_body)
 }
 END_TEST
 
+static void
+await_unsigned(int64_t bytes)
+{
+    int64_t until_ms = clock_mono_ms() + 10000;
+
+    while (atomic_load(&t.api->unsigned_bytes) != bytes && clock_mono_ms() < until_ms)
+        sched_yield();
+    ck_assert_int_eq(atomic_load(&t.api->unsigned_bytes), bytes);
+}
+
+/* Who signs is known only when a body is whole, so those that never are must not fill the memory. */
+START_TEST(many_bodies_that_do_not_end_are_not_all_held)
+{
+    const char           *head = text(&t, "%sContent-Length: %zu\r\n", signature("another"), 4 * MIB);
+    char                 *part = arena_alloc(&t.arena, 4 * MIB - 1);
+    struct testing_client crowd[17];
+
+    memset(part, ' ', 4 * MIB - 1);
+    for (int i = 0; i < 17; i++) {
+        testing_connect(&crowd[i], &t.server);
+        api_send(&t, &crowd[i], "POST", URL, head, NULL);
+        testing_send_bytes(&crowd[i], (struct str){ part, 4 * MIB - 1 });
+        if (i < 16)
+            await_unsigned((i + 1) * (int64_t)(4 * MIB - 1 - KEYLESS_BODY_MAX));
+    }
+    api_read(&crowd[16], 503);
+    post(update("1029384756", "m_1"), 200); /* a small one is taken */
+    for (int i = 0; i < 17; i++)
+        testing_close(&crowd[i]);
+    await_unsigned(0);
+}
+END_TEST
+
 START_TEST(without_a_secret_nobody_can_be_believed)
 {
     const char *body = update("1029384756", "m_1");
@@ -205,6 +241,7 @@ receiving(void)
     tcase_add_test(c, without_the_signature_nothing_is_written);
     tcase_add_test(c, what_is_signed_and_not_understood_is_kept);
     tcase_add_test(c, a_thousand_updates_fit_into_one_body);
+    tcase_add_test(c, many_bodies_that_do_not_end_are_not_all_held);
     tcase_add_test(c, without_a_secret_nobody_can_be_believed);
     return c;
 }

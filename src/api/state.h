@@ -38,6 +38,7 @@ struct api {
     pthread_mutex_t starting;
 
     _Atomic int64_t updates, updates_refused, updates_not_understood, events_stored, events_ignored;
+    _Atomic int64_t unsigned_bytes; /* of bodies that claim to be Meta's and are not read to their end */
     _Atomic int64_t meta_warned_ms; /* when it was last logged that Meta's settings are missing; monotonic */
     _Atomic int64_t events_unrouted, events_by_kind[INBOUND_KINDS];
 };

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/random.h"
 
-#define PLAIN_KEEP (16 * KIB) /* of memory kept for the connection's next body */
+#define PLAIN_KEEP     (16 * KIB) /* of memory kept for the connection's next body */
+#define CROWD_RETRY_MS 5000
 
 void
 http_body_init(struct http_body *b, struct http_exchange *x, const char *spool_dir)
@@ -151,6 +153,34 @@ http_body_begin(struct http_body *b, int64_t content_length, struct error *err)
     return !multipart || begin_multipart(b, err);
 }
 
+/* The part of `more` bytes that is not free counts with all others' at once. */
+static bool
+count_in(struct http_body *b, size_t more, struct error *err)
+{
+    const struct http_exchange *x = b->x;
+    size_t                      total = b->total + more;
+    int64_t                     add;
+
+    if (!x->body_sum || total <= x->body_free)
+        return true;
+    add = (int64_t)(total - x->body_free) - b->counted;
+    b->sum = x->body_sum;
+    b->counted += add;
+    if (atomic_fetch_add(b->sum, add) + add <= x->body_sum_max)
+        return true;
+    error_set(err, 503, "too many large bodies are arriving");
+    err->retry_after_ms = CROWD_RETRY_MS;
+    return false;
+}
+
+static void
+count_out(struct http_body *b)
+{
+    if (b->counted > 0)
+        atomic_fetch_sub(b->sum, b->counted);
+    b->counted = 0;
+}
+
 bool
 http_body_add(void *body, struct str piece, struct error *err)
 {
@@ -158,6 +188,8 @@ http_body_add(void *body, struct str piece, struct error *err)
 
     if (piece.len > b->max - b->total)
         return too_large(b->max, err);
+    if (!count_in(b, piece.len, err))
+        return false;
     b->total += piece.len;
     if (b->is_multipart)
         return multipart_feed(&b->multipart, piece, err);
@@ -191,6 +223,7 @@ http_body_release(struct http_body *b)
         buf_deinit(&b->text);
         b->is_multipart = false;
     }
+    count_out(b);
     if (b->plain.cap > PLAIN_KEEP)
         buf_deinit(&b->plain);
     buf_clear(&b->plain);

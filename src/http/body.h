@@ -15,6 +15,8 @@ struct http_body {
     bool                  is_multipart;
     size_t                max;       /* bytes of the whole body */
     size_t                total;     /* so far */
+    int64_t               counted;   /* of it in *x->body_sum */
+    _Atomic int64_t      *sum;
     struct buf            plain;
     struct multipart      multipart;
     int                   file;      /* being written, or -1 */

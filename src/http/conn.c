@@ -127,6 +127,7 @@ begin_request(struct http_conn *c)
     x->request.received_us = clock_mono_us();
     x->body_max = x->upload_max = 0;
     x->takes_multipart = false;
+    x->body_sum = NULL;
     memcpy(x->request.peer, c->peer, sizeof(c->peer));
     http_parser_start(&c->parser, &x->request, &x->arena);
     c->state = CONN_READING;

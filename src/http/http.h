@@ -79,6 +79,12 @@ struct http_exchange {
     size_t body_max;       /* bytes; also of all text parts of a multipart body together */
     bool   takes_multipart;
     size_t upload_max;     /* bytes of one whole multipart body */
+
+    /* Where nobody knows yet whose body it is: what it has beyond `body_free` bytes is in *body_sum while it is
+     * in memory, and a request whose body would take that beyond `body_sum_max` is a 503. NULL = it is not counted. */
+    _Atomic int64_t *body_sum;
+    int64_t          body_sum_max;
+    size_t           body_free;
 };
 
 struct str http_header_get(const struct http_request *r, struct str name); /* none when absent */

@@ -2,9 +2,13 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 static struct testing_server server;
 static struct testing_client client;
@@ -173,6 +177,60 @@ START_TEST(the_answer_survives_what_the_client_still_sends)
     ck_assert_int_eq(testing_read(&client).status, 413);
     ck_assert(testing_is_closed(&client));
     ck_assert(!client.reset);
+}
+END_TEST
+
+#define CROWD "POST /crowd HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
+
+static void
+send_some(struct testing_client *c, const char *head, size_t bytes)
+{
+    char text[1000];
+
+    memset(text, 'x', sizeof(text));
+    testing_send(c, head);
+    testing_send_bytes(c, (struct str){ text, bytes });
+}
+
+static void
+await_crowd(int64_t bytes)
+{
+    int64_t until_ms = clock_mono_ms() + 5000;
+
+    while (atomic_load(&testing_crowd) != bytes && clock_mono_ms() < until_ms)
+        sched_yield();
+    ck_assert_int_eq(atomic_load(&testing_crowd), bytes);
+}
+
+START_TEST(many_large_bodies_of_strangers_are_a_503)
+{
+    struct testing_client second;
+    struct testing_reply  r;
+
+    start(NULL);
+    send_some(&client, CROWD, 900); /* 800 of them count */
+    await_crowd(800);
+    testing_connect(&second, &server);
+    send_some(&second, CROWD, 900);
+    r = testing_read(&second);
+    ck_assert_int_eq(r.status, 503);
+    ck_assert_text(testing_header(&r, "Retry-After"), "5");
+    ck_assert(testing_is_closed(&second));
+    testing_close(&second);
+    await_crowd(800);
+    testing_connect(&second, &server);
+    send_some(&second, "POST /crowd HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n", 100);
+    ck_assert_int_eq(testing_read(&second).status, 200); /* a small one has its place */
+    send_some(&client, "", 100);
+    r = testing_read(&client);
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_uint_eq(r.body.len, 1000);
+    await_crowd(0);
+    send_some(&second, CROWD, 900); /* and then it goes */
+    await_crowd(800);
+    testing_close(&second);
+    await_crowd(0);
+    testing_ask(&client, HELLO, 200);
 }
 END_TEST
 
@@ -378,6 +436,7 @@ limits(void)
     tcase_add_test(c, a_long_head_is_a_431);
     tcase_add_loop_test(c, a_large_body_is_a_413, 0, sizeof(bodies) / sizeof(bodies[0]));
     tcase_add_test(c, the_answer_survives_what_the_client_still_sends);
+    tcase_add_test(c, many_large_bodies_of_strangers_are_a_503);
     tcase_add_test(c, one_connection_too_many_is_a_503);
     tcase_add_test(c, a_flood_of_connections_is_closed_without_a_word);
     tcase_add_test(c, no_descriptors_left_ends_connections_but_not_the_server);

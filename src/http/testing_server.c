@@ -53,6 +53,8 @@ testing_file_byte(size_t at)
     return (char)('a' + at * 7 % 26);
 }
 
+_Atomic int64_t testing_crowd;
+
 static bool
 on_head(void *ctx, struct http_exchange *x)
 {
@@ -64,6 +66,11 @@ on_head(void *ctx, struct http_exchange *x)
     if (str_eq(path, STR("/upload")) || str_eq(path, STR("/keep"))) {
         x->takes_multipart = true;
         x->upload_max = 100000;
+    }
+    if (str_eq(path, STR("/crowd"))) {
+        x->body_sum = &testing_crowd;
+        x->body_sum_max = 1500;
+        x->body_free = 100;
     }
     if (!str_eq(path, STR("/forbidden")))
         return true;
@@ -135,7 +142,7 @@ on_request(void *ctx, struct http_exchange *x)
     x->reply.status = 200;
     if (str_eq(path, STR("/hello")) || str_eq(path, STR("/elsewhere")) || str_eq(path, STR("/hold")))
         buf_append(&x->reply.body, STR("hello"));
-    else if (str_eq(path, STR("/echo")))
+    else if (str_eq(path, STR("/echo")) || str_eq(path, STR("/crowd")))
         buf_append(&x->reply.body, x->request.body);
     else if (str_eq(path, STR("/none")))
         x->reply.status = 204, buf_append(&x->reply.body, STR("nobody sees this"));
