@@ -25,6 +25,9 @@
 
 #define BLUESKY_TEXT_MAX    1000                       /* grapheme clusters */
 #define BLUESKY_TEXT_BYTES  10000                      /* and never more bytes than these */
+#define BLUESKY_HANDLE_MAX  253
+#define BLUESKY_NAME_BYTES  640                        /* of what people call themselves */
+#define BLUESKY_ID_MAX      512                        /* bytes; ids have a dozen characters */
 #define BLUESKY_PICTURE_MAX ((int64_t)8 * 1024 * 1024)
 #define BLUESKY_ANSWER_MAX  ((int64_t)10 * 1024 * 1024) /* a server passes on no more than that */
 #define BLUESKY_CALL_MS     25000                      /* it gives up on the chat service after 10 s and says so */
@@ -249,6 +252,8 @@ void bluesky_read_content(struct arena *a, yyjson_val *message, struct inbound_e
 
 int64_t    bluesky_time(yyjson_val *obj, const char *key); /* milliseconds; 0 = none */
 struct str bluesky_type(yyjson_val *obj);                  /* of $type what follows the '#', or all of it */
+struct str bluesky_name(yyjson_val *profile);              /* empty = it has none */
+struct str bluesky_handle(yyjson_val *profile);            /* the same */
 void       bluesky_read_profile(yyjson_val *profile, struct participant *out);
 
 /* ---- step.c ---- */

@@ -4,6 +4,7 @@
 #include "platform/bluesky/bluesky.h"
 
 #define DATA_MAX  (256 * KIB)
+#define TEXT_MAX  (64 * KIB) /* what claims to be a longer message would fit into no event and no list of ours */
 #define LINKS_MAX 100
 
 int64_t
@@ -29,17 +30,31 @@ is_placeholder(struct str handle)
     return str_eq(handle, STR("handle.invalid")) || str_eq(handle, STR("missing.invalid"));
 }
 
+/* An account's server may be anybody's, and what it says is in lists and events of ours. */
+struct str
+bluesky_name(yyjson_val *profile)
+{
+    return str_utf8_cut(json_str(profile, "displayName"), BLUESKY_NAME_BYTES);
+}
+
+struct str
+bluesky_handle(yyjson_val *profile)
+{
+    struct str handle = json_str(profile, "handle");
+
+    return handle.len <= BLUESKY_HANDLE_MAX && !is_placeholder(handle) ? handle : STR_NONE;
+}
+
 void
 bluesky_read_profile(yyjson_val *profile, struct participant *out)
 {
-    struct str handle = json_str(profile, "handle"), name = json_str(profile, "displayName");
-    struct str avatar = json_str(profile, "avatar");
+    struct str handle = bluesky_handle(profile), name = bluesky_name(profile), avatar = json_str(profile, "avatar");
 
-    if (handle.len > 0 && !is_placeholder(handle))
+    if (handle.len > 0)
         out->username = handle;
     if (name.len > 0)
         out->name = name;
-    if (str_starts(avatar, STR("https://")) || str_starts(avatar, STR("http://")))
+    if (avatar.len <= NET_URL_MAX && (str_starts(avatar, STR("https://")) || str_starts(avatar, STR("http://"))))
         out->avatar_ref = out->avatar_id = avatar; /* its address changes with the picture */
 }
 
@@ -119,13 +134,14 @@ bluesky_read_content(struct arena *a, yyjson_val *message, struct inbound_event 
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
+    struct str  answered = json_str(json_obj(message, "replyTo"), "id");
     bool        shows;
 
     buf_init(&buf, DATA_MAX);
     if (json_str(message, "text").len > 0)
-        event->body = json_str(message, "text");
-    if (json_str(json_obj(message, "replyTo"), "id").len > 0)
-        event->reply_to = json_str(json_obj(message, "replyTo"), "id");
+        event->body = str_utf8_cut(json_str(message, "text"), TEXT_MAX);
+    if (answered.len > 0 && answered.len <= BLUESKY_ID_MAX)
+        event->reply_to = answered;
     json_begin(&w, NULL);
     shows = put_embed(a, &w, json_obj(message, "embed"));
     put_links(&w, message, event->body);

@@ -4,8 +4,7 @@
  * says and must name that DID in turn. */
 #include "platform/bluesky/bluesky.h"
 
-#define DID_MAX    2048
-#define HANDLE_MAX 253
+#define DID_MAX 2048
 
 static bool
 is_one_of(char c, const char *extra)
@@ -39,7 +38,7 @@ bluesky_is_handle(struct str text)
     size_t     labels = 0;
     bool       more = true;
 
-    if (text.len > HANDLE_MAX)
+    if (text.len > BLUESKY_HANDLE_MAX)
         return false;
     while (more) {
         more = str_cut(rest, '.', &label, &rest);

@@ -265,12 +265,12 @@ bluesky_connect(struct op *op, const struct net_response *last, struct op_step *
     } else if (op->stage == CONNECT_CHAT) {
         connect_chat(op, last, out);
     } else if (op->stage == CONNECT_PROFILE) { /* a nicety */
-        if (bluesky_answered(op, last, &root, out) && json_str(root, "displayName").len > 0)
-            op->account.name = json_str(root, "displayName");
+        if (bluesky_answered(op, last, &root, out) && bluesky_name(root).len > 0)
+            op->account.name = bluesky_name(root);
         bluesky_done(out);
     } else if (logged_in(op, last, &root, out) && take_session(op, root, out)) {
         op->account.external_id = json_str(root, "did");
-        op->account.username = json_str(root, "handle");
+        op->account.username = bluesky_handle(root);
         op->account.name = op->account.username;
         op->stage = CONNECT_CHAT;
         bluesky_get(op, "chat.bsky.convo.getLog", NULL, 0, out);

@@ -109,6 +109,102 @@ START_TEST(a_server_set_by_hand_gets_every_call)
 }
 END_TEST
 
+static const char *
+many(struct arena *a, const char *what, int times)
+{
+    struct buf  buf;
+    const char *out;
+
+    buf_init(&buf, MIB);
+    for (int i = 0; i < times; i++)
+        buf_append(&buf, str_of(what));
+    out = arena_copy(a, buf_str(&buf)).ptr;
+    buf_deinit(&buf);
+    return out;
+}
+
+static struct str
+session_of(struct arena *a, const char *access, const char *handle)
+{
+    return arena_printf(a, "{\"accessJwt\":\"%s\",\"refreshJwt\":\"r1\",\"did\":\"did:plc:desk\",\"handle\":\"%s\"}",
+        access, handle);
+}
+
+/* An account's server may be anybody's. */
+START_TEST(names_without_end_are_cut)
+{
+    struct arena a;
+    struct op    op;
+
+    arena_init(&a);
+    op = new_op(&a, &local, OP_CONNECT);
+    bluesky.step(&op, NULL, &step);
+    answer(&op, session_of(&a, "a1", many(&a, "long.", 1000)).ptr);
+    answer(&op, "{\"cursor\":\"2222222222224\",\"logs\":[]}");
+    answer(&op, arena_printf(&a, "{\"displayName\":\"%s\"}", many(&a, "\xC3\xA9!", 1000)).ptr);
+    ck_assert_int_eq(step.verdict, OP_DONE);
+    ck_assert_uint_eq(op.account.username.len, 0);
+    ck_assert_uint_eq(op.account.name.len, 639); /* 640 would be half a character more */
+    ck_assert(str_is_utf8(op.account.name));
+    arena_deinit(&a);
+}
+END_TEST
+
+START_TEST(messages_without_end_are_cut)
+{
+    struct arena         a;
+    struct inbound_event event = { 0 };
+    struct error         err;
+    yyjson_val          *message;
+
+    arena_init(&a);
+    ck_assert(json_parse(&a, arena_printf(&a, "{\"text\":\"%s\",\"replyTo\":{\"id\":\"%s\"}}",
+        many(&a, "12345678", 20000), many(&a, "i", 513)), 8, &message, &err));
+    bluesky_read_content(&a, message, &event);
+    ck_assert_uint_eq(event.body.len, 64 * KIB);
+    ck_assert_uint_eq(event.reply_to.len, 0);
+    arena_deinit(&a);
+}
+END_TEST
+
+/* Wherever it stands, and however long it is. */
+START_TEST(no_reason_holds_a_part_of_a_secret)
+{
+    struct arena        a;
+    struct op           op;
+    struct net_response last = { .status = 400 };
+    const char         *token;
+
+    arena_init(&a);
+    op = new_op(&a, &local, OP_CONNECT);
+    token = many(&a, "S3cr3t", 500);
+    bluesky.step(&op, NULL, &step);
+    answer(&op, session_of(&a, token, "desk.example.com").ptr);
+    last.body = arena_printf(&a, "{\"error\":\"Odd\",\"message\":\"%s%s\"}", many(&a, "m", 300), token);
+    bluesky.step(&op, &last, &step);
+    ck_assert_int_eq(step.verdict, OP_FAIL);
+    ck_assert(str_find(step.reason, STR("S3cr3t")) < 0);
+    ck_assert(str_ends(step.reason, STR("m***")));
+    arena_deinit(&a);
+}
+END_TEST
+
+START_TEST(no_server_is_waited_for_longer_than_a_day)
+{
+    struct arena        a;
+    struct op           op;
+    struct net_response last = { .status = 429, .retry_after_ms = (int64_t)365 * 86400000 };
+
+    arena_init(&a);
+    op = new_op(&a, &local, OP_CONNECT);
+    bluesky.step(&op, NULL, &step);
+    bluesky.step(&op, &last, &step);
+    ck_assert_int_eq(step.verdict, OP_RETRY);
+    ck_assert_int_eq(step.retry_after_ms, 86400000);
+    arena_deinit(&a);
+}
+END_TEST
+
 START_TEST(who_may_stand_in_an_address)
 {
     static const struct {
@@ -184,5 +280,6 @@ START_TEST(a_poll_is_paced_by_the_settings)
 END_TEST
 
 TESTS("bluesky sessions", a_connection_leaves_a_session_behind, polling_begins_where_the_log_stood,
-    a_server_set_by_hand_gets_every_call, who_may_stand_in_an_address, conversations_used_last_are_remembered,
-    a_poll_is_paced_by_the_settings)
+    a_server_set_by_hand_gets_every_call, names_without_end_are_cut, messages_without_end_are_cut,
+    no_reason_holds_a_part_of_a_secret, no_server_is_waited_for_longer_than_a_day, who_may_stand_in_an_address,
+    conversations_used_last_are_remembered, a_poll_is_paced_by_the_settings)

@@ -86,12 +86,13 @@ static enum reading
 read_message(struct reader *r, yyjson_val *message, struct inbound_event *event)
 {
     struct str type = bluesky_type(message), sender = json_str(json_obj(message, "sender"), "did");
+    struct str id = json_str(message, "id");
 
     if (str_eq(type, STR("deletedMessageView")) || str_eq(type, STR("systemMessageView")))
         return IGNORED; /* deleted before anybody read it; and only groups have the other */
-    if (json_str(message, "id").len == 0 || sender.len == 0 || str_is_none(json_str(message, "text")))
+    if (id.len == 0 || id.len > BLUESKY_ID_MAX || sender.len == 0 || str_is_none(json_str(message, "text")))
         return NOT_UNDERSTOOD;
-    event->external_id = json_str(message, "id");
+    event->external_id = id;
     event->at_ms = bluesky_time(message, "sentAt");
     event->outbound = str_eq(sender, r->own_did);
     bluesky_read_content(r->a, message, event);
