@@ -11,7 +11,7 @@
 #define PAUSE_MS       ((int64_t)3600 * 1000)
 #define SLOW_MS        ((int64_t)60 * 1000)
 #define REST_FULL_MS   ((int64_t)60 * 1000)      /* where a limit is reached and nothing says for how long */
-#define REST_MAX_MS    ((int64_t)24 * 3600 * 1000)
+#define REST_MAX_MS    ((int64_t)24 * 3600 * 1000) /* whatever a header says: it may be a proxy's */
 #define USAGE_NEAR     90                        /* percent */
 #define USAGE_FULL     100
 
@@ -137,6 +137,12 @@ is_about_the_account(const struct op *op)
         || (op->kind == OP_SEND && op->comment_id.len == 0);
 }
 
+static int64_t
+asked_to_wait_ms(const struct net_response *last)
+{
+    return last->retry_after_ms < REST_MAX_MS ? last->retry_after_ms : REST_MAX_MS;
+}
+
 static void
 judge(struct op *op, const struct net_response *last, enum meta_class class, int code, struct str why,
     struct op_step *out)
@@ -152,7 +158,7 @@ judge(struct op *op, const struct net_response *last, enum meta_class class, int
     case META_UNSURE:
     case META_LIMIT:
         out->verdict = OP_RETRY;
-        out->retry_after_ms = last->retry_after_ms;
+        out->retry_after_ms = asked_to_wait_ms(last);
         out->account_wide = class == META_LIMIT;
         out->maybe_done = class == META_UNSURE && op->kind == OP_SEND;
         return;
@@ -269,7 +275,7 @@ meta_downloaded(struct op *op, const struct net_response *last, struct op_step *
         return false;
     }
     meta_retry(op, out, status, arena_printf(op->arena, "The file could not be fetched: HTTP %d", status));
-    out->retry_after_ms = last->retry_after_ms;
+    out->retry_after_ms = asked_to_wait_ms(last);
     if (status >= 400 && status < 500 && status != 408 && status != 429)
         out->verdict = OP_FAIL;
     return false;

@@ -144,6 +144,25 @@ START_TEST(a_limit_that_is_near_slows_down_success_alone)
 }
 END_TEST
 
+/* A proxy's header must not silence an account for years. */
+START_TEST(nobody_makes_an_account_wait_for_more_than_a_day)
+{
+    struct net_response last = { .status = 429, .retry_after_ms = (int64_t)365 * 86400000,
+                                 .body = STR("{\"error\":{\"message\":\"slow\",\"code\":4}}") };
+    struct arena        a;
+    struct op           op;
+    struct op_step      step;
+
+    arena_init(&a);
+    op = new_op(&a, OP_SEND);
+    facebook.step(&op, NULL, &step);
+    facebook.step(&op, &last, &step);
+    ck_assert(step.verdict == OP_RETRY && step.account_wide);
+    ck_assert_int_eq(step.retry_after_ms, 86400000);
+    arena_deinit(&a);
+}
+END_TEST
+
 START_TEST(a_reason_fits_and_ends_with_a_whole_character)
 {
     struct arena        a;
@@ -177,6 +196,7 @@ table(void)
     tcase_add_loop_test(c, each_answer_has_its_meaning, 0, (int)(sizeof(rows) / sizeof(rows[0])));
     tcase_add_test(c, usage_is_read_from_every_header);
     tcase_add_test(c, a_limit_that_is_near_slows_down_success_alone);
+    tcase_add_test(c, nobody_makes_an_account_wait_for_more_than_a_day);
     tcase_add_test(c, a_reason_fits_and_ends_with_a_whole_character);
     return c;
 }

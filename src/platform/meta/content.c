@@ -21,7 +21,8 @@
  * was written. */
 #include "platform/meta/inbound.h"
 
-#define URL_MAX 8192
+#define URL_MAX         8192
+#define ATTACHMENTS_MAX 100 /* of a message; people can send thirty. Each becomes rows, a download and an event */
 
 enum shape { AS_NOTHING, AS_FILE, AS_LINK, AS_HEART, AS_PLACE, AS_MENTION };
 
@@ -72,8 +73,8 @@ meta_is_media_url(const struct meta_reader *r, struct str url)
     if (rest.len == 0 || rest.ptr[0] == '/' || url.len > URL_MAX)
         return false;
     for (size_t i = 0; i < url.len; i++)
-        if ((unsigned char)url.ptr[i] <= ' ' || url.ptr[i] == 0x7f)
-            return false;
+        if (!(url.ptr[i] > ' ' && url.ptr[i] < 0x7f) || strchr("\"<>\\^`{|}", url.ptr[i]))
+            return false; /* it is no URI */
     return true;
 }
 
@@ -189,9 +190,13 @@ read_attachments(struct meta_reader *r, yyjson_val *message, struct said *said, 
 
     if (n == 0)
         return;
+    if (n > ATTACHMENTS_MAX) {
+        n = ATTACHMENTS_MAX;
+        r->out->not_understood = true; /* so the rest is kept, too */
+    }
     event->media = arena_array(r->a, struct inbound_media, n);
     said->kept = arena_array(r->a, yyjson_val *, n);
-    while ((attachment = yyjson_arr_iter_next(&it)) != NULL)
+    while (n-- > 0 && (attachment = yyjson_arr_iter_next(&it)) != NULL)
         if (!read_attachment(r, message, attachment, said, event))
             said->kept[said->kept_count++] = attachment;
 }

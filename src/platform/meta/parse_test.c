@@ -163,6 +163,9 @@ START_TEST(only_addresses_of_files_are_fetched)
         { "https://", false, false },
         { "https:///x", false, false },
         { "https://example.com/a b", false, false },
+        { "https://example.com\\\\@127.0.0.1/", false, false },
+        { "https://example.com/a|b", false, false },
+        { "https://example.com/\xc3\xa9", false, false },
         { "https://example.com/\\u0000", false, false },
         { "https://example.com/\\n", false, false },
     };
@@ -179,6 +182,30 @@ START_TEST(only_addresses_of_files_are_fetched)
         parse_attachment(&a, &sandbox, "video", urls[i].url, &batch);
         ck_assert_uint_eq(batch.events[0].media_count, urls[i].taken_by_sandbox);
     }
+    arena_deinit(&a);
+}
+END_TEST
+
+START_TEST(no_message_has_attachments_without_end)
+{
+    struct inbound_batch batch;
+    struct arena         a;
+    struct buf           text;
+
+    arena_init(&a);
+    buf_init(&text, MIB);
+    for (int i = 0; i < 5000; i++)
+        buf_printf(&text, "https://x.fbcdn.net/%d\"}},{\"type\":\"image\",\"payload\":{\"url\":\"", i);
+    buf_append_char(&text, '\0');
+    meta_parse(&a, &env, arena_printf(&a,
+        "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"messaging\":[{\"sender\":{\"id\":\"7\"},\"recipient\":{\"id\":"
+        "\"1\"},\"timestamp\":1790000000100,\"message\":{\"mid\":\"m\",\"attachments\":[{\"type\":\"image\","
+        "\"payload\":{\"url\":\"%s\"}}]}}]}]}", text.ptr), &batch);
+    buf_deinit(&text);
+    ck_assert_uint_eq(batch.count, 1);
+    ck_assert_uint_eq(batch.events[0].media_count, 100);
+    ck_assert(str_eq(batch.events[0].media[99].ref, STR("https://x.fbcdn.net/99")));
+    ck_assert(batch.not_understood); /* the payload is kept */
     arena_deinit(&a);
 }
 END_TEST
@@ -351,6 +378,7 @@ closer(void)
 
     tcase_add_test(c, ids_and_times_come_in_several_forms);
     tcase_add_test(c, only_addresses_of_files_are_fetched);
+    tcase_add_test(c, no_message_has_attachments_without_end);
     tcase_add_test(c, mentions_in_stories_are_kept_where_that_is_wanted);
     tcase_add_test(c, a_text_arrives_to_the_last_byte);
     tcase_add_test(c, a_payload_cut_anywhere_is_no_event);
