@@ -1,10 +1,12 @@
 #include "inbound/inbound.h"
 
+#include "base/log.h"
 #include "store/job.h"
 #include "store/post.h"
 #include "store/raw_payload.h"
 
 #define HINT_DELAY_MS 10000 /* what is only hinted at usually comes by itself within seconds */
+#define RAW_KEPT_MAX  ((int64_t)64 << 20) /* of one account: where it is polled, its server may be anybody's */
 
 /* What storing one event needs at every step. */
 struct ingest {
@@ -227,6 +229,20 @@ count(const struct inbound_batch *batch, struct ingest_counts *counts)
             counts->kinds[batch->events[i].kind]++;
 }
 
+static bool
+ingest_keep(struct ingest *in, struct str payload, struct error *err)
+{
+    int64_t kept;
+
+    if (!raw_payload_size(in->db, in->profile->id, &kept, err))
+        return false;
+    if (kept + (int64_t)payload.len <= RAW_KEPT_MAX)
+        return raw_payload_keep(in->db, in->profile->id, payload, in->now_ms, err);
+    log_warn("what came was not understood, and is not kept: too much of the account's is already",
+             LOG_CSTR("platform", in->profile->platform->name), LOG_STR("account", in->profile->external_id));
+    return true;
+}
+
 bool
 ingest(struct db *db, const struct profile *p, const struct inbound_batch *batch, struct str payload, int64_t now_ms,
        struct arena *a, struct ingest_counts *counts, struct error *err)
@@ -237,7 +253,7 @@ ingest(struct db *db, const struct profile *p, const struct inbound_batch *batch
     for (size_t i = 0; i < batch->count; i++)
         if (!ingest_event(&in, &batch->events[i], err))
             return false;
-    if (batch->not_understood && !raw_payload_keep(db, p->id, payload, now_ms, err))
+    if (batch->not_understood && !ingest_keep(&in, payload, err))
         return false;
     return batch->cursor.len == 0 || str_eq(batch->cursor, p->poll_cursor)
         || profile_set_cursor(db, p->id, batch->cursor, err);

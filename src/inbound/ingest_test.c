@@ -52,6 +52,23 @@ everything(void)
     return all;
 }
 
+/* An account whose server sends rubbish for ever must not fill the disk. */
+START_TEST(of_what_is_not_understood_only_so_much_is_kept)
+{
+    const struct inbound_batch batch = { .not_understood = true };
+    struct ingest_counts counts;
+    struct str rubbish = { arena_bytes(&s.arena, 30 * MIB), 30 * MIB };
+
+    memset((char *)(uintptr_t)rubbish.ptr, 'x', rubbish.len);
+    for (int i = 0; i < 4; i++)
+        OK(ingest(s.db, &s.profile, &batch, rubbish, s.now, &s.arena, &counts, &s.err));
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM raw_payload"), 2);
+    OK(ingest(s.db, &s.profile, &batch, STR("{}"), s.now, &s.arena, &counts, &s.err)); /* there is room for that */
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM raw_payload"), 3);
+    ck_assert(counts.not_understood);
+}
+END_TEST
+
 START_TEST(a_batch_of_everything_twice_changes_nothing)
 {
     struct inbound_media picture = { .type = ATTACH_IMAGE, .external_id = STR("u1"), .ref = STR("f1") };
@@ -447,5 +464,6 @@ STORE_TESTS("ingest", a_batch_of_everything_twice_changes_nothing, a_message_mak
             a_conversation_we_know_is_enough, archived_elsewhere_and_taken_back,
             a_hint_is_followed_unless_the_message_is_there, a_message_may_say_what_led_here,
             a_comment_without_a_post_is_dropped, history_asks_for_nobody_again,
-            what_was_not_understood_is_kept_beside_what_was, the_cursor_moves_with_what_came,
+            what_was_not_understood_is_kept_beside_what_was, of_what_is_not_understood_only_so_much_is_kept,
+            the_cursor_moves_with_what_came,
             what_fails_halfway_moves_nothing, any_order_and_any_repetition_end_in_the_same_state)

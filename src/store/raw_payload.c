@@ -3,6 +3,8 @@
 #include "base/id.h"
 
 static const char keep_sql[] = "INSERT INTO raw_payload (id, profile_id, body, created_at) VALUES ($1, $2, $3, $4)";
+static const char size_sql[] =
+    "SELECT CAST(COALESCE(SUM(LENGTH(body)), 0) AS BIGINT) FROM raw_payload WHERE profile_id = $1";
 static const char next_sql[] = "SELECT id, profile_id, body FROM raw_payload WHERE id > $1 ORDER BY id LIMIT 1";
 static const char remove_sql[] = "DELETE FROM raw_payload WHERE id = $1";
 
@@ -11,6 +13,19 @@ raw_payload_keep(struct db *db, int64_t profile_id, struct str body, int64_t now
 {
     return db_exec(db, keep_sql,
                    DB_ARGS(db_int(id_generate(now_ms)), db_int(profile_id), db_text(body), db_int(now_ms)), NULL, err);
+}
+
+bool
+raw_payload_size(struct db *db, int64_t profile_id, int64_t *out, struct error *err)
+{
+    struct db_rows rows;
+
+    *out = 0;
+    if (!db_query(db, size_sql, DB_ARGS(db_int(profile_id)), &rows, err))
+        return false;
+    if (db_next(&rows))
+        *out = db_col_int(&rows, 0);
+    return db_finish(&rows, err);
 }
 
 bool
