@@ -49,6 +49,7 @@ static const char profile_refreshed_sql[] =
 static const char profile_secrets_sql[] = "SELECT token, webhook_secret FROM profile WHERE id = $1";
 static const char profile_expire_sql[] =
     "UPDATE profile SET status = 2, status_detail = $2 WHERE id = $1 AND status <> 2 AND deleted_at = 0";
+static const char profile_lock_sql[] = "UPDATE profile SET status = status WHERE id = $1";
 static const char profile_note_sql[] = "UPDATE profile SET status_detail = $2 WHERE id = $1";
 static const char profile_subscribed_sql[] =
     "UPDATE profile SET hook_url = $2, webhook_secret = $3, status_detail = NULL WHERE id = $1";
@@ -142,6 +143,12 @@ profile_get(struct db *db, int64_t id, struct arena *a, struct profile *out, boo
 }
 
 bool
+profile_lock(struct db *db, int64_t id, struct error *err)
+{
+    return db_exec(db, profile_lock_sql, DB_ARGS(db_int(id)), NULL, err);
+}
+
+bool
 profile_get_deleted(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err)
 {
     return profile_read(db, profile_get_deleted_sql, DB_ARGS(db_int(id)), a, out, found, err);
@@ -198,13 +205,17 @@ profile_store(struct db *db, const struct profile *p, bool is_new, struct str to
                    NULL, err);
 }
 
-/* A reconnect may bring credentials that need none, so one that waits is left to find that out. */
+/* A renewal that waits was about the old credentials: it would hold the lane for nothing. */
 static bool
-profile_schedule_refresh(struct db *db, const struct profile *p, int64_t now_ms, struct error *err)
+profile_schedule_refresh(struct db *db, const struct profile *p, int64_t now_ms, struct arena *a, struct error *err)
 {
-    struct job job = { .kind = JOB_REFRESH, .lane_id = p->id, .record_id = p->id, .due_at = p->refresh_at };
+    struct job job = { .kind = JOB_REFRESH, .lane_id = p->id, .record_id = p->id, .due_at = p->refresh_at }, waiting;
+    bool found;
 
-    return p->refresh_at == 0 || job_schedule(db, &job, now_ms, err);
+    if (p->refresh_at != 0)
+        return job_schedule(db, &job, now_ms, err);
+    return job_next_of_kind(db, p->id, JOB_REFRESH, 0, a, &waiting, &found, err)
+        && (!found || job_finish(db, &waiting, now_ms, err));
 }
 
 bool
@@ -238,7 +249,7 @@ profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t i
     ok = profile_store(db, out, !found, buf_str(&token), hook.len ? buf_str(&hook) : STR_NONE, now_ms, err)
         && event_profile(db, EVENT_PROFILE_CONNECTED, out, now_ms, err)
         && job_hurry_lane(db, out->id, now_ms, err)
-        && profile_schedule_refresh(db, out, now_ms, err);
+        && profile_schedule_refresh(db, out, now_ms, a, err);
     if (ok)
         db_signal(db, TOPIC_PROFILE, out->id);
 out:

@@ -42,6 +42,8 @@ bool profile_get(struct db *db, int64_t id, struct arena *a, struct profile *out
 /* The same, but also one that was deleted and is still being cleared away. */
 bool profile_get_deleted(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found,
                          struct error *err);
+/* From here to the commit nobody else changes its row; for who decides by its credentials. */
+bool profile_lock(struct db *db, int64_t id, struct error *err);
 bool profile_by_account(struct db *db, int64_t workspace_id, const char *platform, struct str external_id,
                         struct arena *a, struct profile *out, bool *found, struct error *err);
 /* All of any workspace that an app's webhook may mean by this id; at most PROFILES_OF_ACCOUNT_MAX. */

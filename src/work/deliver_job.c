@@ -11,9 +11,10 @@ deliver_load(struct task *t, struct db *db, struct error *err)
 {
     bool found;
 
-    t->gone = true;
-    if (!job_get(db, t->job.id, &t->arena, &t->job, &t->flag, err))
+    if (!task_load_job(t, db, err))
         return false;
+    t->flag = !t->gone;
+    t->gone = true;
     if (!t->flag)
         return true;
     if (!webhook_get(db, t->lane_id, &t->arena, &t->webhook, &found, err))

@@ -343,6 +343,15 @@ seat_lost(struct task *t)
 }
 
 void
+seat_overtaken(struct task *t)
+{
+    struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
+
+    seat->dirty = true; /* another look finds when it is due */
+    seat_task_ended(t, false);
+}
+
+void
 seat_task_ended(struct task *t, bool failed)
 {
     struct worker *w = t->worker;

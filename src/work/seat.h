@@ -53,6 +53,7 @@ void seat_forget(struct seat_lane *seat); /* an idle one: frees it */
 void seat_pump(struct seat_lane *seat);
 
 /* Takes `t`, which found that somebody else has the lane. */
+void seat_overtaken(struct task *t);    /* its job is not due any more */
 void seat_lost(struct task *t);
 
 /* Takes `t`. `failed`: its job is looked at again in a moment. */

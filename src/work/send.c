@@ -95,11 +95,9 @@ send_mark(struct task *t, struct db *db, struct error *err)
 static bool
 send_load(struct task *t, struct db *db, struct error *err)
 {
-    bool found;
-
-    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
+    if (!task_load_job(t, db, err))
         return false;
-    t->gone = !found || t->job.state != JOB_READY;
+    t->gone = t->gone || t->job.state != JOB_READY;
     if (t->gone)
         return true;
     if (!send_is_settled(t, db, &t->gone, err))

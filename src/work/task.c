@@ -116,6 +116,10 @@ task_txn_done(struct db_txn *txn)
         seat_lost(t);
         return;
     }
+    if (txn->err.status == 0 && t->early) {
+        seat_overtaken(t);
+        return;
+    }
     if (txn->err.status == 0) {
         t->then(t);
         return;
@@ -136,6 +140,7 @@ task_submit(struct task *t, enum db_mode mode, bool must, bool (*work)(struct ta
     t->then = then;
     t->mode = mode;
     t->must = must;
+    t->early = false;
     t->at = TASK_ELSEWHERE;
     t->txn = (struct db_txn){ .run = task_run_txn, .done = task_txn_done, .reply_to = &t->worker->mailbox };
     db_submit(t->worker->options.engine, mode, &t->txn);

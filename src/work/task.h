@@ -45,6 +45,7 @@ struct task {
     bool         must;     /* its effect may not be lost: repeated until the database takes it */
     bool         lost;     /* the lane is not ours any more, so nothing was done */
     bool         gone;     /* set by the work: the job is pointless by now */
+    bool         early;    /* the look that found the job due was overtaken: it has another time by now */
 
     /* task_fetch() and task_keep() */
     struct net_call   call;
@@ -100,7 +101,8 @@ void task_disk(struct task *t, void (*work)(struct task *t), task_next *then);
 
 void task_end(struct task *t);
 
-/* In a transaction: reads the job afresh. t->gone when it went while it was waiting here. */
+/* In a transaction: reads the job afresh. t->gone when it went while it was waiting here. When it is not due any more
+ * that too, and then the task ends with this transaction, without what should follow it. */
 bool task_load_job(struct task *t, struct db *db, struct error *err);
 
 /* In a transaction: there is nothing left to do about this job. */

@@ -12,7 +12,8 @@ task_load_job(struct task *t, struct db *db, struct error *err)
 
     if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
         return false;
-    t->gone = !found;
+    t->early = found && t->job.due_at > clock_now_ms();
+    t->gone = !found || t->early;
     return true;
 }
 
@@ -166,7 +167,9 @@ task_await_refresh(struct task *t, struct db *db, bool *blamed, struct error *er
     int64_t now_ms = clock_now_ms();
     bool old, fresh;
 
-    if (!token_is_old(t, db, &old, err) || !token_is_fresh(t, db, now_ms, &fresh, err))
+    if (!profile_lock(db, t->lane_id, err)
+        || !token_is_old(t, db, &old, err)
+        || !token_is_fresh(t, db, now_ms, &fresh, err))
         return false;
     *blamed = old || !fresh;
     t->awaits_refresh = *blamed && !old;
