@@ -123,6 +123,14 @@ still_has_group(struct db *db, struct call *call, const struct connecting *c, st
     return group_find(db, &call->scope, str_of(id_format(ID_GROUP, c->group_id, id)), call->arena, &group, err);
 }
 
+/* Not every account has a name, and profiles always show one. */
+static void
+give_name(struct account *account)
+{
+    if (account->name.len == 0)
+        account->name = account->username.len > 0 ? account->username : account->external_id;
+}
+
 /* Subscribed. If the profile has come or gone since its id was chosen, the platform now knows the wrong address. The
  * group may have been deleted while the platform was thinking. */
 static bool
@@ -146,6 +154,7 @@ store_profile(struct db *db, struct call *call, struct error *err)
     if (!found && !still_has_group(db, call, c, err))
         return give_up(call, c, err);
     c->account.hook_url = account_hook_url(c->platform, config.public_url, c->profile_id, call->arena);
+    give_name(&c->account);
     return profile_connect(db, call->scope.workspace_id, c->group_id, c->profile_id, c->platform, &c->account,
                            call->now_ms, call->arena, &profile, err)
         && account_tend(db, &profile, config.public_url, call->now_ms, err)

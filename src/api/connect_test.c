@@ -73,6 +73,27 @@ START_TEST(a_new_account_becomes_a_profile)
 }
 END_TEST
 
+START_TEST(an_account_without_a_name_is_called_by_what_it_has)
+{
+    static const char *const usernames[] = { "new_bot", NULL }, *const names[] = { "new_bot", "200" };
+
+    for (int i = 0; i < 2; i++) {
+        struct testing_reply r;
+        struct ask          *ask;
+
+        api_send(&t, &t.client, "POST", path, JSON, TOKEN);
+        ask = testing_asked(OP_CONNECT);
+        ask->op.account.external_id = STR("200");
+        ask->op.account.username = str_of(usernames[i]);
+        testing_answer(ask);
+        testing_answer(subscribing());
+        r = api_read(&t.client, i == 0 ? 201 : 200);
+        ck_assert(str_eq(api_text(&t, r, "profile.name"), str_of(names[i])));
+    }
+    ck_assert_int_eq(testing_count(&t, "SELECT COUNT(*) FROM profile WHERE external_id = '200' AND name = '200'"), 1);
+}
+END_TEST
+
 START_TEST(without_a_public_url_it_is_polled)
 {
     struct ask *ask;
@@ -319,6 +340,7 @@ connecting(void)
 
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, a_new_account_becomes_a_profile);
+    tcase_add_test(c, an_account_without_a_name_is_called_by_what_it_has);
     tcase_add_test(c, without_a_public_url_it_is_polled);
     tcase_add_test(c, connecting_again_keeps_id_group_and_secret);
     tcase_add_test(c, two_at_once_make_one_profile);
