@@ -252,6 +252,7 @@ void bluesky_read_content(struct arena *a, yyjson_val *message, struct inbound_e
 
 int64_t    bluesky_time(yyjson_val *obj, const char *key); /* milliseconds; 0 = none */
 struct str bluesky_type(yyjson_val *obj);                  /* of $type what follows the '#', or all of it */
+struct str bluesky_id(yyjson_val *obj);                    /* empty = it has none, or none that can be one */
 struct str bluesky_name(yyjson_val *profile);              /* empty = it has none */
 struct str bluesky_handle(yyjson_val *profile);            /* the same */
 void       bluesky_read_profile(yyjson_val *profile, struct participant *out);

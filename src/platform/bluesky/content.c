@@ -38,6 +38,14 @@ bluesky_name(yyjson_val *profile)
 }
 
 struct str
+bluesky_id(yyjson_val *obj)
+{
+    struct str id = json_str(obj, "id");
+
+    return id.len <= BLUESKY_ID_MAX ? id : STR_NONE;
+}
+
+struct str
 bluesky_handle(yyjson_val *profile)
 {
     struct str handle = json_str(profile, "handle");
@@ -134,13 +142,13 @@ bluesky_read_content(struct arena *a, yyjson_val *message, struct inbound_event 
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  answered = json_str(json_obj(message, "replyTo"), "id");
+    struct str  answered = bluesky_id(json_obj(message, "replyTo"));
     bool        shows;
 
     buf_init(&buf, DATA_MAX);
     if (json_str(message, "text").len > 0)
         event->body = str_utf8_cut(json_str(message, "text"), TEXT_MAX);
-    if (answered.len > 0 && answered.len <= BLUESKY_ID_MAX)
+    if (answered.len > 0)
         event->reply_to = answered;
     json_begin(&w, NULL);
     shows = put_embed(a, &w, json_obj(message, "embed"));

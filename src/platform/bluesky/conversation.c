@@ -21,7 +21,7 @@ conversation_found(struct op *op, const struct net_response *last, bluesky_convo
 
     if (!bluesky_answered(op, last, &root, out))
         return;
-    id = json_str(json_obj(root, "convo"), "id");
+    id = bluesky_id(json_obj(root, "convo"));
     if (id.len == 0) {
         bluesky_retry(op, out, last->status, STR("Bluesky's answer names no conversation"));
         return;

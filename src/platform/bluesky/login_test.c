@@ -167,6 +167,27 @@ START_TEST(messages_without_end_are_cut)
 }
 END_TEST
 
+START_TEST(an_id_without_end_is_none)
+{
+    struct arena         a;
+    struct op            op;
+    struct bluesky_token token = { .access = STR("a1"), .refresh = STR("r1"), .renewed_at = NOW_MS };
+
+    arena_init(&a);
+    op = new_op(&a, &local, OP_SEND);
+    op.account.token = bluesky_token_write(&a, &token);
+    op.conversation_id = STR("c1");
+    op.body = STR("Hello");
+    bluesky.step(&op, NULL, &step);
+    answer(&op, arena_printf(&a, "{\"id\":\"%s\"}", many(&a, "i", 513)).ptr);
+    ck_assert(step.verdict == OP_RETRY && step.maybe_done && op.external_id.len == 0);
+    bluesky.step(&op, NULL, &step);
+    answer(&op, arena_printf(&a, "{\"id\":\"%s\"}", many(&a, "i", 512)).ptr);
+    ck_assert(step.verdict == OP_DONE && op.external_id.len == 512);
+    arena_deinit(&a);
+}
+END_TEST
+
 /* Wherever it stands, and however long it is. */
 START_TEST(no_reason_holds_a_part_of_a_secret)
 {
@@ -281,5 +302,5 @@ END_TEST
 
 TESTS("bluesky sessions", a_connection_leaves_a_session_behind, polling_begins_where_the_log_stood,
     a_server_set_by_hand_gets_every_call, names_without_end_are_cut, messages_without_end_are_cut,
-    no_reason_holds_a_part_of_a_secret, no_server_is_waited_for_longer_than_a_day, who_may_stand_in_an_address,
-    conversations_used_last_are_remembered, a_poll_is_paced_by_the_settings)
+    an_id_without_end_is_none, no_reason_holds_a_part_of_a_secret, no_server_is_waited_for_longer_than_a_day,
+    who_may_stand_in_an_address, conversations_used_last_are_remembered, a_poll_is_paced_by_the_settings)

@@ -86,11 +86,11 @@ static enum reading
 read_message(struct reader *r, yyjson_val *message, struct inbound_event *event)
 {
     struct str type = bluesky_type(message), sender = json_str(json_obj(message, "sender"), "did");
-    struct str id = json_str(message, "id");
+    struct str id = bluesky_id(message);
 
     if (str_eq(type, STR("deletedMessageView")) || str_eq(type, STR("systemMessageView")))
         return IGNORED; /* deleted before anybody read it; and only groups have the other */
-    if (id.len == 0 || id.len > BLUESKY_ID_MAX || sender.len == 0 || str_is_none(json_str(message, "text")))
+    if (id.len == 0 || sender.len == 0 || str_is_none(json_str(message, "text")))
         return NOT_UNDERSTOOD;
     event->external_id = id;
     event->at_ms = bluesky_time(message, "sentAt");
@@ -133,7 +133,7 @@ read_log_deletion(struct reader *r, yyjson_val *entry, const struct bluesky_know
 {
     struct inbound_event *event = add_event(r, INBOUND_DELETION, convo->id);
 
-    event->external_id = json_str(json_obj(entry, "message"), "id");
+    event->external_id = bluesky_id(json_obj(entry, "message"));
     event->from.external_id = convo->peer;
     count(r, event->external_id.len > 0 ? TAKEN : NOT_UNDERSTOOD);
 }

@@ -40,7 +40,7 @@ bluesky_send(struct op *op, const struct net_response *last, struct op_step *out
     }
     if (!bluesky_in_conversation(op, last, send_message, out) || !bluesky_answered(op, last, &root, out))
         return;
-    op->external_id = json_str(root, "id");
+    op->external_id = bluesky_id(root);
     op->posted_at = bluesky_time(root, "sentAt");
     if (op->external_id.len > 0) {
         bluesky_done(out);
@@ -95,11 +95,11 @@ search_page(struct op *op, yyjson_val *messages)
         memcpy(found + first, op->found, op->found_count * sizeof(*found));
     while ((message = yyjson_arr_iter_next(&it)) != NULL) {
         at_ms = bluesky_time(message, "sentAt");
-        if (at_ms < op->since_ms - CLOCKS_MS || json_str(message, "id").len == 0
+        if (at_ms < op->since_ms - CLOCKS_MS || bluesky_id(message).len == 0
             || !str_eq(json_str(json_obj(message, "sender"), "did"), op->account.external_id)
             || !str_eq(str_trim(json_str(message, "text")), str_trim(op->body)))
             continue;
-        found[--first] = (struct found_message){ .external_id = json_str(message, "id"), .posted_at = at_ms };
+        found[--first] = (struct found_message){ .external_id = bluesky_id(message), .posted_at = at_ms };
         op->found_count++;
     }
     op->found = found + first;
