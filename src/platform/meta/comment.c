@@ -44,7 +44,7 @@ read_author(struct meta_reader *r, yyjson_val *value, struct inbound_comment *c)
     yyjson_val *from = json_obj(value, "from");
 
     c->author_id = from ? meta_id(r->a, from, "id") : meta_id(r->a, value, "sender_id");
-    c->author_name = not_empty(from ? json_str(from, "name") : json_str(value, "sender_name"));
+    c->author_name = not_empty(from ? meta_name(from, "name") : meta_name(value, "sender_name"));
     c->is_own = c->author_id.len > 0 && str_eq(c->author_id, r->account_id);
 }
 
@@ -95,7 +95,7 @@ meta_read_page_comment(struct meta_reader *r, yyjson_val *value, struct inbound_
     c->parent_id = meta_id(r->a, value, "parent_id");
     if (str_eq(c->parent_id, c->post_id))
         c->parent_id = STR_NONE;
-    c->body = not_empty(json_str(value, "message"));
+    c->body = not_empty(meta_text(value, "message"));
     c->posted_ms = meta_time(value, "created_time");
     read_author(r, value, c);
     permalink = json_str(json_obj(value, "post"), "permalink_url");
@@ -154,9 +154,9 @@ meta_read_instagram_comment(struct meta_reader *r, yyjson_val *value, bool is_li
     c->parent_id = meta_id(r->a, value, "parent_id");
     if (str_eq(c->parent_id, c->post_id))
         c->parent_id = STR_NONE;
-    c->body = not_empty(json_str(value, "text"));
+    c->body = not_empty(meta_text(value, "text"));
     c->author_id = meta_id(r->a, from, "id");
-    c->author_username = not_empty(json_str(from, "username"));
+    c->author_username = not_empty(meta_name(from, "username"));
     c->is_own = (c->author_id.len > 0 && str_eq(c->author_id, r->account_id))
                 || !str_is_none(meta_id(r->a, from, "self_ig_scoped_id"));
     c->posted_ms = r->entry_ms;

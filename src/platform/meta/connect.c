@@ -77,8 +77,8 @@ connect_page(struct op *op, const struct net_response *last, struct op_step *out
         return;
     }
     account->external_id = id;
-    account->name = json_str(page, "name");
-    account->username = json_str(page, "username");
+    account->name = meta_name(page, "name");
+    account->username = meta_name(page, "username");
     account->details = meta_page_detail(op->arena, id);
     meta_done(out);
 }
@@ -111,8 +111,8 @@ read_login(struct op *op, yyjson_val *me, struct op_step *out)
     }
     account->external_id = user_id;
     account->alt_external_id = str_eq(id, user_id) ? STR_NONE : id;
-    account->username = json_str(me, "username");
-    account->name = json_str(me, "name");
+    account->username = meta_name(me, "username");
+    account->name = meta_name(me, "name");
     account->details = STR("{\"login\":\"instagram\"}");
     if (account->refresh_at == 0)
         account->refresh_at = op->now_ms + FIRST_REFRESH_MS;
@@ -189,8 +189,8 @@ connect_instagram(struct op *op, const struct net_response *last, struct op_step
             STR_ARG(op->account.external_id)));
         return;
     }
-    op->account.username = json_str(answer, "username");
-    op->account.name = json_str(answer, "name");
+    op->account.username = meta_name(answer, "username");
+    op->account.name = meta_name(answer, "name");
     op->stage = CONNECT_PAGE;
     get_fields(op, meta_account_path(op, NULL), "id,name,instagram_business_account", out);
 }

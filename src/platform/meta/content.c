@@ -248,6 +248,8 @@ finish(struct meta_reader *r, struct buf *buf)
 {
     struct str out = buf_ok(buf) ? arena_copy(r->a, buf_str(buf)) : STR_NONE;
 
+    if (!buf_ok(buf))
+        r->out->not_understood = true; /* so the payload is kept */
     buf_deinit(buf);
     return out;
 }
@@ -282,7 +284,7 @@ meta_read_content(struct meta_reader *r, yyjson_val *message, struct inbound_eve
     yyjson_val *answered = json_obj(message, "reply_to");
     struct said said = { .quick_reply = json_obj(message, "quick_reply"), .story = json_obj(answered, "story") };
 
-    event->body = json_str(message, "text");
+    event->body = meta_text(message, "text");
     if (event->body.len == 0)
         event->body = STR_NONE;
     said.any = !str_is_none(event->body);
@@ -303,7 +305,7 @@ meta_read_tap(struct meta_reader *r, yyjson_val *postback, struct inbound_event 
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  title = json_str(postback, "title"), payload = json_str(postback, "payload");
+    struct str  title = meta_text(postback, "title"), payload = meta_text(postback, "payload");
 
     event->body = title.len > 0 ? title : payload.len > 0 ? payload : STR_NONE;
     event->referral = json_text(r->a, json_obj(postback, "referral"));

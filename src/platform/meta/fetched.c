@@ -38,8 +38,8 @@ read_people(struct meta_reader *r, const struct account *account, yyjson_val *me
     if (!event->outbound)
         person = from;
     event->from.external_id = meta_id(r->a, person, "id");
-    event->from.username = json_str(person, "username");
-    event->from.name = json_str(person, "name");
+    event->from.username = meta_name(person, "username");
+    event->from.name = meta_name(person, "name");
     return event->from.external_id.len > 0;
 }
 
@@ -178,7 +178,7 @@ read_content(struct meta_reader *r, yyjson_val *message, struct inbound_event *e
 
     event->media = arena_array(r->a, struct inbound_media, n + 2);
     kept = arena_array(r->a, yyjson_val *, n + 1);
-    event->body = json_str(message, "message");
+    event->body = meta_text(message, "message");
     if (event->body.len == 0)
         event->body = STR_NONE;
     event->reply_to = meta_id(r->a, json_obj(message, "reply_to"), "mid");

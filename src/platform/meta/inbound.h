@@ -5,7 +5,7 @@
 #include "platform/meta/meta.h"
 
 #define META_ID_MAX   512         /* Instagram's message ids have about 160 */
-#define META_DATA_MAX (8 * MIB)   /* never reached: larger than any webhook's body */
+#define META_DATA_MAX (2 * MIB)   /* of platform_data, which must go into an event */
 
 enum meta_reading { META_TAKEN, META_IGNORED, META_NOT_UNDERSTOOD };
 

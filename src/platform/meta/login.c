@@ -242,8 +242,8 @@ add_page(struct op *op, yyjson_val *page)
         return;
     account = add_account(op);
     account->external_id = id;
-    account->name = json_str(is_page ? page : linked, "name");
-    account->username = is_page ? STR_NONE : json_str(linked, "username");
+    account->name = meta_name(is_page ? page : linked, "name");
+    account->username = is_page ? STR_NONE : meta_name(linked, "username");
     account->token = token;
     account->details = meta_page_detail(op->arena, page_id);
 }

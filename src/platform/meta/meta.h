@@ -30,6 +30,8 @@ bool meta_verify(const struct platform_env *env, const struct net_header *header
 void meta_parse(struct arena *a, const struct platform_env *env, struct str payload, struct inbound_batch *out);
 
 struct str meta_id(struct arena *a, yyjson_val *obj, const char *key);   /* a string or a number, as text */
+struct str meta_text(yyjson_val *obj, const char *key); /* what people wrote, or its first 64 KiB */
+struct str meta_name(yyjson_val *obj, const char *key); /* what they are called, or its first 1,000 bytes */
 int64_t    meta_time(yyjson_val *obj, const char *key); /* seconds, milliseconds or a text, as milliseconds; 0 = none */
 
 /* ---- fetched.c ---- */

@@ -14,6 +14,8 @@
 
 #define SIGNATURE_HEADER "X-Hub-Signature-256"
 #define SECONDS_BELOW    100000000000    /* as milliseconds this is in 1973, as seconds in the year 5138 */
+#define TEXT_MAX         (64 * KIB)
+#define CALLED_MAX       1000
 #define TIME_MAX         253402300799999 /* the end of the year 9999 */
 
 /* ---- the signature ---- */
@@ -102,6 +104,19 @@ meta_id(struct arena *a, yyjson_val *obj, const char *key)
     return is_id(text) ? text : STR_NONE;
 }
 
+/* Meta's own limits are far below these two. What is beyond would fit into no event and no list of ours. */
+struct str
+meta_text(yyjson_val *obj, const char *key)
+{
+    return str_utf8_cut(json_str(obj, key), TEXT_MAX);
+}
+
+struct str
+meta_name(yyjson_val *obj, const char *key)
+{
+    return str_utf8_cut(json_str(obj, key), CALLED_MAX);
+}
+
 int64_t
 meta_time(yyjson_val *obj, const char *key)
 {
@@ -168,7 +183,7 @@ read_edit(struct meta_reader *r, yyjson_val *edit, struct inbound_event *event)
     struct str number = json_str(edit, "num_edit");
 
     event->external_id = meta_id(r->a, edit, "mid");
-    event->body = json_str(edit, "text");
+    event->body = meta_text(edit, "text");
     event->sequence = json_int(edit, "num_edit", 0);
     if (!str_is_none(number) && !str_to_i64(number, &event->sequence))
         event->sequence = 0;

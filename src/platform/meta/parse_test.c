@@ -1,6 +1,7 @@
 /* Webhooks in, events out: the table is testdata/updates/, see platform/golden.h. What such files cannot show stands
  * here: signatures, settings, sizes and bytes. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/testing.h"
 #include "platform/golden.h"
@@ -210,6 +211,59 @@ START_TEST(no_message_has_attachments_without_end)
 }
 END_TEST
 
+/* Every event of ours has room for what is left. */
+START_TEST(no_text_is_without_end)
+{
+    static const char *const shapes[] = {
+        "\"message\":{\"mid\":\"m\",\"text\":\"%s\"}", "\"postback\":{\"mid\":\"m\",\"title\":\"%s\"}",
+        "\"postback\":{\"mid\":\"m\",\"payload\":\"%s\"}",
+        "\"message_edit\":{\"mid\":\"m\",\"text\":\"%s\",\"num_edit\":1}",
+    };
+    char                *text = malloc(3 * MIB + 1);
+    struct inbound_batch batch;
+    struct arena         a;
+
+    arena_init(&a);
+    memset(text, 'x', 3 * MIB);
+    text[3 * MIB] = '\0';
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        struct str payload = arena_printf(&a,
+            "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"messaging\":[{\"sender\":{\"id\":\"7\"},\"recipient\":{\"id\":\"1\"},\"timestamp\":1790000000100,%.*s%s%s}]}]}",
+            (int)(strchr(shapes[i], '%') - shapes[i]), shapes[i], text, strchr(shapes[i], '%') + 2);
+
+        meta_parse(&a, &env, payload, &batch);
+        ck_assert_uint_eq(batch.count, 1);
+        ck_assert_uint_eq(batch.events[0].body.len, 64 * KIB);
+        ck_assert_uint_lt(batch.events[0].platform_data.len, 70000);
+    }
+    free(text);
+    arena_deinit(&a);
+}
+END_TEST
+
+/* Then the payload is kept as a whole. */
+START_TEST(what_is_too_large_to_be_shown_is_not_understood)
+{
+    const size_t         size = 2 * MIB + 1;
+    char                *text = malloc(size);
+    struct inbound_batch batch;
+    struct arena         a;
+
+    arena_init(&a);
+    memset(text, 'x', size - 1);
+    text[size - 1] = '\0';
+    meta_parse(&a, &env, arena_printf(&a, "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"messaging\":[{\"sender\":"
+        "{\"id\":\"7\"},\"recipient\":{\"id\":\"1\"},\"timestamp\":1790000000100,\"message\":{\"mid\":\"m\","
+        "\"text\":\"Hello\",\"quick_reply\":{\"payload\":\"%s\"}}}]}]}", text), &batch);
+    ck_assert_uint_eq(batch.count, 1);
+    ck_assert(str_eq(batch.events[0].body, STR("Hello")));
+    ck_assert(str_is_none(batch.events[0].platform_data));
+    ck_assert(batch.not_understood);
+    free(text);
+    arena_deinit(&a);
+}
+END_TEST
+
 START_TEST(mentions_in_stories_are_kept_where_that_is_wanted)
 {
     struct platform_env  keeping = env;
@@ -379,6 +433,8 @@ closer(void)
     tcase_add_test(c, ids_and_times_come_in_several_forms);
     tcase_add_test(c, only_addresses_of_files_are_fetched);
     tcase_add_test(c, no_message_has_attachments_without_end);
+    tcase_add_test(c, no_text_is_without_end);
+    tcase_add_test(c, what_is_too_large_to_be_shown_is_not_understood);
     tcase_add_test(c, mentions_in_stories_are_kept_where_that_is_wanted);
     tcase_add_test(c, a_text_arrives_to_the_last_byte);
     tcase_add_test(c, a_payload_cut_anywhere_is_no_event);

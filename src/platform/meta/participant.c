@@ -22,8 +22,8 @@ ask(struct op *op, struct op_step *out)
 static struct str
 full_name(struct op *op, yyjson_val *person)
 {
-    struct str name = str_trim(json_str(person, "name"));
-    struct str first = json_str(person, "first_name"), last = json_str(person, "last_name");
+    struct str name = str_trim(meta_name(person, "name"));
+    struct str first = meta_name(person, "first_name"), last = meta_name(person, "last_name");
 
     if (name.len > 0)
         return name;
@@ -79,7 +79,7 @@ read_person(struct op *op, yyjson_val *person)
     struct participant *p = &op->participant;
 
     p->name = full_name(op, person);
-    p->username = json_str(person, "username");
+    p->username = meta_name(person, "username");
     if (json_str(person, "profile_pic").len > 0) {
         p->avatar_ref = json_str(person, "profile_pic");
         p->avatar_id = picture_id(p->avatar_ref);
