@@ -228,7 +228,8 @@ START_TEST(no_text_is_without_end)
     text[3 * MIB] = '\0';
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         struct str payload = arena_printf(&a,
-            "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"messaging\":[{\"sender\":{\"id\":\"7\"},\"recipient\":{\"id\":\"1\"},\"timestamp\":1790000000100,%.*s%s%s}]}]}",
+            "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"messaging\":[{\"sender\":{\"id\":\"7\"},\"recipient\":"
+            "{\"id\":\"1\"},\"timestamp\":1790000000100,%.*s%s%s}]}]}",
             (int)(strchr(shapes[i], '%') - shapes[i]), shapes[i], text, strchr(shapes[i], '%') + 2);
 
         meta_parse(&a, &env, payload, &batch);
