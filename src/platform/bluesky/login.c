@@ -109,7 +109,7 @@ take_session(struct op *op, yyjson_val *session, struct op_step *out)
 
 /* ---- connecting ---- */
 
-enum { CONNECT_DID, CONNECT_DOCUMENT, CONNECT_SESSION, CONNECT_CHAT, CONNECT_PROFILE };
+enum { CONNECT_DID, CONNECT_DOCUMENT, CONNECT_SESSION, CONNECT_PROOF, CONNECT_CHAT, CONNECT_PROFILE };
 
 static void
 begin_session(struct op *op, struct op_step *out)
@@ -230,6 +230,42 @@ connect_documented(struct op *op, const struct net_response *last, struct op_ste
         bluesky_fail(op, out, 422, STR("The account's identity names no server that could be asked"));
 }
 
+/* A server that a user named could say of any account that it has it; the account's own document has the last word. */
+static bool
+needs_proof(const struct op *op, const struct bluesky_talk *talk)
+{
+    return talk->is_pinned && !op->env->bluesky_service_only
+        && !str_eq(talk->service, bluesky_base_url(op->env->bluesky_service_url));
+}
+
+static void
+begin_chat(struct op *op, struct op_step *out)
+{
+    op->stage = CONNECT_CHAT;
+    bluesky_get(op, "chat.bsky.convo.getLog", NULL, 0, out);
+}
+
+static void
+connect_proven(struct op *op, const struct net_response *last, struct op_step *out)
+{
+    struct bluesky_talk *talk = bluesky_talk(op);
+    yyjson_val          *root;
+    struct str           server;
+
+    if (!bluesky_answered(op, last, &root, out))
+        return;
+    server = bluesky_server_of(op->arena, root, talk->did);
+    if (str_eq(server, talk->service)) {
+        begin_chat(op, out);
+        return;
+    }
+    if (server.len == 0)
+        server = STR("no server");
+    bluesky_fail(op, out, 403, arena_printf(op->arena,
+        "The account %.*s does not live on %.*s: its identity names %.*s", STR_ARG(talk->did), STR_ARG(talk->service),
+        STR_ARG(server)));
+}
+
 /* A login says nothing about messages: app passwords may do without. Where the log stands now is kept before anything
  * is read, so that nothing falls between. */
 static void
@@ -262,6 +298,8 @@ bluesky_connect(struct op *op, const struct net_response *last, struct op_step *
         connect_resolved(op, last, out);
     } else if (op->stage == CONNECT_DOCUMENT) {
         connect_documented(op, last, out);
+    } else if (op->stage == CONNECT_PROOF) {
+        connect_proven(op, last, out);
     } else if (op->stage == CONNECT_CHAT) {
         connect_chat(op, last, out);
     } else if (op->stage == CONNECT_PROFILE) { /* a nicety */
@@ -272,8 +310,12 @@ bluesky_connect(struct op *op, const struct net_response *last, struct op_step *
         op->account.external_id = json_str(root, "did");
         op->account.username = bluesky_handle(root);
         op->account.name = op->account.username;
-        op->stage = CONNECT_CHAT;
-        bluesky_get(op, "chat.bsky.convo.getLog", NULL, 0, out);
+        if (!needs_proof(op, bluesky_talk(op))) {
+            begin_chat(op, out);
+            return;
+        }
+        op->stage = CONNECT_PROOF;
+        bluesky_get_document(op, bluesky_talk(op)->did, out);
     }
 }
 
