@@ -575,12 +575,10 @@ describe("idempotency keys", () => {
     await talk.fault({ on: "editMessageText", kind: "delay", delay_ms: 300 });
     const sent = await talk.say("old");
     const options = { json: { body: "new" }, ...keyed() };
-    const first = w.api.ask("PATCH", `/api/messages/${sent.id}`, options);
-    await until(async () => (await talk.calls("editMessageText")).length === 1 || (await w.api.ask("PATCH", `/api/messages/${sent.id}`, options)).status === 409, "the first is running");
-    const second = await w.api.ask("PATCH", `/api/messages/${sent.id}`, options);
-    assert.equal((await first).status, 200);
-    assert.ok(second.status === 409 || second.status === 200, `${second.status}`);
-    assert.deepEqual((await w.api.ask("PATCH", `/api/messages/${sent.id}`, options)).json, (await first).json);
+    const edits = await Promise.all(Array.from({ length: 3 }, () => w.api.ask("PATCH", `/api/messages/${sent.id}`, options)));
+    const done = edits.filter(({ status }) => status === 200);
+    assert.ok(done.length > 0 && edits.every(({ status }) => status === 200 || status === 409), edits.map(({ status }) => status).join());
+    assert.deepEqual((await w.api.ask("PATCH", `/api/messages/${sent.id}`, options)).json, done[0].json);
     assert.equal((await talk.calls("editMessageText")).length, 1);
     const many = await Promise.all(Array.from({ length: 10 }, () => w.api.ask("POST", talk.messagesPath, { json: { body: "flood" }, headers: { "Idempotency-Key": "flood" } })));
     assert.ok(many.every(({ status }) => status === 202 || status === 409), many.map(({ status }) => status).join());
