@@ -8,6 +8,8 @@
 #include "inbound/inbound.h"
 #include "work/task.h"
 
+#define MORE_IN_VAIN    100  /* polls in a row that had more to come and brought nothing */
+#define MORE_IN_VAIN_MS 1000 /* between those that follow */
 #define TROUBLE_MAX_MS 30000 /* at most this long between tries, whatever the trouble */
 #define ACTIVE_FOR_MS  60000
 #define JITTER_PERCENT 10
@@ -96,12 +98,16 @@ poll_drop(struct task *t, struct db *db, struct error *err)
 static bool
 poll_again(struct task *t, struct db *db, int64_t stored, bool more, int64_t now_ms, struct error *err)
 {
-    int64_t empty = stored > 0 ? 0 : poll_empty_count(&t->job) + 1;
+    int64_t empty = stored > 0 ? 0 : poll_empty_count(&t->job) + 1, wait_ms;
     struct poll_pace pace;
 
     if (!poll_pace_of(t, &pace))
         return job_retry(db, &t->job, now_ms, 0, STR_NONE, err);
-    return job_retry(db, &t->job, more ? now_ms : now_ms + poll_wait_ms(&pace, empty), 0,
+    if (more) /* a server that always has more, and never anything new, is not asked without end */
+        wait_ms = empty > MORE_IN_VAIN ? MORE_IN_VAIN_MS : 0;
+    else
+        wait_ms = poll_wait_ms(&pace, empty);
+    return job_retry(db, &t->job, now_ms + wait_ms, 0,
                      empty == 0 ? STR_NONE : arena_printf(&t->arena, "%lld", (long long)empty), err);
 }
 
@@ -118,9 +124,9 @@ poll_store(struct task *t, struct db *db, struct error *err)
         return false;
     if (!found)
         return job_finish(db, &t->job, now_ms, err);
-    if (!task_load_job(t, db, err))
+    if (!job_get(db, t->job.id, &t->arena, &t->job, &found, err))
         return false;
-    if (t->gone)
+    if (!found)
         return true;
     t->platform->parse_poll(&t->arena, &t->run.op.account, t->run.op.poll_body, &batch);
     more = batch.more && batch.cursor.len > 0 && !str_eq(batch.cursor, t->profile.poll_cursor); /* it gets on */
