@@ -562,8 +562,10 @@ START_TEST(after_an_hour_the_bucket_is_asked_again)
     clock_set(now_ms + 122 * MINUTE);
     orders[0] = (struct order){ "HEAD", "/", 9, CUTS, 0, "" };
     ck_assert_slice(opened(NAME), "hello");
+    pthread_mutex_lock(&bucket.lock);
     orders[0].count = 0;
     bucket.object = STR_NONE;
+    pthread_mutex_unlock(&bucket.lock);
     ck_assert(str_is_none(opened(NAME)));
     ck_assert_int_eq(err.status, 404);
     ck_assert_int_eq(files_in("media/copies"), 0);

@@ -272,7 +272,8 @@ worker_cut(struct worker *w, bool only_polls)
 
     for (t = w->tasks; t; t = next) {
         next = t->next;
-        if ((only_polls && t->job.kind != JOB_POLL) || !task_interrupt(t))
+        /* the task itself may be with the database at the moment */
+        if ((only_polls && t->seat->kind != JOB_POLL) || !task_interrupt(t))
             continue;
         seat_task_ended(t, true);
     }
