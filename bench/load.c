@@ -5,7 +5,8 @@
  *          [--number N] [--sign SECRET] PATH... | @FILE
  *
  * Paths, and bodies (a line each), are taken in turn. "@@@@@@@@@@@@" in a body becomes a number
- * that grows with every request. --sign adds Meta's signature of the body. At a fixed rate a request's latency counts from the moment it was
+ * that grows with every request. --sign adds Meta's signature of the body. At a fixed rate a request's latency counts
+ * from the moment it was
  * due, so that a stalled server cannot hide what it delayed. Prints one JSON object. */
 #include <errno.h>
 #include <netinet/in.h>

@@ -52,9 +52,8 @@ accept_one(struct line *l)
     int i = 0;
 
     snprintf(path, sizeof(path), "%s/" SOCKET_NAME, getenv("PARLEY_TEST_POSTGRES_FOLDER"));
-    while (i < LINE_PAIRS_MAX && l->pairs[i].client)
-        i++;
-    must(i < LINE_PAIRS_MAX, "too many connections");
+    while (l->pairs[i].client)
+        must(++i < LINE_PAIRS_MAX, "too many connections");
     l->pairs[i].client = accept(l->listener, NULL, NULL);
     l->pairs[i].server = unix_socket(path, false);
     l->pairs[i].is_losing = false;

@@ -143,12 +143,12 @@ static void
 put_without_ids(struct json *w, const char *name, yyjson_val *v)
 {
     yyjson_obj_iter iter = yyjson_obj_iter_with(v);
-    size_t i, n;
+    yyjson_arr_iter items = yyjson_arr_iter_with(v);
     yyjson_val *one;
 
     if (yyjson_is_arr(v)) {
         json_begin_array(w, name);
-        yyjson_arr_foreach(v, i, n, one)
+        while ((one = yyjson_arr_iter_next(&items)) != NULL)
             put_without_ids(w, NULL, one);
         json_end_array(w);
         return;

@@ -9,6 +9,8 @@ static struct testing_store s;
 
 enum { WRITERS = 3, EACH = 60 };
 
+#define ALL ((int64_t)WRITERS * EACH)
+
 struct writing {
     struct db_engine *engine;
     pthread_t         thread;
@@ -75,7 +77,7 @@ START_TEST(no_event_is_committed_below_one_that_was_read)
         OK(db_open(&options, &writers[i].engine, &s.err));
         ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, write_all, &writers[i]), 0);
     }
-    while (r.count < WRITERS * EACH && clock_mono_ms() < deadline_ms)
+    while (r.count < ALL && clock_mono_ms() < deadline_ms)
         OK(db_run(s.engine, DB_READ, read_on, &r, &s.err));
     for (int i = 0; i < WRITERS; i++) {
         pthread_join(writers[i].thread, NULL);
@@ -83,7 +85,7 @@ START_TEST(no_event_is_committed_below_one_that_was_read)
         db_close(writers[i].engine);
     }
     ts_resume(&s);
-    ck_assert_int_eq(r.count, WRITERS * EACH);
+    ck_assert_int_eq(r.count, ALL);
 }
 END_TEST
 

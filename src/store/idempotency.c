@@ -29,8 +29,9 @@ idempotency_claim(struct db *db, int64_t owner_id, struct str key, const uint8_t
 
     *replay = false;
     for (int round = 0; round < 2; round++) {
-        if (!db_exec(db, claim_sql, DB_ARGS(db_int(owner_id), db_text(key), db_blob(hash), db_int(now_ms), db_int(process_id)), &changed,
-                     err))
+        if (!db_exec(db, claim_sql,
+                     DB_ARGS(db_int(owner_id), db_text(key), db_blob(hash), db_int(now_ms), db_int(process_id)),
+                     &changed, err))
             return false;
         if (changed > 0)
             return true;

@@ -11,9 +11,9 @@
 #define IDEMPOTENCY_KEEP_MS  ((int64_t)24 * 3600 * 1000)
 #define IDEMPOTENCY_STALE_MS ((int64_t)5 * 60 * 1000) /* a call still "running" after this died with its process */
 
-/* Claims the key for a call in this process (its lease, lease.h). *replay true: the answer is in *status and *body (in `a`). 422 when the key was
- * used for another request, 409 while the first is still running. A call that fails afterwards
- * frees it: by rolling back, or by idempotency_release(). */
+/* Claims the key for a call in this process (its lease, lease.h). *replay true: the answer is in *status and *body (in
+ * `a`). 422 when the key was used for another request, 409 while the first is still running. A call that fails
+ * afterwards frees it: by rolling back, or by idempotency_release(). */
 bool idempotency_claim(struct db *db, int64_t owner_id, struct str key, const uint8_t request_hash[SHA256_SIZE],
                        int64_t process_id, int64_t now_ms, struct arena *a, bool *replay, int *status,
                        struct str *body, struct error *err);

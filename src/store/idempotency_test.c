@@ -16,8 +16,8 @@ claim(const uint8_t hash[SHA256_SIZE], bool *replay, int *status, struct str *bo
 {
     *status = 0;
     *body = STR_NONE;
-    return idempotency_claim(s.db, s.scope.workspace_id, STR("key-1"), hash, PROCESS, s.now, &s.arena, replay, status, body,
-                             &s.err);
+    return idempotency_claim(s.db, s.scope.workspace_id, STR("key-1"), hash, PROCESS, s.now, &s.arena, replay,
+                             status, body, &s.err);
 }
 
 static void
@@ -62,8 +62,8 @@ START_TEST(two_workspaces_do_not_share_keys)
     int status;
 
     OK(claim(request, &replay, &status, &body));
-    OK(idempotency_claim(s.db, s.scope.workspace_id + 1, STR("key-1"), another, PROCESS, s.now, &s.arena, &replay, &status,
-                         &body, &s.err));
+    OK(idempotency_claim(s.db, s.scope.workspace_id + 1, STR("key-1"), another, PROCESS, s.now, &s.arena, &replay,
+                         &status, &body, &s.err));
     ck_assert(!replay);
 }
 END_TEST
@@ -105,14 +105,14 @@ START_TEST(a_start_frees_what_was_running_and_nothing_else)
 
     OK(claim(request, &replay, &status, &body));
     OK(idempotency_remember(s.db, s.scope.workspace_id, STR("key-1"), 202, STR("{}"), &s.err));
-    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), request, PROCESS, s.now, &s.arena, &replay, &status, &body,
-                         &s.err));
+    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), request, PROCESS, s.now, &s.arena, &replay,
+                         &status, &body, &s.err));
     OK(idempotency_abandon(s.db, s.now, &s.err));
     OK(claim(request, &replay, &status, &body));
     ck_assert(replay);
     ck_assert_int_eq(status, 202);
-    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), another, PROCESS, s.now, &s.arena, &replay, &status, &body,
-                         &s.err));
+    OK(idempotency_claim(s.db, s.scope.workspace_id, STR("key-2"), another, PROCESS, s.now, &s.arena, &replay,
+                         &status, &body, &s.err));
     ck_assert(!replay);
 }
 END_TEST
@@ -144,8 +144,8 @@ START_TEST(pruning_takes_the_old_ones_a_few_at_a_time)
 
     for (int i = 0; i < 5; i++) {
         snprintf(key, sizeof(key), "old-%d", i);
-        OK(idempotency_claim(s.db, s.scope.workspace_id, str_of(key), request, PROCESS, s.now, &s.arena, &replay, &status,
-                             &body, &s.err));
+        OK(idempotency_claim(s.db, s.scope.workspace_id, str_of(key), request, PROCESS, s.now, &s.arena, &replay,
+                         &status, &body, &s.err));
     }
     ts_tick(&s, IDEMPOTENCY_KEEP_MS);
     OK(claim(request, &replay, &status, &body));

@@ -34,8 +34,8 @@ struct job {
 
 #define JOB_INTERRUPTED "interrupted" /* payload of a JOB_SEND whose request may have gone out */
 
-/* Signals of this layer (db_signal). The key is the lane, the workspace, the profile. TOPIC_FREE: a process has let go of
- * the lane; TOPIC_LEASES: one has let go of all it had. */
+/* Signals of this layer (db_signal). The key is the lane, the workspace, the profile. TOPIC_FREE: a process has let go
+ * of the lane; TOPIC_LEASES: one has let go of all it had. */
 enum store_topic { TOPIC_LANE = 1, TOPIC_EVENTS, TOPIC_PROFILE, TOPIC_KEYS, TOPIC_FREE, TOPIC_LEASES };
 
 /* Queues a job (id, state and created_at are filled) and wakes its lane. A transaction that adds to
