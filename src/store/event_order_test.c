@@ -73,7 +73,7 @@ START_TEST(no_event_is_committed_below_one_that_was_read)
     OK(db_run(s.engine, DB_READ, read_on, &r, &s.err));
     r.count = 0;
     for (int i = 0; i < WRITERS; i++) {
-        writers[i].ahead_ms = i * 5;
+        writers[i].ahead_ms = (int64_t)i * 5;
         OK(db_open(&options, &writers[i].engine, &s.err));
         ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, write_all, &writers[i]), 0);
     }
