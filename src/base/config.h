@@ -12,7 +12,6 @@ struct config {
     const char *listen;
     const char *data_dir;
     const char *database_url;  /* NULL = SQLite in data_dir */
-    const char *database_replica_url; /* where reads go; NULL = where writes do */
     bool        database_pooled;
     int         database_writers, database_readers;
     struct str  public_url;    /* as others reach us, without a trailing slash; none = nobody can */

@@ -82,7 +82,6 @@ app_open_data(struct app *app, bool migrate, struct error *err)
     snprintf(path, sizeof(path), "%s/parley.db", config.data_dir);
     if (config.database_url) {
         db.url = config.database_url;
-        db.replica_url = config.database_replica_url;
         db.pooled = config.database_pooled;
         db.writers = config.database_writers;
         db.readers = config.database_readers;

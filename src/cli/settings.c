@@ -15,8 +15,6 @@ const struct option_def settings[] = {
       "Folder of the database, the media and the secret key" },
     { "database-url", KIND_CSTR, AT(database_url), "", USE_SERVE | USE_DATA, 0, 0,
       "postgres://user:password@host/name instead of the SQLite file in the data folder" },
-    { "database-replica-url", KIND_CSTR, AT(database_replica_url), "", USE_SERVE, 0, 0,
-      "Where reads may go: a replica of that PostgreSQL. It may lag, and so may what is read" },
     { "database-pooled", KIND_BOOL, AT(database_pooled), "no", USE_SERVE | USE_DATA, 0, 0,
       "The URL leads to a pooler that hands out connections by transaction (pgbouncer)" },
     { "database-writers", KIND_INT, AT(database_writers), "2", USE_SERVE, 1, 64,
