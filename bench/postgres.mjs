@@ -38,7 +38,11 @@ async function serve(sandbox, url, name, extra = []) {
 
 async function connect(server, sandbox) {
   const group = (await call(server, 'GET', '/api/profile_groups')).data[0];
-  const { profile } = await call(server, 'POST', `/api/profile_groups/${group.id}/initialize_connection`, { platform: 'telegram', bot_token: TOKEN });
+  const initialize = () => call(server, 'POST', `/api/profile_groups/${group.id}/initialize_connection`, { platform: 'telegram', bot_token: TOKEN });
+  const { profile } = await initialize().catch((error) => {
+    if (!/: 429 /.test(error.message)) throw error;
+    return pause(1100).then(initialize); /* Telegram takes one setWebhook a second */
+  });
   const calls = await fetch(`${sandbox.url}/sandbox/telegram/bots/1000001/calls?method=setWebhook`).then((r) => r.json());
   return { profile, secret: calls.data.at(-1).params.secret_token };
 }
