@@ -468,10 +468,15 @@ describe("accounts on their own servers", () => {
     assert.match(unknown.json.error, /nobody\.sandbox\.test|resolve/i);
   });
 
-  test("may be named instead", async () => {
-    const account = await own.bluesky.makeAccount({ pds: "http://127.0.0.1:1" });
-    const lost = await connect(account);
+  test("may be named, and must be the one that the account's identity names", async () => {
+    const elsewhere = await own.bluesky.makeAccount({ pds: "http://127.0.0.1:1" });
+    const lost = await connect(elsewhere);
     assert.ok(lost.status === 422 || lost.status === 503, `${lost.status} ${lost.text}`);
+    const refused = await connect(elsewhere, { service: `${own.sandbox.url}/` });
+    assert.equal(refused.status, 422, refused.text);
+    assert.match(refused.json.error, /does not live on .*its identity names http:\/\/127\.0\.0\.1:1$/);
+
+    const account = await own.bluesky.makeAccount();
     const named = await connect(account, { service: `${own.sandbox.url}/` });
     assert.equal(named.status, 201, named.text);
     const talk = await own.bluesky.talk({ account: { ...account, profile: await own.api.get(`/api/profiles/${named.json.profile.id}`) } });

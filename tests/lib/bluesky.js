@@ -1,4 +1,5 @@
 // Bluesky as the sandbox plays it: accounts, and what people do from theirs.
+import { Talk } from "./talk.js";
 import { until } from "./until.js";
 
 /** What the server must be told to find the sandbox's Bluesky, and to ask it often. */
@@ -98,27 +99,15 @@ export class Bluesky {
 }
 
 /** One person and one connected account. */
-export class BlueskyTalk {
+export class BlueskyTalk extends Talk {
   constructor(bluesky, account, person) {
+    super(bluesky.world, account, person);
     this.bluesky = bluesky;
-    this.world = bluesky.world;
-    this.api = bluesky.world.api;
     this.account = account;
-    this.person = person;
-    this.profile = account.profile;
   }
 
-  get messagesPath() {
-    return `/api/chats/${this.chat.id}/messages`;
-  }
-
-  async findChat() {
-    const { data } = await this.api.get(`/api/profiles/${this.profile.id}/chats?per_page=100`);
-    return data.find((chat) => chat.participant_external_id === this.person.did);
-  }
-
-  readChat() {
-    return this.api.get(`/api/chats/${this.chat.id}`);
+  findChat() {
+    return this.chatWith(this.person.did);
   }
 
   /** The person writes; gives the chat service's message with its `id`. */
@@ -126,32 +115,8 @@ export class BlueskyTalk {
     return (await this.bluesky.control("POST", `/accounts/${this.person.handle}/messages`, { to: this.account.did, text })).message;
   }
 
-  async list(query = "per_page=100") {
-    return (await this.api.get(`${this.messagesPath}?${query}`)).data;
-  }
-
-  find(id, fits = () => true, seconds) {
-    return until(async () => (await this.list()).find((m) => m.external_id === id && fits(m)), `message ${id} is here`, seconds);
-  }
-
   async hear(text, fits) {
     return this.find((await this.write(text)).id, fits);
-  }
-
-  send(body, options) {
-    return this.api.post(this.messagesPath, typeof body === "string" ? { body } : body, { status: 202, ...options });
-  }
-
-  reaches(message, status, seconds) {
-    return until(async () => {
-      const now = await this.api.get(`/api/messages/${message.id}`);
-      if (now.status === "failed" && status !== "failed") throw new Error(`it failed: ${now.error_message}`);
-      return now.status === status && now;
-    }, `message ${message.id} is ${status}`, seconds);
-  }
-
-  async say(body, options) {
-    return this.reaches(await this.send(body, options), "published");
   }
 
   /** Both sides as the account has them, oldest first. */
@@ -168,9 +133,5 @@ export class BlueskyTalk {
   /** The account's owner does something in the app of Bluesky's: "POST", "/mute"; "DELETE", "/messages/3k..."; ... */
   act(method, path, body, who = this.account) {
     return this.bluesky.control(method, `/accounts/${who.did}/convos/${this.chat.external_conversation_id}${path}`, body);
-  }
-
-  refusal(body, options) {
-    return this.api.refusal("POST", this.messagesPath, body, options);
   }
 }

@@ -1,4 +1,5 @@
 // Messenger and Instagram as the sandbox plays them: accounts, people, and what they do to each other.
+import { Talk } from "./talk.js";
 import { until } from "./until.js";
 
 export const META = {
@@ -98,19 +99,12 @@ export class Meta {
 }
 
 /** One person and one account. */
-export class MetaTalk {
+export class MetaTalk extends Talk {
   constructor(meta, account, person) {
+    super(meta.world, account, person);
     this.meta = meta;
-    this.world = meta.world;
-    this.api = meta.world.api;
     this.account = account;
-    this.person = person;
-    this.profile = account.profile;
     this.path = `/accounts/${account.id}/chats/${person.id}`;
-  }
-
-  get messagesPath() {
-    return `/api/chats/${this.chat.id}/messages`;
   }
 
   /** The person's id at this account, once they have met. */
@@ -120,13 +114,7 @@ export class MetaTalk {
   }
 
   async findChat() {
-    const id = await this.scopedId();
-    const { data } = await this.api.get(`/api/profiles/${this.profile.id}/chats?per_page=100`);
-    return data.find((chat) => chat.participant_external_id === id);
-  }
-
-  readChat() {
-    return this.api.get(`/api/chats/${this.chat.id}`);
+    return this.chatWith(await this.scopedId());
   }
 
   /** Anything the person or the business does in the sandbox: "POST", "/messages"; "DELETE", "/messages/MID"; ... */
@@ -139,42 +127,12 @@ export class MetaTalk {
     return (await this.act("POST", "/messages", typeof body === "string" ? { text: body } : body)).message;
   }
 
-  /** Everything in the chat here, newest first. */
-  async list(query = "per_page=100") {
-    return (await this.api.get(`${this.messagesPath}?${query}`)).data;
-  }
-
-  /** The message with that mid, once it is here and `fits`. */
-  find(mid, fits = () => true, seconds) {
-    return until(async () => (await this.list()).find((m) => m.external_id === mid && fits(m)), `message ${mid} is here`, seconds);
-  }
-
   async hear(body, fits) {
     return this.find((await this.write(body)).mid, fits);
-  }
-
-  send(body, options) {
-    return this.api.post(this.messagesPath, typeof body === "string" ? { body } : body, { status: 202, ...options });
-  }
-
-  reaches(message, status, seconds) {
-    return until(async () => {
-      const now = await this.api.get(`/api/messages/${message.id}`);
-      if (now.status === "failed" && status !== "failed") throw new Error(`it failed: ${now.error_message}`);
-      return now.status === status && now;
-    }, `message ${message.id} is ${status}`, seconds);
-  }
-
-  async say(body, options) {
-    return this.reaches(await this.send(body, options), "published");
   }
 
   /** Both sides as Meta has them, oldest first. */
   async onMeta() {
     return (await this.act("GET", "/messages")).data;
-  }
-
-  refusal(body, options) {
-    return this.api.refusal("POST", this.messagesPath, body, options);
   }
 }

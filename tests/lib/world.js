@@ -11,6 +11,7 @@ import { Bluesky, blueskySettings } from "./bluesky.js";
 import { Meta, metaSettings } from "./meta.js";
 import { Program, run, temporaryFolder } from "./process.js";
 import { Sandbox } from "./sandbox.js";
+import { Talk } from "./talk.js";
 import { until } from "./until.js";
 
 export const KEY = "test-key-of-the-whole-workspace-0123456789";
@@ -145,7 +146,7 @@ export class World {
 
   /** A person who has written /start to a connected bot, and the chat that came of it, once it is known who they are. */
   async talk({ bot, person } = {}) {
-    const talk = new Talk(this, bot ?? (await this.bot()), await this.makePerson(person));
+    const talk = new TelegramTalk(this, bot ?? (await this.bot()), await this.makePerson(person));
     await talk.write("/start");
     talk.chat = await until(async () => {
       const chat = await talk.findChat();
@@ -156,36 +157,21 @@ export class World {
 
   /** A chat with a person who never wrote. */
   async silence({ bot, person } = {}) {
-    const talk = new Talk(this, bot ?? (await this.bot()), await this.makePerson(person));
+    const talk = new TelegramTalk(this, bot ?? (await this.bot()), await this.makePerson(person));
     talk.chat = await this.api.post(`/api/profiles/${talk.profile.id}/chats`, { participant_external_id: String(talk.person.id) });
     return talk;
   }
 }
 
 /** One person and one bot. */
-export class Talk {
+export class TelegramTalk extends Talk {
   constructor(world, bot, person) {
-    this.world = world;
+    super(world, bot, person);
     this.bot = bot;
-    this.person = person;
-    this.profile = bot.profile;
   }
 
-  get api() {
-    return this.world.api;
-  }
-
-  get messagesPath() {
-    return `/api/chats/${this.chat.id}/messages`;
-  }
-
-  async findChat() {
-    const { data } = await this.api.get(`/api/profiles/${this.profile.id}/chats?per_page=100`);
-    return data.find((chat) => chat.participant_external_id === String(this.person.id));
-  }
-
-  readChat() {
-    return this.api.get(`/api/chats/${this.chat.id}`);
+  findChat() {
+    return this.chatWith(String(this.person.id));
   }
 
   /** The person writes; gives Telegram's message. */
@@ -198,11 +184,6 @@ export class Talk {
     return this.world.sandbox.control(method, `${this.world.sandbox.chat(this.person.id, this.bot.id)}${path}`, body);
   }
 
-  /** Everything in the chat here, newest first. */
-  async list(query = "per_page=100") {
-    return (await this.api.get(`${this.messagesPath}?${query}`)).data;
-  }
-
   /** The inbound message with that id of Telegram's, once it is here. */
   received(externalId, fits = () => true) {
     return until(async () => (await this.list("per_page=100&direction=inbound")).find((m) => m.external_id === String(externalId) && fits(m)),
@@ -212,25 +193,6 @@ export class Talk {
   /** What the person wrote, as it arrived. */
   async hear(body, fits) {
     return this.received((await this.write(body)).message_id, fits);
-  }
-
-  /** Sends; gives the message as it was accepted. */
-  send(body, options) {
-    return this.api.post(this.messagesPath, typeof body === "string" ? { body } : body, { status: 202, ...options });
-  }
-
-  /** The message once its status is that. */
-  reaches(message, status, seconds) {
-    return until(async () => {
-      const now = await this.api.get(`/api/messages/${message.id}`);
-      if (now.status === "failed" && status !== "failed") throw new Error(`it failed: ${now.error_message}`);
-      return now.status === status && now;
-    }, `message ${message.id} is ${status}`, seconds);
-  }
-
-  /** Sends and waits until it is with the platform. */
-  async say(body, options) {
-    return this.reaches(await this.send(body, options), "published");
   }
 
   /** Both sides as Telegram has them, oldest first. */
@@ -247,11 +209,6 @@ export class Talk {
   /** Orders trouble for this bot. */
   fault(order) {
     return this.world.sandbox.fault({ bot: this.bot.id, ...order });
-  }
-
-  /** As `api.refusal` for sends into this chat. */
-  refusal(body, options) {
-    return this.api.refusal("POST", this.messagesPath, body, options);
   }
 }
 

@@ -1,0 +1,62 @@
+// A chat between one person and one connected account, as the server has it. What the person does is each platform's.
+import { until } from "./until.js";
+
+export class Talk {
+  constructor(world, account, person) {
+    this.world = world;
+    this.person = person;
+    this.profile = account.profile;
+  }
+
+  get api() {
+    return this.world.api; /* another one after a restart */
+  }
+
+  get messagesPath() {
+    return `/api/chats/${this.chat.id}/messages`;
+  }
+
+  /** The chat with the participant of that id on the platform, if there is one. */
+  async chatWith(id) {
+    const { data } = await this.api.get(`/api/profiles/${this.profile.id}/chats?per_page=100`);
+    return data.find((chat) => chat.participant_external_id === id);
+  }
+
+  readChat() {
+    return this.api.get(`/api/chats/${this.chat.id}`);
+  }
+
+  /** Everything in the chat here, newest first. */
+  async list(query = "per_page=100") {
+    return (await this.api.get(`${this.messagesPath}?${query}`)).data;
+  }
+
+  /** The message with that id of the platform's, once it is here and `fits`. */
+  find(id, fits = () => true, seconds) {
+    return until(async () => (await this.list()).find((m) => m.external_id === id && fits(m)), `message ${id} is here`, seconds);
+  }
+
+  /** Sends; gives the message as it was accepted. */
+  send(body, options) {
+    return this.api.post(this.messagesPath, typeof body === "string" ? { body } : body, { status: 202, ...options });
+  }
+
+  /** The message once its status is that. */
+  reaches(message, status, seconds) {
+    return until(async () => {
+      const now = await this.api.get(`/api/messages/${message.id}`);
+      if (now.status === "failed" && status !== "failed") throw new Error(`it failed: ${now.error_message}`);
+      return now.status === status && now;
+    }, `message ${message.id} is ${status}`, seconds);
+  }
+
+  /** Sends and waits until it is with the platform. */
+  async say(body, options) {
+    return this.reaches(await this.send(body, options), "published");
+  }
+
+  /** As `api.refusal` for sends into this chat. */
+  refusal(body, options) {
+    return this.api.refusal("POST", this.messagesPath, body, options);
+  }
+}
