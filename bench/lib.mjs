@@ -1,6 +1,6 @@
 // lib.mjs -- starting what is measured, and what it is measured against.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync, mkdirSync, existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ export const key = 'bench-key-0123456789abcdef';
 export const auth = ['--header', `Authorization: Bearer ${key}`];
 export const scratch = mkdtempSync(join(tmpdir(), 'parley-bench-'));
 const children = new Set();
+const SEED = 'rows 2'; /* counted up when bench-seed makes other rows, so that kept ones are not used */
 
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
@@ -19,13 +20,49 @@ process.on('exit', () => {
 });
 process.on('SIGINT', () => process.exit(130));
 
+/** A child that must not outlive this process. */
+export const adopt = (child) => {
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+};
+
 export const folder = (name) => join(scratch, name);
+export const pause = (ms) => new Promise((r) => setTimeout(r, ms));
+
+/** Ends whatever still runs of a part that failed. */
+export function stopAll() {
+  for (const child of children) {
+    child.removeAllListeners('exit');
+    child.kill('SIGKILL');
+  }
+  children.clear();
+}
 
 /** Runs one of our tools to its end and returns the JSON it prints. */
 export function tool(name, ...args) {
   const r = spawnSync(join(tools, `bench-${name}`), args.map(String), { encoding: 'utf8', maxBuffer: 1 << 28 });
   if (r.status !== 0) throw new Error(`bench-${name} ${args.slice(0, 6).join(' ')}: ${r.stderr}`);
-  return JSON.parse(r.stdout.slice(r.stdout.indexOf('{')));
+  const said = JSON.parse(r.stdout.slice(r.stdout.indexOf('{')));
+  if (name === 'limits' && said.failed) throw new Error(`bench-limits ${args.slice(0, 2).join(' ')}: ${said.failed} of ${said.done} requests failed`);
+  return said;
+}
+
+/** A data folder that bench-seed made with these arguments, kept in build/bench-data; and what it said of it. */
+export function seeded(name, ...args) {
+  const base = process.env.BENCH_DATA ?? join(root, 'build/bench-data');
+  const dir = join(base, name), said = join(base, `${name}.json`);
+  const version = spawnSync(bin, ['--version'], { encoding: 'utf8' }).stdout + args.join(' ') + SEED;
+  if (existsSync(said)) {
+    const kept = JSON.parse(readFileSync(said, 'utf8'));
+    if (kept.version === version) return { dir, ...kept };
+  }
+  rmSync(dir, { recursive: true, force: true });
+  rmSync(said, { force: true });
+  mkdirSync(base, { recursive: true });
+  const kept = { version, ...tool('seed', dir, ...args) };
+  writeFileSync(said, JSON.stringify(kept));
+  return { dir, ...kept };
 }
 
 /** The same without blocking, so that this process can play a part meanwhile. */
@@ -86,7 +123,7 @@ export async function nginx(files) {
   mkdirSync(join(dir, 'www'), { recursive: true });
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(dir, 'www', name), bytes);
   writeFileSync(join(dir, 'nginx.conf'), `
-    daemon off; worker_processes 2; error_log ${dir}/error.log; pid ${dir}/pid; events { worker_connections 4096; }
+    ${process.getuid() === 0 ? 'user root; ' : ''}daemon off; worker_processes 2; error_log ${dir}/error.log; pid ${dir}/pid; events { worker_connections 4096; }
     http { access_log off; keepalive_requests 1000000000; client_body_buffer_size 64k; types { } default_type application/json;
       client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/p; fastcgi_temp_path ${dir}/f; uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
       server { listen 127.0.0.1:${port}; root ${dir}/www; open_file_cache max=100;
@@ -98,7 +135,7 @@ export async function nginx(files) {
     if (await fetch(`http://${address}/sink`).then(() => true, () => false)) break;
     await new Promise((r) => setTimeout(r, 20));
   }
-  return { address, url: `http://${address}`, stop: () => { child.kill('SIGQUIT'); children.delete(child); } };
+  return { address, url: `http://${address}`, pids: childrenOf(child.pid), stop: () => { child.kill('SIGQUIT'); children.delete(child); } };
 }
 
 export async function call(server, method, path, body) {
@@ -116,6 +153,32 @@ export const cpuSeconds = (pid) => {
   const f = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(f[11]) + Number(f[12])) / 100;
 };
+const childrenOf = (pid) => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((one) => {
+  try {
+    return Number(readFileSync(`/proc/${one}/stat`, 'utf8').split(') ')[1].split(' ')[1]) === pid;
+  } catch {
+    return false;
+  }
+});
+
+/** A run of load, and how many microseconds of processor time one request cost the processes `pids`. */
+export function measured(pids, run) {
+  const sum = () => pids.reduce((all, pid) => all + cpuSeconds(pid), 0);
+  const before = sum();
+  const r = run();
+  if (r.failed) throw new Error(`${r.failed} of ${r.done} requests failed`);
+  return { ...r, cpu_us: ((sum() - before) / r.done) * 1e6 };
+}
+
+/** What each of `sides` gives, `repeats` times and in turns, so that what disturbs the machine meets all of them. */
+export async function inTurns(repeats, ...sides) {
+  const results = sides.map(() => []);
+  for (let i = 0; i < repeats; i++) for (const [n, side] of sides.entries()) results[n].push(await side(i));
+  return results;
+}
+
+export const perSecond = (list) => list.map((r) => r.per_second);
+export const cpuOf = (list) => list.map((r) => r.cpu_us ?? (r.cpu_s * 1e6) / r.done);
 
 export const memoryMb = (pid) => {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
@@ -131,9 +194,3 @@ export async function metric(server, name) {
   }
   return sum;
 }
-
-export const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
-export const spread = (list) => {
-  const m = median(list);
-  return m ? Math.round((100 * (Math.max(...list) - Math.min(...list))) / m) : 0;
-};

@@ -138,8 +138,8 @@ limit_sqlite(const char *path, double seconds, int batch, int inbound)
         }
         sql(db, "COMMIT");
     }
-    printf("{\"per_second\":%.1f,\"batch\":%d,\"cpu_s\":%.3f}\n", (double)done / (now_s() - start), batch,
-           cpu_s() - cpu);
+    printf("{\"per_second\":%.1f,\"done\":%lld,\"batch\":%d,\"cpu_s\":%.3f}\n", (double)done / (now_s() - start), done,
+           batch, cpu_s() - cpu);
     sqlite3_finalize(message);
     sqlite3_finalize(second);
     sqlite3_finalize(chat);
@@ -260,8 +260,8 @@ limit_postgres(const char *url, double seconds, int batch, int inbound)
         PQsendQueryParams(conn, "COMMIT", 0, NULL, NULL, NULL, NULL, 0);
         pq_read(conn, 1);
     }
-    printf("{\"per_second\":%.1f,\"batch\":%d,\"cpu_s\":%.3f}\n", (double)done / (now_s() - start), batch,
-           cpu_s() - cpu);
+    printf("{\"per_second\":%.1f,\"done\":%lld,\"batch\":%d,\"cpu_s\":%.3f}\n", (double)done / (now_s() - start), done,
+           batch, cpu_s() - cpu);
     PQfinish(conn);
     return 0;
 }
@@ -319,7 +319,8 @@ limit_curl(const char *url, long requests, int concurrency, const char *body)
         curl_multi_poll(multi, NULL, 0, 100, NULL);
     }
     took = now_s() - start;
-    printf("{\"per_second\":%.1f,\"failed\":%ld,\"cpu_s\":%.3f}\n", (double)done / took, failed, cpu_s() - cpu);
+    printf("{\"per_second\":%.1f,\"done\":%ld,\"failed\":%ld,\"cpu_s\":%.3f}\n", (double)done / took, done, failed,
+           cpu_s() - cpu);
     curl_multi_cleanup(multi);
     curl_slist_free_all(headers);
     return 0;

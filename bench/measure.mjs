@@ -1,59 +1,72 @@
 // measure.mjs -- every figure the project promises, each beside a limit measured in the same run.
+//
+//     measure.mjs [--quick] [--large] [--write] [PART...]        see bench/run
 import { cpus, totalmem, release } from 'node:os';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as lib from './lib.mjs';
+import { root, stopAll } from './lib.mjs';
+import { Report } from './report.mjs';
 import { reads } from './reads.mjs';
 import { writes } from './writes.mjs';
+import { peers } from './peers.mjs';
 import { outbound } from './outbound.mjs';
 import { webhooks } from './webhooks.mjs';
 import { meta } from './meta.mjs';
 import { bluesky } from './bluesky.mjs';
 import { postgres } from './postgres.mjs';
+import { flat } from './flat.mjs';
 
-const quick = process.argv.includes('--quick');
-const only = process.argv.filter((a) => !a.startsWith('--')).slice(2);
+const parts = [
+  { name: 'reads', title: 'Starting and reading', run: reads, quick: true },
+  { name: 'writes', title: 'Durable writes', run: writes, quick: true },
+  { name: 'peers', title: 'Beside Fastify and better-sqlite3', run: peers },
+  { name: 'outbound', title: 'Sending', run: outbound, quick: true },
+  { name: 'webhooks', title: 'Telling subscribers', run: webhooks, quick: true },
+  { name: 'meta', title: 'Messenger', run: meta },
+  { name: 'bluesky', title: 'Bluesky', run: bluesky },
+  { name: 'postgres', title: 'PostgreSQL', run: postgres },
+  { name: 'flat', title: 'From a thousand messages to ten million', run: flat, large: true },
+];
+const flags = process.argv.filter((a) => a.startsWith('--')), names = process.argv.slice(2).filter((a) => !a.startsWith('--'));
+const [quick, large] = ['--quick', '--large'].map((f) => flags.includes(f));
 const size = quick
-  ? { seconds: 2, repeats: 1, messages: [1000, 20000, 79000], pending: 5000, events: 5000, streams: 1000,
+  ? { quick, seconds: 1, repeats: 3, messages: [1000, 20000, 79000], pending: 5000, events: 5000, streams: 1000,
       bluesky_accounts: 1000, bluesky_messages: 2, bluesky_seconds: 10 }
-  : { seconds: 5, repeats: 3, messages: [1000, 100000, 899000], pending: 20000, events: 20000, streams: 10000,
+  : { quick, seconds: 2, repeats: 5, messages: [1000, 100000, 899000], pending: 10000, events: 10000, streams: 10000,
       bluesky_accounts: 10000, bluesky_messages: 8, bluesky_seconds: 60 };
 
-const rows = [];
-/** `values` and `limits` are repeats of the same measurement; the row shows medians and how far they spread. */
-const row = (what, values, unit, limit = null, aim = '') => {
-  const value = lib.median(values);
-  const ratio = limit ? value / lib.median(limit.values) : null;
-  const line = { what, value, unit, noise: lib.spread(values), limit, ratio, aim };
-  rows.push(line);
-  console.log(`${what}: ${value.toFixed(unit === 'ms' || unit === 'MB' ? 1 : 0)} ${unit}`
-    + (limit ? `  (${limit.name}: ${lib.median(limit.values).toFixed(0)}, ratio ${ratio.toFixed(2)})` : '')
-    + (aim ? `  aim ${aim}` : ''));
-};
+const machine = `${cpus().length} x ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;
+const head = `# Measurements
 
-const show = (v, unit) => (['ms', 'MB', 'us'].includes(unit) ? v.toFixed(v < 10 ? 2 : 1) : Math.round(v).toLocaleString('en'));
+\`make bench\` measures, \`bench/run --write\` puts the figures here, and \`bench/run --large --write\` those with ten million messages. Each section says on
+which machine. Load generator, server and limit share its processors, so a figure is what is left when the other side has had its part.
 
-function table() {
-  const machine = `${cpus().length} x ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
-  let text = `# Measurements\n\n\`make bench\` makes this table (\`bench/run --write\`). Machine: ${machine}; load generator, server and
-limit share its processors. Medians of ${size.repeats} runs of ${size.seconds} s; "±" is the spread of the runs, (max − min) / median.
-Ratios are against the limit named, measured in the same run.\n\n`
-    + '| what | measured | ± | limit | ratio | aim |\n|---|---|---|---|---|---|\n';
-  for (const r of rows) {
-    text += `| ${r.what} | ${show(r.value, r.unit)} ${r.unit} | ${r.noise} % | `
-      + (r.limit ? `${r.limit.name}: ${show(lib.median(r.limit.values), r.unit)}` : '') + ` | ${r.ratio ? r.ratio.toFixed(2) : ''} | ${r.aim} |\n`;
-  }
-  return text + `
-Sends and deliveries stay below their aims because each is durable by itself: a send costs two write transactions (marked in
-flight before its first byte leaves, settled with its event after the answer), a delivery one and its log entry. That is about 100 us
-of processor time a send, on two cores that also run the other side, against 20 us for a client that remembers nothing.
+A figure is the median of its runs, with the least and the greatest beside it. "Beside it" is what the machine allows, or what one would use
+instead, measured in turns with it; the ratio is ours to that. "Processor" is the time of the server's processes for one request, message or event,
+and that of the limit (without the load generator). An aim with a unit is about the figure, one without about the ratio; ✓ reached, ✗ not.
 `;
-}
 
-const parts = { reads, writes, outbound, webhooks, meta, bluesky, postgres };
-for (const [name, part] of Object.entries(parts)) {
-  if (only.length === 0 || only.includes(name)) await part({ size, row });
+const report = new Report(), failed = [], began = Date.now();
+const wanted = parts.filter((p) => (names.length ? names.includes(p.name) : large ? p.large : quick ? p.quick : !p.large));
+const unknown = names.filter((n) => !parts.some((p) => p.name === n));
+if (unknown.length) {
+  console.error(`bench: no part named ${unknown.join(', ')}; there are ${parts.map((p) => p.name).join(', ')}`);
+  process.exit(2);
 }
-console.log(`\n${table()}`);
-if (process.argv.includes('--write')) writeFileSync(join(lib.root, 'bench/RESULTS.md'), table());
-process.exit(0);
+console.log(machine);
+for (const part of wanted) {
+  const since = Date.now();
+  console.log(`\n${part.title} (${part.name})`);
+  report.begin(part.name, part.title, `${machine}. ${size.repeats} runs of ${size.seconds} s where nothing else is said.`);
+  try {
+    await part.run({ size, row: (...args) => report.row(...args), note: (text) => report.note(text) });
+    report.end();
+  } catch (error) {
+    failed.push(part.name);
+    console.error(`  ${part.name} FAILED: ${error.stack}`);
+    stopAll();
+  }
+  console.log(`  (${Math.round((Date.now() - since) / 1000)} s)`);
+}
+if (flags.includes('--write')) report.write(join(root, 'bench/RESULTS.md'), head, [...parts.map((p) => p.name), 'soak']);
+console.log(`\n${Math.round((Date.now() - began) / 1000)} s in all${failed.length ? `; failed: ${failed.join(', ')}` : ''}`);
+process.exit(failed.length ? 1 : 0);

@@ -3,6 +3,8 @@
  *     seed DIR messages CHATS...     a profile whose chats hold so many received messages each
  *     seed DIR pending N CHATS       so many messages waiting to be sent, spread over chats, with their jobs
  *     seed DIR page N CHATS          the same for a Facebook Page
+ *     seed DIR bulk N                N received messages quickly, without their events: half of them in one chat, the
+ *                                    others in chats of 50
  *
  * Prints one JSON object with the ids of what it made. */
 #include <stdio.h>
@@ -13,8 +15,10 @@
 #include "cli/app.h"
 #include "inbound/inbound.h"
 
-#define BATCH   2000
-#define SAMPLES 200 /* message ids told of each chat */
+#define BATCH      2000
+#define SAMPLES    200 /* message ids told of each chat */
+#define BULK_BATCH 50000
+#define BULK_CHAT  50
 #define TOKEN   "1000001:sandbox-default-bot-token-000000000"
 
 static const struct bench_account {
@@ -162,6 +166,92 @@ seed_pending(struct app *app, struct seed *s, int64_t total, int64_t chats)
            (long long)(total / chats * chats));
 }
 
+/* ---- in bulk ---- */
+
+static const char bulk_insert_sql[] =
+    "INSERT INTO message (id, workspace_id, chat_id, direction, status, external_id, body, posted_at, sort_at,"
+    " created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)";
+static const char bulk_count_sql[] =
+    "UPDATE chat SET n_received = n_received + $2, last_inbound_at = $3, last_message_at = $3 WHERE id = $1";
+
+/* `count` messages of s->chat from number `from` of all on. External ids and our own go up, so every index is only
+ * appended to. */
+static bool
+bulk_fill(struct db *db, struct seed *s, int64_t from, int64_t count, struct error *err)
+{
+    int64_t now_ms = clock_now_ms(), at_ms = 0;
+    bool ok = true;
+
+    for (int64_t i = from; ok && i < from + count; i++) {
+        struct arena a;
+
+        arena_init(&a);
+        at_ms = 1700000000000 + i * 1000;
+        ok = db_exec(db, bulk_insert_sql,
+                     DB_ARGS(db_int(id_generate(now_ms)), db_int(s->chat.workspace_id), db_int(s->chat.id),
+                             db_int(INBOUND), db_int(STATUS_RECEIVED),
+                             db_text(arena_printf(&a, "%012lld", (long long)i)), db_text(str_of(texts[i % 4])),
+                             db_int(at_ms), db_int(now_ms)),
+                     NULL, err);
+        arena_deinit(&a);
+    }
+    return ok && db_exec(db, bulk_count_sql, DB_ARGS(db_int(s->chat.id), db_int(count), db_int(at_ms)), NULL, err);
+}
+
+static bool
+bulk_one(void *arg, struct db *db, struct error *err)
+{
+    struct seed *s = arg;
+
+    return bulk_fill(db, s, s->from, s->count, err);
+}
+
+static bool
+bulk_small(void *arg, struct db *db, struct error *err)
+{
+    struct seed *s = arg;
+    bool ok = true;
+
+    for (int64_t done = 0; ok && done < s->count; done += BULK_CHAT) {
+        s->chat_number++;
+        ok = make_chat(s, db, err) && bulk_fill(db, s, s->from + done, BULK_CHAT, err);
+        arena_reset(&s->arena);
+    }
+    return ok;
+}
+
+/* Nobody shall be asked who the people are. */
+static bool
+bulk_forget_jobs(void *arg, struct db *db, struct error *err)
+{
+    (void)arg;
+    return db_exec(db, "DELETE FROM job", DB_NO_ARGS, NULL, err);
+}
+
+/* Both kinds of chat in turns, so that neither has all the older rows. */
+static void
+seed_bulk(struct app *app, struct seed *s, int64_t total)
+{
+    int64_t half = total / 2, batch = half < BULK_BATCH ? half : BULK_BATCH;
+    struct chat one;
+    char id[ID_TEXT_MAX];
+    struct error err;
+
+    must(db_run(app->engine, DB_WRITE, make_chat, s, &err), &err);
+    one = s->chat;
+    s->count = batch;
+    for (int64_t done = 0; done < half; done += batch) {
+        s->chat = one;
+        s->from = 2 * done;
+        must(db_run(app->engine, DB_WRITE, bulk_one, s, &err), &err);
+        s->from = 2 * done + batch;
+        must(db_run(app->engine, DB_WRITE, bulk_small, s, &err), &err);
+    }
+    must(db_run(app->engine, DB_WRITE, bulk_forget_jobs, NULL, &err), &err);
+    printf("{\"profile\":\"%s\",", id_format(ID_PROFILE, s->profile.id, id));
+    printf("\"big\":\"%s\",\"small\":%lld}\n", id_format(ID_CHAT, one.id, id), (long long)s->chat_number);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -172,7 +262,7 @@ main(int argc, char **argv)
     int n;
 
     if (argc < 4) {
-        fprintf(stderr, "usage: seed DIR messages COUNT... | seed DIR pending|page N CHATS\n");
+        fprintf(stderr, "usage: seed DIR messages COUNT... | seed DIR pending|page N CHATS | seed DIR bulk N\n");
         return 2;
     }
     must(options_read(1, none, USE_DATA, NULL, 0, &n, &err), &err);
@@ -183,6 +273,8 @@ main(int argc, char **argv)
     must(db_run(app.engine, DB_WRITE, make_profile, &s, &err), &err);
     if (strcmp(argv[2], "messages") == 0)
         seed_messages(&app, &s, argc - 3, argv + 3);
+    else if (strcmp(argv[2], "bulk") == 0)
+        seed_bulk(&app, &s, atoll(argv[3]));
     else
         seed_pending(&app, &s, atoll(argv[3]), argc > 4 ? atoll(argv[4]) : 1);
     app_stop(&app);
