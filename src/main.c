@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 
@@ -51,6 +52,12 @@ main(int argc, char **argv)
         options_print_markdown();
         return EXIT_OK;
     }
+#ifdef PARLEY_CRASH_POINTS
+    if (strcmp(name, "crash-points") == 0) { /* tests/crash-points.test.js visits them all */
+        crash_print(stdout);
+        return EXIT_OK;
+    }
+#endif
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_usage(stdout);
         return argc > 1 ? EXIT_OK : EXIT_USAGE;

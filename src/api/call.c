@@ -10,6 +10,7 @@
 #include "api/state.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/crash.h"
 #include "store/idempotency.h"
 #include "work/account.h"
 
@@ -67,8 +68,14 @@ key_owner(const struct call *call)
 static void
 finish(struct call *call)
 {
+    bool is_write = call->now.mode == WRITES;
+
+    if (call->stored[0] && call->failure.status == 0)
+        media_named(call->api->options.media, str_of(call->stored));
+
     cors_reply(call->x, config.cors_origins);
     http_exchange_done(call->x);
+    crash_point_if(is_write, "request: answered");
 }
 
 static void
@@ -312,9 +319,12 @@ run_in_transaction(struct db_txn *t, struct db *db, struct error *err)
     forget_run(call);
     if (!call->is_admitted)
         return call->now.run(db, call, err);
-    return narrow_scope(db, call, err)
-        && (!is_write || claim_key(db, call, &replay, err))
-        && (replay || (call->now.run(db, call, err) && (!is_write || remember_reply(db, call, err))));
+    if (!narrow_scope(db, call, err)
+        || (is_write && !claim_key(db, call, &replay, err))
+        || (!replay && (!call->now.run(db, call, err) || (is_write && !remember_reply(db, call, err)))))
+        return false;
+    crash_point_if(is_write, "request: carried out, not committed");
+    return true;
 }
 
 static void
@@ -325,6 +335,8 @@ transaction_done(struct db_txn *t)
 
     if (goes_on && call->now.mode == WRITES && !str_is_none(call->idempotency_key))
         call->is_claimed = true; /* and committed: from now on failing must free it */
+    crash_point_if(call->is_claimed && goes_on, "request: key claimed");
+    crash_point_if(call->now.mode == WRITES && t->err.status == 0 && !goes_on, "request: committed, not answered");
     go_on(call, &t->err);
 }
 

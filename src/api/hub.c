@@ -6,6 +6,7 @@
 
 #include "api/hub_internal.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/id.h"
 
 #define TICK_MS    1000
@@ -123,10 +124,12 @@ lose(struct listener *l)
 bool
 listener_write(struct listener *l, struct str bytes)
 {
+    crash_point("stream: not written yet");
     if (!l->ops->write(l, bytes)) {
         lose(l);
         return false;
     }
+    crash_point("stream: written");
     silence_end(l->hub, l);
     silence_begin(l->hub, l);
     return true;

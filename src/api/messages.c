@@ -6,6 +6,7 @@
 #include "api/reply.h"
 #include "api/state.h"
 #include "base/config.h"
+#include "base/crash.h"
 #include "store/view.h"
 
 #define MARKUP_ONLY_TELEGRAM "reply_markup is only supported on Telegram"
@@ -153,6 +154,7 @@ store_media(struct call *call, struct error *err)
 
     s->is_stored = media_store_item(call->api->options.media, s->platform, &s->item, config.upload_max, call->arena,
                                     &s->draft.media, call->stored, err);
+    crash_point("request: file stored, no row yet");
     return s->is_stored;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/crash.h"
 #include "base/crypto.h"
 #include "cli/commands.h"
 #include "cli/import.h"
@@ -231,8 +232,10 @@ write_page(void *arg, struct db *db, struct error *err)
     struct import *i = arg;
     struct str name = arena_printf(&i->page.arena, "import.%.*s", STR_ARG(i->table->name));
 
-    return import_write(db, i->table, &i->page, err)
-        && db_exec(db, keep_note_sql, DB_ARGS(db_text(name), db_blob(i->note)), NULL, err);
+    if (!import_write(db, i->table, &i->page, err))
+        return false;
+    crash_point("import: a page written, how far not noted");
+    return db_exec(db, keep_note_sql, DB_ARGS(db_text(name), db_blob(i->note)), NULL, err);
 }
 
 /* How many rows the next page has, by how large this one was. */
@@ -266,6 +269,7 @@ move_table(struct import *i, const struct import_table *from, const struct impor
             key = import_last_key(from, page, &i->arena);
         i->note = is_done ? DONE : ok ? import_key_bytes(from, key, &page->arena) : STR_NONE;
         ok = ok && db_run(i->to.engine, DB_WRITE, write_page, i, err);
+        crash_point("import: a page committed");
         moved += ok ? (int64_t)page->rows : 0;
         batch = next_batch(batch, page->bytes, i->batch);
         if (ok && (is_done || clock_mono_ms() - told_ms > TELL_MS)) {
@@ -355,6 +359,7 @@ move_all(struct import *i, struct error *err)
     for (size_t n = 0; n < i->from.table_count; n++)
         if (!compare_table(i, &i->from.tables[n], same_table(&i->to, &i->from.tables[n]), err))
             return false;
+    crash_point("import: compared, notes still there");
     return db_run(i->to.engine, DB_WRITE, drop_notes, NULL, err);
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "cli/app.h"
 #include "cli/commands.h"
 #include "media/media.h"
@@ -71,9 +72,12 @@ copy_bytes(struct copying *c, struct str name, int64_t size, struct error *err)
     struct str path = media_spool_path(c->to, &c->arena);
     bool there;
 
-    if (!media_fetch(c->from, name, path.ptr, err) || !media_put(c->to, path.ptr, name, err)
-        || !is_there(c, name, size, &there, err))
+    if (!media_fetch(c->from, name, path.ptr, err))
         return false;
+    crash_point("media copy: fetched");
+    if (!media_put(c->to, path.ptr, name, err) || !is_there(c, name, size, &there, err))
+        return false;
+    crash_point("media copy: put");
     if (!there)
         return error_set(err, 500, "%.*s is not as large there as it is here", STR_ARG(name));
     c->copied++;

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 
 #define SCHEMA_LOCK INT64_C(7021865102364281) /* any number that nobody else uses */
@@ -79,7 +80,9 @@ apply(void *arg, struct db *db, struct error *err)
     buf_init(&sql, MIB);
     translate(db->driver, str_of(m->sql), &sql);
     assert(buf_ok(&sql));
-    ok = db_script(db, sql.ptr, err)
+    ok = db_script(db, sql.ptr, err);
+    crash_point("migration: carried out, not noted");
+    ok = ok
       && db_exec(db, applied_sql, DB_ARGS(db_int(m->number), db_text(str_of(m->name)), db_int(clock_now_ms())), NULL,
                  err);
     buf_deinit(&sql);
@@ -103,6 +106,7 @@ db_migrate(struct db_engine *e, const struct db_migration *list, size_t n, struc
 
         if (!db_run(e, DB_WRITE, apply, &m, err))
             return false;
+        crash_point("migration: committed");
         log_info("schema migrated", LOG_INT("version", m.number), LOG_CSTR("name", m.name));
     }
     return true;

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/random.h"
 
 enum { GATHER_PART = 8, GATHER_MAX_US = 2000, BATCH_MS = 50, ALONE_TRIES = 5, ALONE_MS = 15000 };
@@ -226,11 +227,13 @@ commit(struct db_writer *w, struct error *err)
     db_start(w->db); /* what is done now is nobody's alone */
     if (!db_ended(w->db, db_do_later(w->db, err), err))
         return false;
+    crash_point("commit: not yet");
     from_us = clock_mono_us();
     if (!e->driver->control(w->db, DB_COMMIT, err)
         && !(w->db->lost && e->driver->was_committed && e->driver->was_committed(&e->options, w->db)))
         return false;
     took_us = clock_mono_us() - from_us;
+    crash_point("commit: done, nobody told");
     w->gather_us = took_us / GATHER_PART < GATHER_MAX_US ? took_us / GATHER_PART : GATHER_MAX_US;
     atomic_fetch_add(&e->stats.commits, 1);
     atomic_fetch_add(&e->stats.commit_us_total, took_us);

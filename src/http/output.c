@@ -4,6 +4,8 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include "base/crash.h"
+
 static void on_written(uv_write_t *write, int status);
 
 /* Hands what waits to libuv. */
@@ -63,7 +65,9 @@ http_conn_write(struct http_conn *c, const uv_buf_t *bufs, unsigned n)
         keep(c, bufs, n, 0);
         return true;
     }
+    crash_point("answer: not written yet");
     result = uv_try_write((uv_stream_t *)&c->tcp, bufs, n);
+    crash_point("answer: written");
     if (result >= 0)
         written = (size_t)result;
     else if (result != UV_EAGAIN)

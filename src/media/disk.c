@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
+
 enum { PLACE_MAX = MEDIA_NAME_MAX + 4 };
 
 struct disk {
@@ -62,6 +64,7 @@ disk_put(struct media_store *m, const char *path, const char *name, struct error
     place_of(name, place);
     if (!sync_at(AT_FDCWD, path, 0) || !make_folder(d, folder) || renameat(AT_FDCWD, path, d->root, place) != 0)
         return media_fail(err, "stored", d->folder, errno);
+    crash_point("media: has its name, not synced");
     if (sync_at(d->root, folder, O_DIRECTORY))
         return true;
     media_fail(err, "stored", d->folder, errno);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -75,6 +76,13 @@ take_name(struct str name, char out[MEDIA_NAME_MAX], struct error *err)
 
 /* ---- spool ---- */
 
+/* A mark is an empty file in the spool, which stays there until it is found. */
+static bool
+is_mark(const char *entry)
+{
+    return check_name(str_of(entry)) != NULL;
+}
+
 static void
 remove_old(const char *folder)
 {
@@ -85,7 +93,7 @@ remove_old(const char *folder)
 
     while (dir && (entry = readdir(dir)) != NULL)
         if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)
-            && now_s - st.st_mtim.tv_sec > SPOOL_AGE_S)
+            && now_s - st.st_mtim.tv_sec > SPOOL_AGE_S && !is_mark(entry->d_name))
             unlinkat(dirfd(dir), entry->d_name, 0);
     if (dir)
         closedir(dir);
@@ -190,6 +198,38 @@ media_inspect(const char *path, struct str claimed_type, struct media_info *out,
     return inspect(path, claimed_type, &type, out, err);
 }
 
+/* ---- marks ---- */
+
+static void
+mark_path(const struct media_store *m, const char *name, char out[PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "%s/%s", m->spool, name);
+}
+
+/* Not synced: on a file system with a journal it is on the disk before the object that is named after it. */
+static bool
+mark(struct media_store *m, const char *name, struct error *err)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    mark_path(m, name, path);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return media_fail(err, "stored", path, errno);
+    close(fd);
+    return true;
+}
+
+static void
+unmark(struct media_store *m, const char *name)
+{
+    char path[PATH_MAX];
+
+    mark_path(m, name, path);
+    (void)unlink(path);
+}
+
 /* ---- the store ---- */
 
 void
@@ -216,11 +256,46 @@ media_add(struct media_store *m, const char *path, struct str claimed_type, stru
 
     if (ok) {
         random_name(type->suffix, out->name);
-        ok = m->driver->put(m, path, out->name, err);
+        ok = mark(m, out->name, err);
+        if (ok && !m->driver->put(m, path, out->name, err)) {
+            ok = false;
+            if (!m->driver->is_remote) /* a bucket may have it all the same */
+                unmark(m, out->name);
+        }
     }
     if (!ok)
         unlink(path);
     return ok;
+}
+
+void
+media_named(struct media_store *m, struct str name)
+{
+    struct error ignored;
+    char ours[MEDIA_NAME_MAX];
+
+    if (take_name(name, ours, &ignored))
+        unmark(m, ours);
+}
+
+void
+media_marked(struct media_store *m, int64_t before_ms, struct arena *a, struct str **out, size_t *n)
+{
+    DIR *dir = opendir(m->spool);
+    const struct dirent *entry;
+    struct stat st;
+    size_t cap = 0;
+
+    *out = NULL;
+    *n = 0;
+    while (dir && (entry = readdir(dir)) != NULL)
+        if (is_mark(entry->d_name) && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+            && (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 < before_ms) {
+            *out = arena_more(a, *out, *n, &cap, sizeof(**out));
+            (*out)[(*n)++] = arena_copy(a, str_of(entry->d_name));
+        }
+    if (dir)
+        closedir(dir);
 }
 
 static bool
@@ -287,7 +362,10 @@ media_remove(struct media_store *m, struct str name, struct error *err)
 {
     char ours[MEDIA_NAME_MAX];
 
-    return take_name(name, ours, err) && m->driver->remove(m, ours, err);
+    if (!take_name(name, ours, err) || !m->driver->remove(m, ours, err))
+        return false;
+    unmark(m, ours);
+    return true;
 }
 
 bool

@@ -57,11 +57,19 @@ const char *media_spool_dir(struct media_store *m);
 bool media_inspect(const char *path, struct str claimed_type, struct media_info *out, struct error *err);
 
 /* Moves the file at `path` (of the spool) into the store, durably, under a new name; the file is gone from
- * `path` either way. Blocks for the disk. A full disk is a 503. */
+ * `path` either way. Blocks for the disk. A full disk is a 503. Until media_named() is called there is a mark that
+ * nothing may name the object yet. */
 bool media_add(struct media_store *m, const char *path, struct str claimed_type, struct media_info *out,
                struct error *err);
 bool media_add_bytes(struct media_store *m, struct str bytes, struct str claimed_type, struct media_info *out,
                      struct error *err);
+
+/* Something names the object by now, for good: takes its mark away. Quick, so a loop's thread may. */
+void media_named(struct media_store *m, struct str name);
+
+/* The marks made before `before_ms`, in `a`: objects that whoever stored them died before, or after, something named
+ * them. */
+void media_marked(struct media_store *m, int64_t before_ms, struct arena *a, struct str **out, size_t *n);
 
 /* A local path to the object's bytes, in `a`; on disk that is the object itself. 404 when there is none. */
 bool media_path(struct media_store *m, struct str name, struct arena *a, struct str *out, struct error *err);

@@ -198,6 +198,8 @@ START_TEST(what_was_added_is_there_until_it_is_removed)
     ck_assert(media_path(store, name, &arena, &path, &err));
     ck_assert_int_eq(stat(path.ptr, &st), 0);
     ck_assert_int_eq(st.st_mode & 0777, 0600);
+    media_named(store, name);
+    media_named(store, str_of(other.name));
     ck_assert_int_eq(count_files(media_spool_dir(store)), 0);
 
     ck_assert(media_remove(store, name, &err));
@@ -207,6 +209,33 @@ START_TEST(what_was_added_is_there_until_it_is_removed)
     ck_assert_int_eq(err.status, 404);
     ck_assert(media_open(store, str_of(other.name), &fd, &type, &ms, &err));
     close(fd);
+}
+END_TEST
+
+START_TEST(what_nothing_names_yet_has_a_mark)
+{
+    const char *file = place_path(&place, "media/spool/", "upload-1");
+    int64_t before_ms = clock_now_ms() - 3600 * 1000;
+    struct media_info other;
+    struct str *names;
+    size_t n;
+
+    close(open(file, O_CREAT | O_WRONLY, 0600));
+    ck_assert(media_add_bytes(store, STR(GIF_5x4), STR_NONE, &info, &err));
+    ck_assert(media_add_bytes(store, STR(GIF_5x4), STR_NONE, &other, &err));
+    media_named(store, str_of(other.name));
+    media_named(store, STR("../spool/upload-1"));
+    ck_assert_int_eq(access(file, F_OK), 0);
+    media_marked(store, before_ms, &arena, &names, &n);
+    ck_assert_uint_eq(n, 0);
+    media_close(store);
+    ck_assert(media_open_disk(place_path(&place, "media", ""), &store, &err));
+    media_marked(store, INT64_MAX, &arena, &names, &n);
+    ck_assert_uint_eq(n, 1);
+    ck_assert(str_eq(names[0], str_of(info.name)));
+    ck_assert(media_remove(store, names[0], &err));
+    media_marked(store, INT64_MAX, &arena, &names, &n);
+    ck_assert_uint_eq(n, 0);
 }
 END_TEST
 
@@ -347,6 +376,7 @@ keeping(void)
 
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, what_was_added_is_there_until_it_is_removed);
+    tcase_add_test(c, what_nothing_names_yet_has_a_mark);
     tcase_add_test(c, a_file_moves_in_from_the_spool);
     tcase_add_test(c, what_is_no_file_is_not_followed);
     tcase_add_test(c, only_names_of_ours_are_looked_for);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/mailbox.h"
 #include "net/loop.h"
 #include "net/queue.h"
@@ -196,6 +197,7 @@ tell(struct courier *c, struct transfer *t)
     list_remove(c, t);
     transfer_free(t);
     call->transfer = NULL;
+    crash_point_if(call->response.result == NET_ANSWERED, "call: answered, nobody told");
     call->done(call);
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 
 #define CONNECT_MS_DEFAULT ((int64_t)5000)
 #define TOTAL_MS_DEFAULT ((int64_t)30000)
@@ -246,6 +247,7 @@ on_before_sending(void *user, char *remote_ip, char *local_ip, int remote_port, 
         t->connecting = false;
         return CURL_PREREQFUNC_ABORT;
     }
+    crash_point("call: not written yet");
     return CURL_PREREQFUNC_OK;
 }
 
@@ -270,6 +272,8 @@ on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *user)
         take_head_line(t, (struct str){ data, size });
     if ((type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT) && size > 0)
         t->written = t->reached = true;
+    crash_point_if(type == CURLINFO_HEADER_OUT, "call: head written");
+    crash_point_if(type == CURLINFO_DATA_OUT, "call: body written");
     return 0;
 }
 

@@ -259,6 +259,22 @@ unsubscribe_start(struct task *t)
 
 /* ---- forgetting ---- */
 
+/* Removed by jobs that the same transaction queues: a crash between the two would leave files that nothing names. */
+static bool
+erase_media(struct task *t, struct db *db, struct error *err)
+{
+    int64_t now_ms = clock_now_ms();
+
+    for (size_t i = 0; i < t->media_count; i++) {
+        struct job job = { .kind = JOB_FORGET_MEDIA, .lane_id = t->lane_id, .record_id = t->lane_id, .due_at = now_ms,
+                           .payload = t->media_names[i] };
+
+        if (!job_add(db, &job, now_ms, err))
+            return false;
+    }
+    return true;
+}
+
 static bool
 erase_store(struct task *t, struct db *db, struct error *err)
 {
@@ -272,59 +288,17 @@ erase_store(struct task *t, struct db *db, struct error *err)
     if (waits)
         return job_retry(db, &t->job, clock_now_ms() + 5000, 0, STR_NONE, err);
     return profile_erase_some(db, t->lane_id, &t->arena, &t->media_names, &t->media_count, &t->more, err)
+        && erase_media(t, db, err)
         && (t->more || job_finish(db, &t->job, clock_now_ms(), err));
-}
-
-/* Leaves those in the list that could not be removed. */
-static void
-erase_media(struct task *t)
-{
-    struct error err;
-    size_t left = 0;
-
-    for (size_t i = 0; i < t->media_count; i++)
-        if (!media_remove(task_options(t)->media, t->media_names[i], &err) && err.status != 404) {
-            log_warn("media not removed", LOG_CSTR("error", err.message));
-            t->media_names[left++] = t->media_names[i];
-        }
-    t->media_count = left;
-}
-
-static bool
-erase_media_later(struct task *t, struct db *db, struct error *err)
-{
-    for (size_t i = 0; i < t->media_count; i++) {
-        struct job job = { .kind = JOB_FORGET_MEDIA, .lane_id = t->lane_id, .record_id = t->lane_id,
-                           .due_at = clock_now_ms() + task_backoff_ms(1), .payload = t->media_names[i] };
-
-        if (!job_add(db, &job, clock_now_ms(), err))
-            return false;
-    }
-    return true;
-}
-
-static void
-erase_go_on(struct task *t)
-{
-    if (t->more && !task_is_draining(t))
-        erase_start(t);
-    else
-        task_end(t);
-}
-
-static void
-erase_media_removed(struct task *t)
-{
-    if (t->media_count > 0)
-        task_txn_must(t, erase_media_later, erase_go_on);
-    else
-        erase_go_on(t);
 }
 
 static void
 erase_stored(struct task *t)
 {
-    task_disk(t, erase_media, erase_media_removed);
+    if (t->more && !task_is_draining(t))
+        erase_start(t);
+    else
+        task_end(t);
 }
 
 void

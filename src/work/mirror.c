@@ -34,15 +34,13 @@ mirror_drop(struct task *t, struct db *db, struct error *err)
 static bool
 mirror_store(struct task *t, struct db *db, struct error *err)
 {
-    struct job forget = { .kind = JOB_FORGET_MEDIA, .lane_id = t->lane_id, .record_id = t->attachment.message_id,
-                          .due_at = clock_now_ms(), .payload = str_of(t->info.name) };
     struct attachment now;
     bool found;
 
     /* the message may have been unsent while its file was on the way */
     if (!attachment_get(db, t->attachment.id, &t->arena, &now, &found, err)
         || !(found ? attachment_processed(db, &t->attachment, &t->info, err)
-                   : job_add(db, &forget, clock_now_ms(), err)))
+                   : task_forget_kept(t, db, err)))
         return false;
     return job_finish(db, &t->job, clock_now_ms(), err);
 }

@@ -27,8 +27,8 @@ participant_store(struct task *t, struct db *db, struct error *err)
     bool found;
 
     return chat_get(db, t->chat.id, &t->arena, &t->chat, &found, err)
-        && (!found
-            || chat_set_participant(db, &t->chat, &t->run.op.participant, avatar, clock_now_ms(), &t->arena, err))
+        && (found ? chat_set_participant(db, &t->chat, &t->run.op.participant, avatar, clock_now_ms(), &t->arena, err)
+                  : !t->flag || task_forget_kept(t, db, err))
         && job_finish(db, &t->job, clock_now_ms(), err);
 }
 

@@ -10,6 +10,8 @@ send_store_fetch_failure(struct task *t, struct db *db, struct error *err)
     if (t->err_is_final ? !send_fail(t, db, reason, err)
                         : !send_later(t, db, t->err.retry_after_ms, true, reason, err))
         return false;
+    if (t->kept && !task_forget_kept(t, db, err)) /* it will be fetched again */
+        return false;
     return t->message.status != STATUS_FAILED || attachment_failed(db, send_attachment(t), err);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "work/seat.h"
 
 #define DATABASE_AGAIN_MS 500 /* what a platform answered is written again after this, until it is written */
@@ -81,7 +82,11 @@ task_run_txn(struct db_txn *txn, struct db *db, struct error *err)
     if (t->mode == DB_WRITE && !lane_is_ours(db, t->lane_id, t->process_id, &ours, err))
         return false;
     t->lost = !ours;
-    return t->lost || t->work(t, db, err);
+    if (!t->lost && !t->work(t, db, err))
+        return false;
+    if (t->mode == DB_WRITE)
+        crash_point_of("job carried out, not committed:", job_kind_names + 1, JOB_KINDS - 1, t->job.kind - 1);
+    return true;
 }
 
 static void
@@ -105,6 +110,15 @@ task_txn_later(struct task *t)
     uv_timer_start(&t->timer, task_txn_again, DATABASE_AGAIN_MS, 0);
 }
 
+/* Whoever keeps a file names it in the transaction that follows, or queues its removal there. */
+static void
+task_name_kept(struct task *t)
+{
+    if (t->kept && t->mode == DB_WRITE)
+        media_named(t->worker->options.media, str_of(t->info.name));
+    t->kept = t->kept && t->mode != DB_WRITE;
+}
+
 static void
 task_txn_done(struct db_txn *txn)
 {
@@ -121,6 +135,9 @@ task_txn_done(struct db_txn *txn)
         return;
     }
     if (txn->err.status == 0) {
+        if (t->mode == DB_WRITE)
+            crash_point_of("job committed, not gone on:", job_kind_names + 1, JOB_KINDS - 1, t->job.kind - 1);
+        task_name_kept(t);
         t->then(t);
         return;
     }
@@ -309,7 +326,8 @@ task_keep_work(struct task *t)
 {
     t->err = (struct error){ 0 };
     t->err_is_final = false;
-    (void)media_add(t->worker->options.media, t->path.ptr, t->claimed_type, &t->info, &t->err);
+    t->kept = media_add(t->worker->options.media, t->path.ptr, t->claimed_type, &t->info, &t->err);
+    crash_point_if(t->kept, "job: file kept, no row yet");
 }
 
 void

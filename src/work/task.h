@@ -53,6 +53,7 @@ struct task {
     void (*disk_work)(struct task *t);
     struct media_info info;
     struct str        claimed_type, path;
+    bool              kept;      /* t->info is in the store, and no transaction since has said who it is for */
     struct error      err;       /* of the step that just ended; status 0 = it went well */
     bool              err_is_final;
 
@@ -107,6 +108,9 @@ bool task_load_job(struct task *t, struct db *db, struct error *err);
 
 /* In a transaction: there is nothing left to do about this job. */
 bool task_finish(struct task *t, struct db *db, struct error *err);
+
+/* In a transaction: nobody wants what task_keep() kept. */
+bool task_forget_kept(struct task *t, struct db *db, struct error *err);
 
 /* In a transaction: this job again after our own backoff, or the time the platform named. False in
  * *again when its tries are used up (then nothing was written). `limit` 0 = for ever. */

@@ -23,6 +23,15 @@ task_finish(struct task *t, struct db *db, struct error *err)
     return job_finish(db, &t->job, clock_now_ms(), err);
 }
 
+bool
+task_forget_kept(struct task *t, struct db *db, struct error *err)
+{
+    struct job forget = { .kind = JOB_FORGET_MEDIA, .lane_id = t->lane_id, .record_id = t->job.record_id,
+                          .due_at = clock_now_ms(), .payload = str_of(t->info.name) };
+
+    return job_add(db, &forget, clock_now_ms(), err);
+}
+
 int64_t
 task_backoff_ms(int attempts)
 {

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "store/idempotency.h"
 #include "work/account.h"
+#include "work/leftover.h"
 #include "work/seat.h"
 #include "work/upkeep.h"
 
@@ -216,6 +217,7 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
         return false;
     }
     *out = w;
+    leftover_start(w);
     tenure_start(w, begun_mono_ms);
     upkeep_start(w);
     for (size_t i = 0; i < w->start_lanes_count; i++)

@@ -23,7 +23,7 @@ export const onPostgres = Boolean(process.env.PARLEY_TEST_DATABASE_URL);
 export const aboutFile = onPostgres && "it is about the file of SQLite";
 
 /** A schema of the world's own, and the settings that lead to it. */
-function databaseSettings(folder) {
+export function databaseSettings(folder) {
   if (!onPostgres) return {};
   const server = process.env.PARLEY_TEST_DATABASE_URL;
   const name = basename(folder);
@@ -66,6 +66,7 @@ export class World {
     this.folder = temporaryFolder();
     this.database = databaseSettings(this.folder);
     this.people = 0;
+    this.mayDie = false; // the server's end while it starts is meant to be
     this.meta = new Meta(this);
     this.bluesky = new Bluesky(this);
   }
@@ -94,6 +95,7 @@ export class World {
     };
     this.server = new Program(["serve", "--listen", `127.0.0.1:${this.port ?? 0}`], this.settings);
     this.server.secrets = this.secrets;
+    this.server.stopping = this.mayDie;
     const address = await this.server.listening();
     this.port ??= address.split(":")[1];
     this.api = new Api(`http://${address}`, KEY);
