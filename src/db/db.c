@@ -221,6 +221,12 @@ db_memory(struct db *db)
 }
 
 bool
+db_hold(struct db *db, const char *sql, const struct db_value *args, size_t n, struct error *err)
+{
+    return !db->driver->alone_sql || db_exec(db, sql, args, n, NULL, err);
+}
+
+bool
 db_alone(struct db *db, int64_t key, struct error *err)
 {
     return !db->driver->alone_sql || db_exec(db, db->driver->alone_sql, DB_ARGS(db_int(key)), NULL, err);

@@ -106,6 +106,10 @@ void db_signal(struct db *db, int topic, int64_t key);
 void db_at_commit(struct db *db, bool (*run)(struct db *db, void *arg, struct error *err), void *arg);
 struct arena *db_memory(struct db *db); /* of this transaction, until it is over */
 
+/* Runs a statement whose only effect is that other transactions wait for the row until the commit. (SQLite has only one
+ * that writes anyway.) */
+bool db_hold(struct db *db, const char *sql, const struct db_value *args, size_t n, struct error *err);
+
 /* From here to the commit no other transaction of any process gets past this with the same key. (SQLite has only one
  * that writes anyway.) */
 bool db_alone(struct db *db, int64_t key, struct error *err);

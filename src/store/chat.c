@@ -51,7 +51,6 @@ static const char chat_touch_sql[] =
 static const char chat_count_sql[] =
     "UPDATE chat SET n_received = n_received + $2, n_pending = n_pending + $3, n_waiting = n_waiting + $4,"
     " n_published = n_published + $5, n_failed = n_failed + $6 WHERE id = $1";
-/* Every engine has this; SQLite, with its one writer, would not need it. */
 static const char chat_lock_sql[] = "UPDATE chat SET archived = archived WHERE id = $1";
 static const char chat_conversation_sql[] = "UPDATE chat SET external_conversation_id = $2 WHERE id = $1";
 static const char chat_archived_sql[] = "UPDATE chat SET archived = $2, metadata = $3 WHERE id = $1";
@@ -351,7 +350,7 @@ chat_touch(struct db *db, int64_t chat_id, int from_status, int to_status, int64
 bool
 chat_lock(struct db *db, int64_t chat_id, struct error *err)
 {
-    return db_exec(db, chat_lock_sql, DB_ARGS(db_int(chat_id)), NULL, err);
+    return db_hold(db, chat_lock_sql, DB_ARGS(db_int(chat_id)), err);
 }
 
 bool

@@ -145,7 +145,7 @@ profile_get(struct db *db, int64_t id, struct arena *a, struct profile *out, boo
 bool
 profile_lock(struct db *db, int64_t id, struct error *err)
 {
-    return db_exec(db, profile_lock_sql, DB_ARGS(db_int(id)), NULL, err);
+    return db_hold(db, profile_lock_sql, DB_ARGS(db_int(id)), err);
 }
 
 bool
@@ -273,22 +273,47 @@ unseal_into(struct str context, struct str sealed, struct arena *a, struct str *
     return true;
 }
 
+/* Without its secrets. */
+static struct account
+account_of(const struct profile *p)
+{
+    return (struct account){ .id = p->id, .external_id = p->external_id, .alt_external_id = p->alt_external_id,
+                             .name = p->name, .username = p->username, .details = p->details,
+                             .expires_at = p->expires_at, .refresh_at = p->refresh_at, .hook_url = p->hook_url,
+                             .cursor = p->poll_cursor };
+}
+
 bool
 profile_account(struct db *db, const struct profile *p, struct arena *a, struct account *out, struct error *err)
 {
     struct db_rows rows;
     bool ok = true;
 
-    *out = (struct account){ .id = p->id, .external_id = p->external_id, .alt_external_id = p->alt_external_id,
-                             .name = p->name, .username = p->username, .details = p->details,
-                             .expires_at = p->expires_at, .refresh_at = p->refresh_at, .hook_url = p->hook_url,
-                             .cursor = p->poll_cursor };
+    *out = account_of(p);
     if (!db_query(db, profile_secrets_sql, DB_ARGS(db_int(p->id)), &rows, err))
         return false;
     if (db_next(&rows))
         ok = unseal_into(str_of(token_context), db_col_peek(&rows, 0), a, &out->token, err)
             && unseal_into(str_of(hook_context), db_col_peek(&rows, 1), a, &out->webhook_secret, err);
     return db_finish(&rows, ok ? err : &(struct error){ 0 }) && ok;
+}
+
+void
+profile_copy(const struct profile *p, const struct account *account, struct arena *a, struct profile *p_out,
+             struct account *account_out)
+{
+    *p_out = *p;
+    p_out->external_id = arena_copy(a, p->external_id);
+    p_out->alt_external_id = arena_copy(a, p->alt_external_id);
+    p_out->username = arena_copy(a, p->username);
+    p_out->name = arena_copy(a, p->name);
+    p_out->status_detail = arena_copy(a, p->status_detail);
+    p_out->hook_url = arena_copy(a, p->hook_url);
+    p_out->poll_cursor = arena_copy(a, p->poll_cursor);
+    p_out->details = arena_copy(a, p->details);
+    *account_out = account_of(p_out);
+    account_out->token = arena_copy(a, account->token);
+    account_out->webhook_secret = arena_copy(a, account->webhook_secret);
 }
 
 void

@@ -65,6 +65,9 @@ bool profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int6
 
 /* The account with its secrets unsealed into `a`; wipe with account_wipe() when done. */
 bool profile_account(struct db *db, const struct profile *p, struct arena *a, struct account *out, struct error *err);
+/* Both, with all their texts in `a`. */
+void profile_copy(const struct profile *p, const struct account *account, struct arena *a, struct profile *p_out,
+                  struct account *account_out);
 void account_wipe(struct account *account);
 
 /* Fresh credentials from OP_REFRESH: token, details, expires_at, refresh_at of `account`; the next refresh is queued,

@@ -169,6 +169,20 @@ webhook_get(struct db *db, int64_t id, struct arena *a, struct webhook *out, boo
     return true;
 }
 
+struct webhook
+webhook_copy(const struct webhook *w, struct arena *a)
+{
+    struct webhook copy = *w;
+
+    copy.url = arena_copy(a, w->url);
+    copy.description = arena_copy(a, w->description);
+    copy.disabled_reason = arena_copy(a, w->disabled_reason);
+    copy.event_names = arena_copy(a, w->event_names);
+    copy.secret = arena_copy(a, w->secret);
+    copy.old_secret = arena_copy(a, w->old_secret);
+    return copy;
+}
+
 bool
 webhook_list(struct db *db, const struct scope *s, struct arena *a, struct webhook **out, size_t *n, struct error *err)
 {

@@ -47,6 +47,7 @@ bool webhook_create(struct db *db, const struct scope *s, struct webhook *w, int
 bool webhook_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct webhook *out,
                   struct error *err);
 bool webhook_get(struct db *db, int64_t id, struct arena *a, struct webhook *out, bool *found, struct error *err);
+struct webhook webhook_copy(const struct webhook *w, struct arena *a);
 bool webhook_list(struct db *db, const struct scope *s, struct arena *a, struct webhook **out, size_t *n,
                   struct error *err);
 /* Stores url, events, event_names, description, concurrency and enabled; `before` is what it was.

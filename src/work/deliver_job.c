@@ -1,6 +1,7 @@
 /* deliver_job.c -- telling a subscriber of an event, and doing so again until it was heard. */
 #include "base/clock.h"
 #include "base/id.h"
+#include "work/batch.h"
 #include "work/deliver.h"
 #include "work/task.h"
 
@@ -17,7 +18,7 @@ deliver_load(struct task *t, struct db *db, struct error *err)
     t->gone = true;
     if (!t->flag)
         return true;
-    if (!webhook_get(db, t->lane_id, &t->arena, &t->webhook, &found, err))
+    if (!batch_webhook(t, db, &found, err))
         return false;
     if (!found || !t->webhook.enabled || t->job.id < t->webhook.queued_from)
         return true;
@@ -100,6 +101,7 @@ deliver_answered(struct task *t)
     if (r->status == 429 || r->status == 503)
         lane_hold(task_lane(t), now_ms + (pause_ms < LANE_PAUSE_MAX_MS ? pause_ms : LANE_PAUSE_MAX_MS));
     task_txn_must(t, deliver_store, deliver_stored);
+    task_give_place(t);
 }
 
 static void

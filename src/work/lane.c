@@ -134,7 +134,7 @@ lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms)
     int64_t soonest_us = INT64_MAX, now_us = now_ms * 1000;
 
     *again_ms = 0;
-    if (l->running >= l->running_now)
+    if (lane_free(l) == 0)
         return NULL;
     for (at = &l->waiting; *at; at = &(*at)->next) {
         struct lane_job *job = *at;
@@ -195,14 +195,19 @@ lane_only(struct lane *l, int kind)
 void
 lane_uncount(struct lane *l, struct lane_job *job)
 {
+    l->running -= !job->uncounted;
     job->uncounted = true;
-    l->running--;
 }
 
+/* When the database takes nothing for a while, what is to be written down must not become ever more. */
 int
 lane_free(const struct lane *l)
 {
-    return l->running < l->running_now ? l->running_now - l->running : 0;
+    int places = l->running_now - l->running, all = 2 * l->running_max - lane_under_way(l);
+
+    if (all < places)
+        places = all;
+    return places > 0 ? places : 0;
 }
 
 void

@@ -53,7 +53,8 @@ bool lane_add(struct lane *l, int64_t job_id, int kind, int64_t chat_id);
  * again is worth while, 0 when only an ending job or a new one changes that. */
 struct lane_job *lane_next(struct lane *l, int64_t now_ms, int64_t *again_ms);
 
-/* A job that only waits (a long poll) takes no place from others. */
+/* A job that only waits (a long poll), or is only to be written down, takes no place from others. There may be as many
+ * of these as there are places. */
 void lane_uncount(struct lane *l, struct lane_job *job);
 
 /* A send that was started counts as `sends` for the account, not as one. */

@@ -9,6 +9,7 @@
 #ifndef PARLEY_WORK_SEAT_H
 #define PARLEY_WORK_SEAT_H
 
+#include "work/batch.h"
 #include "work/worker_internal.h"
 
 enum seat_claim { SEAT_FREE, SEAT_OURS, SEAT_OTHERS, SEAT_LEAVING };
@@ -28,6 +29,7 @@ struct seat_lane {
     int64_t        refreshed_at;        /* its token, by this process */
     bool           was_held;            /* when the look began, only the refresh of its token could start */
     struct job     refresh;             /* what such a look found of it; id 0 = no refresh is under way */
+    struct batches batches[BATCH_SORTS];
     struct db_txn  txn;         /* the look for due jobs */
     struct map     ended;       /* jobs whose tasks ended meanwhile: the look may have seen them as they were before */
     struct arena   arena;

@@ -314,6 +314,7 @@ send_answered(struct task *t)
     if (end->verdict == OP_RETRY && end->retry_after_ms > 0)
         lane_slow_down(task_lane(t), t->job.queue_id, now_ms, now_ms + end->retry_after_ms, end->account_wide);
     task_txn_must(t, send_store, send_stored);
+    task_give_place(t);
 }
 
 void

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/crash.h"
+#include "work/batch.h"
 #include "work/seat.h"
 
 #define DATABASE_AGAIN_MS 500 /* what a platform answered is written again after this, until it is written */
@@ -47,6 +48,15 @@ task_is_draining(struct task *t)
 }
 
 void
+task_give_place(struct task *t)
+{
+    struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
+
+    lane_uncount(&seat->lane, t->seat);
+    seat_pump(seat);
+}
+
+void
 task_end(struct task *t)
 {
     seat_task_ended(t, false);
@@ -73,29 +83,13 @@ task_interrupt(struct task *t)
 
 /* ---- transactions ---- */
 
-static bool
-task_run_txn(struct db_txn *txn, struct db *db, struct error *err)
-{
-    struct task *t = container_of(txn, struct task, txn);
-    bool ours = true;
-
-    if (t->mode == DB_WRITE && !lane_is_ours(db, t->lane_id, t->process_id, &ours, err))
-        return false;
-    t->lost = !ours;
-    if (!t->lost && !t->work(t, db, err))
-        return false;
-    if (t->mode == DB_WRITE)
-        crash_point_of("job carried out, not committed:", job_kind_names + 1, JOB_KINDS - 1, t->job.kind - 1);
-    return true;
-}
-
 static void
 task_txn_again(uv_timer_t *timer)
 {
     struct task *t = timer->data;
 
     t->at = TASK_ELSEWHERE;
-    db_submit(t->worker->options.engine, t->mode, &t->txn);
+    batch_join(t);
 }
 
 static void
@@ -119,22 +113,20 @@ task_name_kept(struct task *t)
     t->kept = t->kept && t->mode != DB_WRITE;
 }
 
-static void
-task_txn_done(struct db_txn *txn)
+void
+task_txn_done(struct task *t, bool lost, const struct error *err)
 {
-    struct task *t = container_of(txn, struct task, txn);
-
-    if (txn->err.status == 0 && t->lost) {
+    if (err->status == 0 && lost) {
         log_warn("a job's lane is not ours any more", LOG_CSTR("kind", job_kind_names[t->job.kind]),
                  LOG_INT("job", t->job.id));
         seat_lost(t);
         return;
     }
-    if (txn->err.status == 0 && t->early) {
+    if (err->status == 0 && t->early) {
         seat_overtaken(t);
         return;
     }
-    if (txn->err.status == 0) {
+    if (err->status == 0) {
         if (t->mode == DB_WRITE)
             crash_point_of("job committed, not gone on:", job_kind_names + 1, JOB_KINDS - 1, t->job.kind - 1);
         task_name_kept(t);
@@ -142,7 +134,7 @@ task_txn_done(struct db_txn *txn)
         return;
     }
     log_error("job's transaction failed", LOG_CSTR("kind", job_kind_names[t->job.kind]),
-              LOG_CSTR("error", txn->err.message), LOG_INT("job", t->job.id));
+              LOG_CSTR("error", err->message), LOG_INT("job", t->job.id));
     if (t->must && !t->worker->closing)
         task_txn_later(t);
     else
@@ -159,8 +151,7 @@ task_submit(struct task *t, enum db_mode mode, bool must, bool (*work)(struct ta
     t->must = must;
     t->early = false;
     t->at = TASK_ELSEWHERE;
-    t->txn = (struct db_txn){ .run = task_run_txn, .done = task_txn_done, .reply_to = &t->worker->mailbox };
-    db_submit(t->worker->options.engine, mode, &t->txn);
+    batch_join(t);
 }
 
 void

@@ -19,6 +19,7 @@
 #include "work/worker.h"
 
 struct task;
+struct batch;
 typedef void task_next(struct task *t);
 
 struct task {
@@ -33,7 +34,6 @@ struct task {
 
     const struct platform *platform;
     struct run             run;    /* .op is filled by the kind, .end is the platform's verdict */
-    struct db_txn          txn;
     task_next             *then;   /* what follows the step that is under way */
     enum { TASK_CALLING, TASK_FETCHING, TASK_WAITING, TASK_ELSEWHERE } at; /* where it is now, for task_interrupt() */
     uv_timer_t             timer;
@@ -41,9 +41,10 @@ struct task {
 
     /* task_txn() */
     bool (*work)(struct task *t, struct db *db, struct error *err);
-    enum db_mode mode;
+    enum db_mode  mode;
+    struct batch *batch;      /* the transaction it does that in, with others */
+    struct task  *batch_next; /* of them */
     bool         must;     /* its effect may not be lost: repeated until the database takes it */
-    bool         lost;     /* the lane is not ours any more, so nothing was done */
     bool         gone;     /* set by the work: the job is pointless by now */
     bool         early;    /* the look that found the job due was overtaken: it has another time by now */
 
@@ -99,6 +100,9 @@ void task_keep(struct task *t, struct str path, struct str claimed_type, task_ne
 
 /* Runs `work` on a thread for slow disk work, then `then`. The task is that thread's meanwhile. */
 void task_disk(struct task *t, void (*work)(struct task *t), task_next *then);
+
+/* The other side has answered: what is left to be written down keeps nobody from beginning. */
+void task_give_place(struct task *t);
 
 void task_end(struct task *t);
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "work/account.h"
+#include "work/batch.h"
 #include "work/task.h"
 
 bool
@@ -59,13 +60,13 @@ task_load_account(struct task *t, struct db *db, bool also_deleted, struct error
     bool found;
 
     if (also_deleted ? !profile_get_deleted(db, t->lane_id, &t->arena, &t->profile, &found, err)
-                     : !profile_get(db, t->lane_id, &t->arena, &t->profile, &found, err))
+                     : !batch_profile(t, db, &found, err))
         return false;
     t->gone = !found || (!also_deleted && t->profile.status != PROFILE_ACTIVE);
     if (t->gone)
         return true;
     t->platform = t->profile.platform;
-    return profile_account(db, &t->profile, &t->arena, &t->run.op.account, err);
+    return !also_deleted || profile_account(db, &t->profile, &t->arena, &t->run.op.account, err);
 }
 
 bool

@@ -182,6 +182,12 @@ worker_start_run(void *arg, struct db *db, struct error *err)
 }
 
 static void
+worker_turn(uv_prepare_t *turn)
+{
+    batches_send(turn->data);
+}
+
+static void
 worker_thread(void *arg)
 {
     struct worker *w = arg;
@@ -218,6 +224,10 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
     }
     *out = w;
     leftover_start(w);
+    w->gathering_end = &w->gathering;
+    uv_prepare_init(&w->loop, &w->turn);
+    w->turn.data = w;
+    uv_prepare_start(&w->turn, worker_turn);
     tenure_start(w, begun_mono_ms);
     upkeep_start(w);
     for (size_t i = 0; i < w->start_lanes_count; i++)
@@ -238,6 +248,7 @@ worker_close(struct worker *w)
 
     w->closed = true;
     uv_close((uv_handle_t *)&w->drain_timer, NULL);
+    uv_close((uv_handle_t *)&w->turn, NULL);
     upkeep_stop(w);
     courier_free(w->courier);
     while (map_next(&w->lanes, &at, &id, &value)) {

@@ -39,6 +39,8 @@ struct worker {
     int64_t                lanes_share; /* so many of all lanes we should have */
     struct task           *tasks;   /* under way */
     int64_t                tasks_count;
+    uv_prepare_t           turn;        /* the loop is about to wait */
+    struct batch          *gathering, **gathering_end;
     _Atomic int64_t        lanes_shown, tasks_shown, calls_shown; /* what other threads may read of the above */
 
     /* wake-ups from other threads, each lane once however often it is woken */
@@ -66,6 +68,9 @@ void worker_doubt_all(struct worker *w);
 
 /* worker.c, for whoever just gave back something that closing waits for. */
 void worker_maybe_close(struct worker *w);
+
+/* task.c, for batch.c: `t` did its part of a transaction, or not (`lost`: the lane is not ours any more). */
+void task_txn_done(struct task *t, bool lost, const struct error *err);
 
 /* task.c: stops the call or the wait it is in. False when it is in another thread's
  * hands, from where it comes back. */
