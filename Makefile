@@ -6,7 +6,8 @@
 #     make install  onto this machine              make fuzz         each target for FUZZ_SECONDS (60)
 #     make clean    as if never built              make coverage     which lines the tests reach
 #     make bench    all measurements               make bench-quick  the ones that take seconds
-.PHONY: build demo test lint fuzz coverage bench bench-quick install clean help
+#     make soak     SOAK_SECONDS (1800) of load, faults and restarts; then all books must balance
+.PHONY: build demo test lint fuzz coverage bench bench-quick soak install clean help
 .DEFAULT_GOAL := build
 
 JOBS ?= 2
@@ -42,6 +43,10 @@ bench: build
 bench-quick: build
 	@tools/install-deps bench
 	@bench/run --quick
+
+soak: build
+	@tools/install-deps bench
+	@node bench/soak.mjs
 
 # DESTDIR and PREFIX as usual.
 PREFIX ?= /usr/local

@@ -74,9 +74,14 @@ export class Report {
       + s.notes.map((n) => `\n${n}\n`).join('');
   }
 
-  /** Into `path`, in the order of `order`; sections that are there already and were not measured again stay. */
+  /**
+   * Into `path`, in the order of `order`; sections that are there already and were not measured again stay, and so does what stands
+   * before them when there is no `head`.
+   */
   write(path, head, order) {
-    const old = new Map([...readFileSync(path, 'utf8').matchAll(/<!-- (\w+) -->\n([^]*?)<!-- end -->\n/g)].map((m) => [m[1], m[2]]));
+    const before = readFileSync(path, 'utf8');
+    head ??= before.split('\n<!-- ')[0];
+    const old = new Map([...before.matchAll(/<!-- (\w+) -->\n([^]*?)<!-- end -->\n/g)].map((m) => [m[1], m[2]]));
     for (const s of this.sections) old.set(s.name, this.text(s));
     const names = [...order.filter((n) => old.has(n)), ...[...old.keys()].filter((n) => !order.includes(n))];
     writeFileSync(path, `${head}\n${names.map((n) => `<!-- ${n} -->\n${old.get(n)}<!-- end -->\n`).join('\n')}`);

@@ -31,6 +31,9 @@ static const char job_queue_last_sql[] =
 static const char job_insert_sql[] =
     "INSERT INTO job (" JOB_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 static const char job_exists_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND record_id = $3 LIMIT 1";
+/* Only a statement that names the kind can use the index job_participant. */
+static const char job_participant_exists_sql[] =
+    "SELECT 1 FROM job WHERE lane_id = $1 AND record_id = $2 AND kind = 3 LIMIT 1";
 static const char job_named_sql[] = "SELECT 1 FROM job WHERE lane_id = $1 AND kind = $2 AND payload = $3 LIMIT 1";
 static const char job_set_due_sql[] =
     "UPDATE job SET due_at = $4, attempts = 0 WHERE lane_id = $1 AND kind = $2 AND record_id = $3 AND state = 0";
@@ -129,12 +132,15 @@ bool
 job_add_once(struct db *db, struct job *job, int64_t now_ms, struct error *err)
 {
     int64_t one = 0;
-    bool found;
+    bool found, ok;
 
-    if (!db_get_int(db, job_exists_sql, DB_ARGS(db_int(job->lane_id), db_int(job->kind), db_int(job->record_id)), &one,
-                    &found, err))
-        return false;
-    return found || job_add(db, job, now_ms, err);
+    if (job->kind == JOB_PARTICIPANT)
+        ok = db_get_int(db, job_participant_exists_sql, DB_ARGS(db_int(job->lane_id), db_int(job->record_id)), &one,
+                        &found, err);
+    else
+        ok = db_get_int(db, job_exists_sql, DB_ARGS(db_int(job->lane_id), db_int(job->kind), db_int(job->record_id)),
+                        &one, &found, err);
+    return ok && (found || job_add(db, job, now_ms, err));
 }
 
 bool

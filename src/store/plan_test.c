@@ -165,6 +165,31 @@ START_TEST(what_follows_a_message)
 }
 END_TEST
 
+/* A look-up by lane and kind alone would do for ck_plan(), and go through all that wait in the lane. */
+START_TEST(a_participant_is_looked_up_by_its_chat)
+{
+    sqlite3 *handle = sqlite_of(s.db)->handle;
+    int asked = 0;
+
+    ts_chat(&s, &s.profile, "77");
+    for (sqlite3_stmt *at = sqlite3_next_stmt(handle, NULL); at; at = sqlite3_next_stmt(handle, at)) {
+        struct str sql = str_of(sqlite3_sql(at)), explain, step;
+        sqlite3_stmt *plan;
+
+        if (str_find(sql, STR("FROM job")) < 0 || str_find(sql, STR("record_id = $2")) < 0)
+            continue;
+        explain = arena_printf(&s.arena, "EXPLAIN QUERY PLAN %.*s", STR_ARG(sql));
+        ck_assert_int_eq(sqlite3_prepare_v2(handle, explain.ptr, -1, &plan, NULL), SQLITE_OK);
+        ck_assert_int_eq(sqlite3_step(plan), SQLITE_ROW);
+        step = str_of((const char *)sqlite3_column_text(plan, 3));
+        ck_assert_int_ge(str_find(step, STR("job_participant (lane_id=? AND record_id=?)")), 0);
+        sqlite3_finalize(plan);
+        asked++;
+    }
+    ck_assert_int_eq(asked, 1);
+}
+END_TEST
+
 START_TEST(posts_and_comments)
 {
     struct profile page = ts_account(&s, &facebook, "5"), *profiles;
@@ -255,5 +280,5 @@ START_TEST(profiles_and_requests)
 }
 END_TEST
 
-STORE_TESTS("plan", messages_and_chats, what_follows_a_message, posts_and_comments, jobs_and_events,
-            profiles_and_requests)
+STORE_TESTS("plan", messages_and_chats, what_follows_a_message, a_participant_is_looked_up_by_its_chat,
+            posts_and_comments, jobs_and_events, profiles_and_requests)

@@ -310,11 +310,17 @@ static const char leases_sql[] =
 
     "ALTER TABLE idempotency ADD COLUMN process_id BIGINT NOT NULL DEFAULT 0;"; /* in which the first call runs */
 
+/* A profile can have many of these jobs at once, one a chat: when thousands of people write for the first time, or when
+ * its token is no good. */
+static const char participants_sql[] =
+    "CREATE INDEX job_participant ON job(lane_id, record_id) WHERE kind = 3;";
+
 const struct db_migration store_migrations[] = {
     { 1, "the first tables", first_sql },
     { 2, "outgoing webhooks", webhooks_sql },
     { 3, "posts, comments, receipts", posts_sql },
     { 4, "leases", leases_sql },
+    { 5, "an index of participants to fetch", participants_sql },
 };
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);
 
