@@ -347,15 +347,29 @@ for (const { name, platform, flavour, world: x } of bothWays)
       assert.ok(await find(account));
     });
 
-    test("a code is good once, and only a code of Meta's", async () => {
+    test("the address is good once, to look at it changes nothing, and a code must be Meta's", async () => {
       const account = await x.meta.makeAccount(flavour);
-      const { back, status } = await grant(x, await begin(), grantOf(account));
-      assert.equal(status, 200);
+      const there = await fetch(`${await begin()}&${grantOf(account)}`, { redirect: "manual" });
+      const back = there.headers.get("location");
+      const look = await x.api.with(null).ask("HEAD", back.slice(x.api.url.length).replace(/#.*/s, ""));
+      assert.deepEqual([look.status, look.text], [200, ""]);
+      assert.equal(await find(account), undefined);
+      const exchanges = async () => (await x.meta.calls()).filter((call) => JSON.stringify(call).includes("access_token")).length;
+      const looked = await exchanges();
+      assert.equal((await open(x, back)).status, 200);
       const before = await list();
+      const exchanged = await exchanges();
+      assert.ok(exchanged > looked);
       const again = await open(x, back);
-      assert.equal(again.status, 422);
-      assert.match(again.text, /code has been used/);
+      assert.equal(again.status, 400);
+      assert.match(again.text, /used already/);
+      assert.equal(await exchanges(), exchanged);
       const url = new URL(back);
+      url.searchParams.set("state", new URL(await begin()).searchParams.get("state"));
+      const used = await open(x, url.href);
+      assert.equal(used.status, 422);
+      assert.match(used.text, /code has been used/);
+      url.searchParams.set("state", new URL(await begin()).searchParams.get("state"));
       url.searchParams.set("code", "<script>alert(1)</script>");
       const made = await open(x, url.href);
       assert.equal(made.status, 422);

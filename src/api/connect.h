@@ -46,9 +46,11 @@ struct oauth_state {
     int64_t                scope_group_id; /* of the key that began it, where it is limited to a group; else 0 */
     const struct platform *platform;
     struct str             redirect_url;   /* may be none */
+    struct str             name;           /* out: of this one state, by which it is used up */
 };
 
-#define OAUTH_STATE_KEEP_MS ((int64_t)3600 * 1000)
+#define OAUTH_STATE_KEEP_MINUTES 20
+#define OAUTH_STATE_KEEP_MS      ((int64_t)OAUTH_STATE_KEEP_MINUTES * 60 * 1000)
 
 /* Sealed, as text for a URL, in `a`. Nobody can read, change or make one. */
 struct str oauth_state_seal(const struct oauth_state *s, int64_t now_ms, struct arena *a);

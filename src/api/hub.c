@@ -9,8 +9,7 @@
 #include "base/crash.h"
 #include "base/id.h"
 
-#define TICK_MS    1000
-#define KEYS_TICKS 5 /* so often, other processes may have revoked keys */
+#define TICK_MS 1000
 
 /* ---- lists ---- */
 
@@ -182,7 +181,7 @@ on_tick(uv_timer_t *timer)
     int64_t due_ms = clock_mono_ms() - HUB_BEAT_MS + TICK_MS;
 
     h->is_troubled = false;
-    h->keys_due = h->keys_due || ++h->ticks % KEYS_TICKS == 0;
+    h->keys_due = true; /* other processes may have revoked some */
     while (h->quietest && h->quietest->wrote_ms <= due_ms)
         beat(h, h->quietest);
     soil_all(h);

@@ -29,7 +29,6 @@ struct hub {
     struct db_engine *engine;
     struct mailbox   *mailbox;
     uv_timer_t       *tick; /* while anyone listens */
-    int               ticks;
 
     struct map           feeds; /* by workspace */
     struct feed         *dirty, **dirty_end;

@@ -1,6 +1,6 @@
 /* keys.h -- the API keys seen lately, so that a busy client costs no query a request.
  *
- * One cache for each loop thread. An entry is good for some seconds (other processes revoke keys too) and for
+ * One cache for each loop thread. An entry is good for a second (other processes revoke keys too) and for
  * as long as no key was revoked here. Unknown keys are never kept: they would push the good ones out. */
 #ifndef PARLEY_API_KEYS_H
 #define PARLEY_API_KEYS_H
@@ -9,7 +9,7 @@
 #include "store/workspace.h"
 
 #define KEY_CACHE_SLOTS   64
-#define KEY_CACHE_KEEP_MS 5000
+#define KEY_CACHE_KEEP_MS 1000
 
 struct key_cache {
     struct {

@@ -1,6 +1,7 @@
 /* oauth.c -- see connect.h: access granted on the platform's own pages.
  *
- *     oauth_begin -> (the person, on the platform's pages) -> finish_granting -> OP_EXCHANGE -> exchanged
+ *     oauth_begin -> (the person, on the platform's pages) -> finish_granting -> use_state (WRITES) -> OP_EXCHANGE
+ *         -> exchanged
  *         -> for each account: connect_begin() -> ... -> account_connected or account_refused -> next_account
  *         -> oauth_reply
  *
@@ -11,12 +12,14 @@
 #include "api/reply.h"
 #include "api/state.h"
 #include "base/config.h"
+#include "store/idempotency.h"
 
 #define REDIRECT_URL_MAX 1000 /* it goes along sealed in an address, and those have an end */
 
 struct granting {
     struct connecting    connecting; /* first: connect.c finds it there */
     struct str           redirect_url;
+    struct str           code, state_name;
     struct account      *accounts;
     struct oauth_result *results;
     size_t               count, at;
@@ -169,39 +172,54 @@ denial(struct call *call)
     return STR_NONE;
 }
 
+/* Whoever sees the address later, in a browser's history or a proxy's log, can do nothing with it. */
 static bool
-exchange_code(struct call *call, struct granting *g, struct str code)
+use_state(struct db *db, struct call *call, struct error *err)
 {
-    struct op *op = call_ask(call, OP_EXCHANGE, g->connecting.platform, &(struct account){ 0 });
+    struct granting *g = call->state;
+    struct op       *op;
+    bool             first;
 
-    op->code = code;
+    if (!idempotency_use_up(db, g->state_name, call->now_ms, &first, err))
+        return false;
+    if (!first)
+        return end_with(call, g, 400, STR("This address was used already; begin connecting the account again if it "
+                                          "is not there"));
+    op = call_ask(call, OP_EXCHANGE, g->connecting.platform, &(struct account){ 0 });
+    op->code = g->code;
     op->redirect_uri = callback_url(call->arena);
     call_hear_refusal(call);
     call_then(call, exchanged, PLAIN);
     return true;
 }
 
-/* GET /connect/meta/callback. The state says for whom; from here on the call acts for that workspace. */
+/* GET /connect/meta/callback. The state says for whom; from here on the call acts for that workspace. A HEAD is from
+ * somebody who only looks whether there is anything here. */
 bool
 finish_granting(struct db *db, struct call *call, struct error *err)
 {
     struct granting   *g = arena_new(call->arena, struct granting);
-    struct str         code = call_query(call, "code"), denied = denial(call);
+    struct str         denied = denial(call);
     struct oauth_state s = { 0 };
     struct error       why;
 
     (void)db;
     (void)err;
+    if (call->x->request.method == METHOD_HEAD)
+        return reply_text(call, STR("text/html; charset=utf-8"), STR(""));
     call->state = g;
+    g->code = call_query(call, "code");
     if (!oauth_state_open(call_query(call, "state"), call->now_ms, call->arena, &s, &why))
         return end_with(call, g, 400, arena_copy(call->arena, str_of(why.message)));
     g->redirect_url = s.redirect_url;
+    g->state_name = s.name;
     g->connecting = (struct connecting){ .platform = s.platform, .group_id = s.group_id,
                                          .connected = account_connected, .refused = account_refused };
     call->key_scope = (struct scope){ .workspace_id = s.workspace_id, .group_id = s.scope_group_id };
     if (!str_is_none(denied))
         return end_with(call, g, 200, denied);
-    if (code.len == 0)
+    if (g->code.len == 0)
         return end_with(call, g, 400, STR("The address has no code; begin connecting the account again"));
-    return exchange_code(call, g, code);
+    call_then(call, use_state, WRITES);
+    return true;
 }

@@ -1,7 +1,8 @@
 /* oauth_state.c -- see connect.h: what must be remembered while a person is away on the platform's pages.
  *
  * It travels in the address, sealed with the server's key, so nothing is stored for people who never come back and any
- * process of this server can take them up. The seal's nonce makes every one different. */
+ * process of this server can take them up. The seal's nonce makes every one different, and names it: an address can be
+ * written in more than one way, what is sealed in it cannot. */
 #include "api/connect.h"
 
 #include "base/config.h"
@@ -73,6 +74,22 @@ read_state(struct str plain, struct arena *a, int64_t *until_ms, struct oauth_st
     return out->workspace_id != 0 && out->group_id != 0 && out->platform;
 }
 
+static struct str
+name_of(struct str sealed, struct arena *a)
+{
+    uint8_t    hash[SHA256_SIZE];
+    struct buf text;
+    struct str out;
+
+    sha256(sealed, hash);
+    buf_init(&text, 128);
+    buf_append(&text, STR("oauth:"));
+    base58_encode(&text, (struct str){ (const char *)hash, sizeof(hash) });
+    out = arena_copy(a, buf_str(&text));
+    buf_deinit(&text);
+    return out;
+}
+
 bool
 oauth_state_open(struct str text, int64_t now_ms, struct arena *a, struct oauth_state *out, struct error *err)
 {
@@ -85,11 +102,14 @@ oauth_state_open(struct str text, int64_t now_ms, struct arena *a, struct oauth_
     ok = text.len > 0 && base64_decode(text, &sealed) && buf_ok(&sealed)
         && unseal(&config.keys, CONTEXT, buf_str(&sealed), &plain)
         && read_state(secret_str(&plain), a, &until_ms, out);
+    if (ok)
+        out->name = name_of(buf_str(&sealed), a);
     buf_deinit(&sealed);
     secret_wipe(&plain);
     if (!ok)
         return error_set(err, 400, "This address was not made by this server; begin connecting the account again");
     if (now_ms >= until_ms)
-        return error_set(err, 400, "This address is more than an hour old; begin connecting the account again");
+        return error_set(err, 400, "This address is more than %d minutes old; begin connecting the account again",
+                         OAUTH_STATE_KEEP_MINUTES);
     return true;
 }

@@ -60,7 +60,29 @@ START_TEST(it_grows_old)
 
     ck_assert(!oauth_state_open(sealed(STR_NONE), NOW + OAUTH_STATE_KEEP_MS, &a, &s, &err));
     ck_assert_int_eq(err.status, 400);
-    ck_assert_str_eq(err.message, "This address is more than an hour old; begin connecting the account again");
+    ck_assert_str_eq(err.message, "This address is more than 20 minutes old; begin connecting the account again");
+}
+END_TEST
+
+/* Base64 can be padded, and has two alphabets; that must not make a second one of it. */
+START_TEST(its_name_is_not_how_it_is_written)
+{
+    struct str         text = sealed(STR("https://app.example/"));
+    struct str         padded = arena_printf(&a, "%.*s%s", STR_ARG(text), &"==="[3 - (4 - text.len % 4) % 4]);
+    struct str         other = arena_copy(&a, padded);
+    struct oauth_state s, same;
+    struct error       err;
+
+    for (char *c = (char *)(uintptr_t)other.ptr; *c; c++)
+        *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
+    ck_assert(oauth_state_open(text, NOW, &a, &s, &err));
+    ck_assert(str_starts(s.name, STR("oauth:")));
+    if (oauth_state_open(padded, NOW, &a, &same, &err))
+        ck_assert(str_eq(s.name, same.name));
+    if (oauth_state_open(other, NOW, &a, &same, &err))
+        ck_assert(str_eq(s.name, same.name));
+    ck_assert(oauth_state_open(sealed(STR("https://app.example/")), NOW, &a, &same, &err));
+    ck_assert(!str_eq(s.name, same.name));
 }
 END_TEST
 
@@ -113,6 +135,7 @@ all(void)
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, it_comes_back_as_it_went);
     tcase_add_test(c, it_grows_old);
+    tcase_add_test(c, its_name_is_not_how_it_is_written);
     tcase_add_test(c, no_letter_of_it_can_be_changed);
     tcase_add_test(c, another_key_or_another_seal_does_not_open_it);
     return c;

@@ -165,13 +165,13 @@ END_TEST
 START_TEST(what_the_platform_refuses_is_told)
 {
     struct testing_reply r;
-    const char          *state = begin("{\"platform\":\"facebook\",\"redirect_url\":\"http://localhost:3000/done\"}");
+    const char          *body = "{\"platform\":\"facebook\",\"redirect_url\":\"http://localhost:3000/done\"}";
 
-    testing_refuse(come_back(state), "This authorization code has been used.");
+    testing_refuse(come_back(begin(body)), "This authorization code has been used.");
     r = api_read(&t.client, 303);
     ck_assert_slice(testing_header(&r, "Location"), "http://localhost:3000/done?success=false"
                     "&error=This%20authorization%20code%20has%20been%20used.");
-    grant(come_back(state), 0);
+    grant(come_back(begin(body)), 0);
     r = api_read(&t.client, 303);
     ck_assert_slice(testing_header(&r, "Location"), "http://localhost:3000/done?success=false"
                     "&error=No%20account%20was%20granted%20that%20could%20be%20connected");
@@ -206,8 +206,40 @@ START_TEST(nobody_else_can_make_a_state)
     api_ask_with(&t, "GET", text(&t, CALLBACK "?state=%s", state), "", NULL, 400); /* no code */
     r = api_ask_with(&t, "GET", text(&t, CALLBACK "?code=x&state=%s",
         oauth_state_seal(&s, clock_now_ms() - OAUTH_STATE_KEEP_MS, &t.arena).ptr), "", NULL, 400);
-    ck_assert(str_find(r.body, STR("more than an hour old")) >= 0);
+    ck_assert(str_find(r.body, STR("more than 20 minutes old")) >= 0);
     ck_assert_none(testing_header(&r, "Location"));
+}
+END_TEST
+
+START_TEST(an_address_is_good_for_one_time)
+{
+    const char          *state = begin("{\"platform\":\"facebook\"}");
+    const char          *address = text(&t, CALLBACK "?code=AQD&state=%s", state);
+    struct testing_reply r;
+
+    r = api_ask_with(&t, "HEAD", text(&t, CALLBACK "?code=AQD%%2Fx&state=%s", state), "", NULL, 200);
+    ck_assert(r.body.len == 0 && testing_nothing_asked());
+    grant(come_back(state), 1);
+    testing_answer(subscribing(0));
+    api_read(&t.client, 200);
+    for (int i = 0; i < 2; i++) {
+        r = api_ask_with(&t, "GET", address, "", NULL, 400);
+        ck_assert(str_find(r.body, STR("This address was used already")) >= 0);
+        ck_assert(testing_nothing_asked());
+    }
+    grant(come_back(begin("{\"platform\":\"facebook\"}")), 0); /* another one is not */
+    api_read(&t.client, 422);
+}
+END_TEST
+
+/* Who says no may think again. */
+START_TEST(a_denial_uses_nothing_up)
+{
+    const char *state = begin("{\"platform\":\"facebook\"}");
+
+    api_ask_with(&t, "GET", text(&t, CALLBACK "?error=access_denied&state=%s", state), "", NULL, 200);
+    grant(come_back(state), 0);
+    api_read(&t.client, 422);
 }
 END_TEST
 
@@ -241,6 +273,8 @@ all(void)
     tcase_add_test(c, what_the_platform_refuses_is_told);
     tcase_add_test(c, a_person_who_grants_nothing_comes_back_too);
     tcase_add_test(c, nobody_else_can_make_a_state);
+    tcase_add_test(c, an_address_is_good_for_one_time);
+    tcase_add_test(c, a_denial_uses_nothing_up);
     tcase_add_test(c, a_group_that_is_gone_gets_no_profiles);
     return c;
 }

@@ -37,6 +37,12 @@ clock_mono_us(void)
     return real_us(CLOCK_MONOTONIC);
 }
 
+int64_t
+clock_sane(int64_t told_ms, int64_t now_ms)
+{
+    return told_ms > now_ms + MS_PER_DAY ? now_ms : told_ms;
+}
+
 void
 clock_set(int64_t now_ms)
 {

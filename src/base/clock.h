@@ -11,6 +11,9 @@ int64_t clock_now_ms(void);
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 
+/* A time that a stranger told, or `now_ms` when it is more than a day ahead: no clock is that wrong. */
+int64_t clock_sane(int64_t told_ms, int64_t now_ms);
+
 /* For tests: from now on clock_now_ms() answers `now_ms`; a negative value gives the real clock back. */
 void clock_set(int64_t now_ms);
 

@@ -143,6 +143,18 @@ START_TEST(times_without_four_digits_of_year_are_clamped)
 }
 END_TEST
 
+START_TEST(no_clock_is_days_ahead)
+{
+    const int64_t now_ms = 1780000000000, day_ms = 86400000;
+
+    ck_assert_int_eq(clock_sane(0, now_ms), 0);
+    ck_assert_int_eq(clock_sane(-5, now_ms), -5);
+    ck_assert_int_eq(clock_sane(now_ms + day_ms, now_ms), now_ms + day_ms);
+    ck_assert_int_eq(clock_sane(now_ms + day_ms + 1, now_ms), now_ms);
+    ck_assert_int_eq(clock_sane(INT64_MAX, now_ms), now_ms);
+}
+END_TEST
+
 static TCase *
 clocks(void)
 {
@@ -150,6 +162,7 @@ clocks(void)
 
     tcase_add_test(c, the_clock_can_be_set_and_given_back);
     tcase_add_test(c, intervals_do_not_run_backwards);
+    tcase_add_test(c, no_clock_is_days_ahead);
     return c;
 }
 

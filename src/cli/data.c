@@ -84,7 +84,7 @@ key_run(struct app *app, char **words, int n, struct error *err)
         job.name = str_of(words[1]);
         ok = db_run(app->engine, DB_WRITE, key_revoke_run, &job, err);
         if (ok)
-            printf("The key '%s' is no longer valid; a running server notices within seconds.\n", words[1]);
+            printf("The key '%s' is no longer valid; running servers refuse it within a second or two.\n", words[1]);
     } else {
         error_set(err, 400, "say `parley key create NAME`, `parley key list` or `parley key revoke ID_OR_NAME`");
     }

@@ -19,7 +19,7 @@ bool ingest(struct db *db, const struct profile *p, const struct inbound_batch *
 
 /* The same for the payload of a platform_app: each event goes to every profile, of whatever workspace, whose account it
  * names. A payload that was not understood is kept once, for the first of those profiles; with none it has no profile
- * (0). */
+ * (0). Of each profile, and of none, only so much is kept. */
 bool ingest_app(struct db *db, const struct inbound_batch *batch, struct str payload, int64_t now_ms, struct arena *a,
                 struct ingest_counts *counts, struct error *err);
 

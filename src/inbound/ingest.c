@@ -1,12 +1,15 @@
 #include "inbound/inbound.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "store/job.h"
 #include "store/post.h"
 #include "store/raw_payload.h"
 
 #define HINT_DELAY_MS 10000 /* what is only hinted at usually comes by itself within seconds */
-#define RAW_KEPT_MAX  ((int64_t)64 << 20) /* of one account: where it is polled, its server may be anybody's */
+#define RAW_KEPT_MAX  ((int64_t)64 << 20) /* of one account: where it is polled, its server may be anybody's. A
+                                           * payload of many accounts counts as the first one's */
 
 /* What storing one event needs at every step. */
 struct ingest {
@@ -192,7 +195,7 @@ ingest_hint(struct ingest *in, const struct inbound_event *e, struct error *err)
 }
 
 static bool
-ingest_event(struct ingest *in, const struct inbound_event *e, struct error *err)
+ingest_sane_event(struct ingest *in, const struct inbound_event *e, struct error *err)
 {
     switch (e->kind) {
     case INBOUND_MESSAGE:
@@ -219,6 +222,24 @@ ingest_event(struct ingest *in, const struct inbound_event *e, struct error *err
     return error_set(err, 500, "An event of unknown kind %d came from %s", (int)e->kind, in->profile->platform->name);
 }
 
+/* An account's server may be anybody's, and what is dated in the year 9999 would stay on top for ever. */
+static bool
+ingest_event(struct ingest *in, const struct inbound_event *told, struct error *err)
+{
+    struct inbound_comment comment;
+    struct inbound_event e = *told;
+
+    e.at_ms = clock_sane(e.at_ms, in->now_ms);
+    e.posted_ms = clock_sane(e.posted_ms, in->now_ms);
+    e.watermark_ms = clock_sane(e.watermark_ms, in->now_ms);
+    if (e.comment) {
+        comment = *e.comment;
+        comment.posted_ms = clock_sane(comment.posted_ms, in->now_ms);
+        e.comment = &comment;
+    }
+    return ingest_sane_event(in, &e, err);
+}
+
 static void
 count(const struct inbound_batch *batch, struct ingest_counts *counts)
 {
@@ -229,17 +250,19 @@ count(const struct inbound_batch *batch, struct ingest_counts *counts)
             counts->kinds[batch->events[i].kind]++;
 }
 
+/* `p` is NULL where nobody's account is in it. */
 static bool
-ingest_keep(struct ingest *in, struct str payload, struct error *err)
+ingest_keep(struct ingest *in, const struct profile *p, struct str payload, struct error *err)
 {
-    int64_t kept;
+    int64_t id = p ? p->id : 0, kept;
 
-    if (!raw_payload_size(in->db, in->profile->id, &kept, err))
+    if (!raw_payload_size(in->db, id, &kept, err))
         return false;
     if (kept + (int64_t)payload.len <= RAW_KEPT_MAX)
-        return raw_payload_keep(in->db, in->profile->id, payload, in->now_ms, err);
+        return raw_payload_keep(in->db, id, payload, in->now_ms, err);
     log_warn("what came was not understood, and is not kept: too much of the account's is already",
-             LOG_CSTR("platform", in->profile->platform->name), LOG_STR("account", in->profile->external_id));
+             LOG_CSTR("platform", p ? p->platform->name : "none of ours"),
+             LOG_STR("account", p ? p->external_id : STR("")));
     return true;
 }
 
@@ -253,7 +276,7 @@ ingest(struct db *db, const struct profile *p, const struct inbound_batch *batch
     for (size_t i = 0; i < batch->count; i++)
         if (!ingest_event(&in, &batch->events[i], err))
             return false;
-    if (batch->not_understood && !ingest_keep(&in, payload, err))
+    if (batch->not_understood && !ingest_keep(&in, p, payload, err))
         return false;
     return batch->cursor.len == 0 || str_eq(batch->cursor, p->poll_cursor)
         || profile_set_cursor(db, p->id, batch->cursor, err);
@@ -265,37 +288,59 @@ struct route { /* whose an account is */
     struct str      account_id;
     struct profile *profiles;
     size_t          count;
+    struct route   *next; /* another account with the same hash */
 };
 
-struct routes {
-    struct route *list;
-    size_t        count, cap;
-    size_t        latest; /* events of one account come together */
-};
-
-static bool
-route_find(struct ingest *in, struct routes *r, const struct platform *platform, struct str account_id,
-           const struct route **out, struct error *err)
+static int64_t
+hash_of(struct str text)
 {
-    struct route *new;
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
 
-    for (size_t i = 0; i < r->count; i++) {
-        const struct route *at = &r->list[(r->latest + i) % r->count];
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (uint8_t)text.ptr[i]) * 1099511628211u;
+    return (int64_t)hash;
+}
 
-        if (str_eq(at->account_id, account_id)) {
-            r->latest = (r->latest + i) % r->count;
-            *out = at;
-            return true;
+/* NULL with an error. */
+static const struct route *
+route_find(struct ingest *in, struct map *routes, const struct platform *platform, struct str account_id,
+           struct error *err)
+{
+    int64_t hash = hash_of(account_id);
+    struct route *first = map_get(routes, hash), *new;
+
+    for (const struct route *r = first; r; r = r->next)
+        if (str_eq(r->account_id, account_id))
+            return r;
+    new = arena_new(in->arena, struct route);
+    *new = (struct route){ .account_id = account_id, .next = first };
+    if (!profile_list_of_account(in->db, platform->name, account_id, in->arena, &new->profiles, &new->count, err))
+        return NULL;
+    map_put(routes, hash, new);
+    return new;
+}
+
+/* *first becomes the first profile that anything was for. */
+static bool
+ingest_routed(struct ingest *in, const struct inbound_batch *batch, const struct profile **first, struct error *err)
+{
+    const struct route *route = NULL;
+    struct map routes = { 0 };
+    bool ok = true;
+
+    for (size_t i = 0; i < batch->count && batch->platform && ok; i++) {
+        if (!route || !str_eq(route->account_id, batch->events[i].account_id)) /* one account's come together */
+            route = route_find(in, &routes, batch->platform, batch->events[i].account_id, err);
+        ok = route != NULL;
+        in->counts->unrouted += ok && route->count == 0;
+        for (size_t j = 0; ok && j < route->count; j++) {
+            in->profile = &route->profiles[j];
+            *first = *first ? *first : in->profile;
+            ok = ingest_event(in, &batch->events[i], err);
         }
     }
-    r->list = arena_more(in->arena, r->list, r->count, &r->cap, sizeof(*r->list));
-    new = &r->list[r->count];
-    *new = (struct route){ .account_id = account_id };
-    if (!profile_list_of_account(in->db, platform->name, account_id, in->arena, &new->profiles, &new->count, err))
-        return false;
-    r->latest = r->count++;
-    *out = new;
-    return true;
+    map_deinit(&routes);
+    return ok;
 }
 
 bool
@@ -303,21 +348,9 @@ ingest_app(struct db *db, const struct inbound_batch *batch, struct str payload,
            struct ingest_counts *counts, struct error *err)
 {
     struct ingest in = { .db = db, .now_ms = now_ms, .arena = a, .counts = counts };
-    struct routes routes = { 0 };
-    const struct route *route;
-    int64_t first = 0;
+    const struct profile *first = NULL;
 
     count(batch, counts);
-    for (size_t i = 0; i < batch->count && batch->platform; i++) {
-        if (!route_find(&in, &routes, batch->platform, batch->events[i].account_id, &route, err))
-            return false;
-        counts->unrouted += route->count == 0;
-        for (size_t j = 0; j < route->count; j++) {
-            in.profile = &route->profiles[j];
-            first = first ? first : in.profile->id;
-            if (!ingest_event(&in, &batch->events[i], err))
-                return false;
-        }
-    }
-    return !batch->not_understood || raw_payload_keep(db, first, payload, now_ms, err);
+    return ingest_routed(&in, batch, &first, err)
+        && (!batch->not_understood || ingest_keep(&in, first, payload, err));
 }

@@ -104,6 +104,36 @@ START_TEST(a_payload_nobody_reads_is_kept_once)
 }
 END_TEST
 
+START_TEST(of_what_nobody_reads_only_so_much_is_kept)
+{
+    const struct inbound_batch batch = { .not_understood = true };
+    struct str rubbish = { arena_bytes(&s.arena, 30 * MIB), 30 * MIB };
+    struct ingest_counts counts;
+
+    memset((char *)(uintptr_t)rubbish.ptr, 'x', rubbish.len);
+    for (int i = 0; i < 4; i++)
+        OK(ingest_app(s.db, &batch, rubbish, s.now, &s.arena, &counts, &s.err));
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM raw_payload"), 2);
+    ck_assert_int_eq(counts.not_understood, 1);
+}
+END_TEST
+
+/* Accounts are found by what they are called, however many there are and in whatever order they come. */
+START_TEST(many_accounts_come_in_any_order)
+{
+    enum { ACCOUNTS = 300, ROUNDS = 3 };
+    static struct inbound_event e[ACCOUNTS * ROUNDS];
+
+    for (int i = 0; i < ACCOUNTS; i += 2)
+        ts_account(&s, &facebook, arena_printf(&s.arena, "page-%d", i).ptr);
+    for (int i = 0; i < ACCOUNTS * ROUNDS; i++)
+        e[i] = to(arena_printf(&s.arena, "page-%d", i * 7 % ACCOUNTS).ptr, arena_printf(&s.arena, "m%d", i).ptr);
+    ck_assert_int_eq(take(e, ACCOUNTS * ROUNDS).unrouted, ACCOUNTS * ROUNDS / 2);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM message"), ACCOUNTS * ROUNDS / 2);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM chat WHERE n_received <> 3"), 0);
+}
+END_TEST
+
 /* Meta puts up to a thousand entries into one payload. */
 START_TEST(a_thousand_entries_are_quick)
 {
@@ -124,4 +154,5 @@ START_TEST(a_thousand_entries_are_quick)
 END_TEST
 
 STORE_TESTS("ingest_app", each_event_goes_to_its_account, all_workspaces_that_connected_it_get_it,
-            the_platform_must_be_the_accounts, a_payload_nobody_reads_is_kept_once, a_thousand_entries_are_quick)
+            the_platform_must_be_the_accounts, a_payload_nobody_reads_is_kept_once,
+            of_what_nobody_reads_only_so_much_is_kept, many_accounts_come_in_any_order, a_thousand_entries_are_quick)

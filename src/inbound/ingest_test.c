@@ -69,6 +69,24 @@ START_TEST(of_what_is_not_understood_only_so_much_is_kept)
 }
 END_TEST
 
+START_TEST(nobody_writes_from_the_far_future)
+{
+    const int64_t far_ms = INT64_C(253402300799000), day_ms = 86400000; /* the end of the year 9999 */
+    struct inbound_event e[] = {
+        ts_inbound("1", "m1", "from the year 9999", far_ms), edit("1", "m1", "edited", far_ms),
+        ts_inbound("2", "m2", "whose clock is ahead", s.now + day_ms), ts_inbound("3", "m3", "no time", 0),
+        ts_inbound("4", "m4", "the end of time", INT64_MAX),
+    };
+
+    take(e, sizeof(e) / sizeof(e[0]));
+    ck_assert(ts_int(&s, "SELECT posted_at FROM message WHERE external_id = 'm1'") == s.now);
+    ck_assert(ts_int(&s, "SELECT edited_at FROM message WHERE external_id = 'm1'") == s.now);
+    ck_assert(ts_int(&s, "SELECT posted_at FROM message WHERE external_id = 'm4'") == s.now);
+    ck_assert(ts_int(&s, "SELECT MAX(last_message_at) FROM chat") == s.now + day_ms);
+    ck_assert(ts_int(&s, "SELECT MAX(last_inbound_at) FROM chat") == s.now + day_ms);
+}
+END_TEST
+
 START_TEST(a_batch_of_everything_twice_changes_nothing)
 {
     struct inbound_media picture = { .type = ATTACH_IMAGE, .external_id = STR("u1"), .ref = STR("f1") };
@@ -465,5 +483,6 @@ STORE_TESTS("ingest", a_batch_of_everything_twice_changes_nothing, a_message_mak
             a_hint_is_followed_unless_the_message_is_there, a_message_may_say_what_led_here,
             a_comment_without_a_post_is_dropped, history_asks_for_nobody_again,
             what_was_not_understood_is_kept_beside_what_was, of_what_is_not_understood_only_so_much_is_kept,
+            nobody_writes_from_the_far_future,
             the_cursor_moves_with_what_came,
             what_fails_halfway_moves_nothing, any_order_and_any_repetition_end_in_the_same_state)

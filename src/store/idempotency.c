@@ -9,6 +9,10 @@ static const char find_sql[] =
 static const char remember_sql[] =
     "UPDATE idempotency SET status = $3, body = $4 WHERE owner_id = $1 AND key = $2";
 static const char release_sql[] = "DELETE FROM idempotency WHERE owner_id = $1 AND key = $2";
+/* Nobody's (0), and with a status, as nothing that is still running. */
+static const char use_up_sql[] =
+    "INSERT INTO idempotency (owner_id, key, request_hash, status, created_at, process_id)"
+    " VALUES (0, $1, $2, 1, $3, 0) ON CONFLICT (owner_id, key) DO NOTHING";
 /* By age, because that has an index; what is older has gone stale without help. */
 static const char abandon_sql[] =
     "DELETE FROM idempotency WHERE created_at >= $1 AND status = 0"
@@ -79,6 +83,17 @@ idempotency_abandon(struct db *db, int64_t now_ms, struct error *err)
 {
     return db_exec(db, abandon_sql, DB_ARGS(db_int(now_ms - IDEMPOTENCY_STALE_MS), db_int(now_ms)), NULL,
                    err);
+}
+
+bool
+idempotency_use_up(struct db *db, struct str name, int64_t now_ms, bool *first, struct error *err)
+{
+    int64_t changed;
+
+    if (!db_exec(db, use_up_sql, DB_ARGS(db_text(name), db_blob(STR("")), db_int(now_ms)), &changed, err))
+        return false;
+    *first = changed > 0;
+    return true;
 }
 
 bool

@@ -22,6 +22,9 @@ bool idempotency_remember(struct db *db, int64_t owner_id, struct str key, int s
 bool idempotency_release(struct db *db, int64_t owner_id, struct str key, struct error *err);
 /* What a process whose lease has ended left "running" died with it, and did nothing; those keys are free. */
 bool idempotency_abandon(struct db *db, int64_t now_ms, struct error *err);
+/* Uses up what is good for one time only: *first is true for whoever asks first, of all processes. It is forgotten
+ * after IDEMPOTENCY_KEEP_MS, so what it stands for must have ended by then. */
+bool idempotency_use_up(struct db *db, struct str name, int64_t now_ms, bool *first, struct error *err);
 bool idempotency_prune(struct db *db, int64_t now_ms, int limit, int64_t *removed, struct error *err);
 
 #endif

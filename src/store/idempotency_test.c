@@ -55,6 +55,23 @@ START_TEST(another_request_may_not_use_the_key)
 }
 END_TEST
 
+START_TEST(what_is_good_for_one_time_is_used_up)
+{
+    int64_t removed;
+    bool first;
+
+    OK(idempotency_use_up(s.db, STR("oauth:a"), s.now, &first, &s.err));
+    ck_assert(first);
+    OK(idempotency_use_up(s.db, STR("oauth:b"), s.now, &first, &s.err));
+    ck_assert(first);
+    OK(idempotency_abandon(s.db, s.now, &s.err)); /* it is nothing that runs */
+    OK(idempotency_use_up(s.db, STR("oauth:a"), s.now, &first, &s.err));
+    ck_assert(!first);
+    OK(idempotency_prune(s.db, s.now + IDEMPOTENCY_KEEP_MS + 1, 10, &removed, &s.err));
+    ck_assert_int_eq(removed, 2);
+}
+END_TEST
+
 START_TEST(two_workspaces_do_not_share_keys)
 {
     struct str body;
@@ -188,7 +205,8 @@ START_TEST(payloads_are_kept_in_order_until_removed)
 }
 END_TEST
 
-STORE_TESTS("idempotency", a_repeat_gets_the_first_answer, another_request_may_not_use_the_key,
+STORE_TESTS("idempotency", what_is_good_for_one_time_is_used_up,
+            a_repeat_gets_the_first_answer, another_request_may_not_use_the_key,
             two_workspaces_do_not_share_keys, while_the_first_runs_others_wait_but_not_for_ever,
             what_was_released_is_free, a_start_frees_what_was_running_and_nothing_else, after_a_day_the_key_is_free,
             pruning_takes_the_old_ones_a_few_at_a_time, payloads_are_kept_in_order_until_removed)

@@ -31,7 +31,8 @@ bool key_find(struct db *db, const uint8_t hash[SHA256_SIZE], struct scope *out,
               struct error *err);
 bool key_is_valid(struct db *db, int64_t key_id, bool *out, struct error *err);
 bool key_list(struct db *db, struct arena *a, struct api_key **out, size_t *n, struct error *err);
-/* By public id or name; 404 when there is none. Takes effect at once in this process, within seconds in others. */
+/* By public id or name; 404 when there is none. Takes effect at once in this process, within a second or two in
+ * others. */
 bool key_revoke(struct db *db, struct str id_or_name, int64_t now_ms, struct error *err);
 /* All that are limited to this group. */
 bool key_revoke_of_group(struct db *db, int64_t group_id, int64_t now_ms, struct error *err);

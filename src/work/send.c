@@ -170,7 +170,8 @@ send_settle(struct task *t, struct db *db, enum message_status status, struct st
     struct op *op = &t->run.op;
     struct send_result result = {
         .status = status, .external_id = op->external_id, .conversation_id = op->out_conversation_id,
-        .participant_id = op->out_participant_id, .error_message = reason, .posted_at = op->posted_at,
+        .participant_id = op->out_participant_id, .error_message = reason,
+        .posted_at = clock_sane(op->posted_at, clock_now_ms()),
     };
 
     return message_settle(db, &t->message, &result, clock_now_ms(), &t->arena, err);

@@ -226,6 +226,23 @@ START_TEST(no_server_is_waited_for_longer_than_a_day)
 }
 END_TEST
 
+START_TEST(renewals_are_a_minute_apart)
+{
+    static const struct {
+        int64_t lifetime_ms, wait_ms;
+    } tokens[] = {
+        { 1, 60000 }, { 1000, 60000 }, { -5000, 60000 }, { 80000, 60000 }, { 120000, 90000 },
+        { 7200000, 6600000 },
+    };
+    struct bluesky_token token = { 0 };
+
+    for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+        token.expires_at = NOW_MS + tokens[i].lifetime_ms;
+        ck_assert_int_eq(bluesky_refresh_at(&token, NOW_MS), NOW_MS + tokens[i].wait_ms);
+    }
+}
+END_TEST
+
 START_TEST(who_may_stand_in_an_address)
 {
     static const struct {
@@ -303,4 +320,5 @@ END_TEST
 TESTS("bluesky sessions", a_connection_leaves_a_session_behind, polling_begins_where_the_log_stood,
     a_server_set_by_hand_gets_every_call, names_without_end_are_cut, messages_without_end_are_cut,
     an_id_without_end_is_none, no_reason_holds_a_part_of_a_secret, no_server_is_waited_for_longer_than_a_day,
-    who_may_stand_in_an_address, conversations_used_last_are_remembered, a_poll_is_paced_by_the_settings)
+    renewals_are_a_minute_apart, who_may_stand_in_an_address, conversations_used_last_are_remembered,
+    a_poll_is_paced_by_the_settings)

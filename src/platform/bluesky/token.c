@@ -8,6 +8,7 @@
 #define TEXT_MAX     (64 * KIB)
 #define REFRESH_MS   ((int64_t)100 * 60 * 1000) /* where a token does not say how long it lasts: they last two hours */
 #define LEAD_MS      ((int64_t)10 * 60 * 1000)
+#define APART_MS     60000 /* two renewals, however short-lived a server makes its tokens */
 #define ROW_MS       ((int64_t)10 * 60 * 1000) /* two renewals so near each other tell of trouble */
 #define STALE_MS     30000                      /* a call may take that long */
 #define LIFETIME_MAX ((int64_t)366 * 24 * 3600) /* seconds; what claims more is no lifetime */
@@ -116,11 +117,11 @@ bluesky_token_renew(struct arena *a, struct bluesky_token *token, yyjson_val *se
 int64_t
 bluesky_refresh_at(const struct bluesky_token *token, int64_t now_ms)
 {
-    int64_t left = token->expires_at - now_ms;
+    int64_t left = token->expires_at - now_ms, wait_ms = left - (left / 4 < LEAD_MS ? left / 4 : LEAD_MS);
 
     if (token->expires_at == 0)
-        return now_ms + REFRESH_MS;
-    return token->expires_at - (left / 4 < LEAD_MS ? left / 4 : LEAD_MS);
+        wait_ms = REFRESH_MS;
+    return now_ms + (wait_ms > APART_MS ? wait_ms : APART_MS);
 }
 
 struct str

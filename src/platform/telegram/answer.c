@@ -10,7 +10,7 @@
 #include "platform/telegram/telegram.h"
 
 #define REASON_MAX      400
-#define RETRY_AFTER_MAX ((int64_t)7 * 24 * 3600) /* seconds */
+#define WAIT_MAX_MS     ((int64_t)24 * 3600 * 1000) /* however long Telegram, or what is before it, asks for */
 #define CONFLICT_MS     30000           /* somebody must do something about it, so there is no hurry */
 
 void
@@ -69,11 +69,11 @@ says(struct str description, const char *phrase)
 static int64_t
 retry_after_ms(yyjson_val *root, const struct net_response *last)
 {
-    int64_t s = json_int(json_obj(root, "parameters"), "retry_after", 0);
+    int64_t s = json_int(json_obj(root, "parameters"), "retry_after", 0), ms = last->retry_after_ms;
 
-    if (s <= 0)
-        return last->retry_after_ms;
-    return (s < RETRY_AFTER_MAX ? s : RETRY_AFTER_MAX) * 1000;
+    if (s > 0)
+        ms = s < WAIT_MAX_MS / 1000 ? s * 1000 : WAIT_MAX_MS;
+    return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
 }
 
 /* 409: two programs want one bot's updates, and there can be one. */
@@ -135,7 +135,7 @@ refused(struct op *op, const struct net_response *last, yyjson_val *root, struct
         refused_request(op, out, code, why, in_its_words);
     } else { /* its own trouble, a redirect, or a 200 of somebody else's */
         telegram_retry(op, out, code, why);
-        out->retry_after_ms = last->retry_after_ms;
+        out->retry_after_ms = retry_after_ms(NULL, last);
         out->maybe_done = op->kind == OP_SEND && (code >= 500 || success);
     }
 }

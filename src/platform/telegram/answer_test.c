@@ -158,7 +158,8 @@ START_TEST(a_wait_is_as_long_as_telegram_says)
         { "{\"ok\":false,\"error_code\":429}", 9000, 9000 },
         { "{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":\"14\"}}", 0, 0 },
         { "{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":-1}}", 5000, 5000 },
-        { "{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":9223372036854775807}}", 0, 604800000 },
+        { "{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":9223372036854775807}}", 0, 86400000 },
+        { "{\"ok\":false,\"error_code\":429}", (int64_t)31536000 * 1000, 86400000 },
         { "<html>429</html>", 3000, 3000 },
         { "", 0, 0 },
     };
@@ -176,6 +177,25 @@ START_TEST(a_wait_is_as_long_as_telegram_says)
         ck_assert_int_eq(step.retry_after_ms, waits[i].expected_ms);
         ck_assert(!step.account_wide && !step.maybe_done);
         ck_assert_int_eq(step.code, 429);
+    }
+    arena_deinit(&a);
+}
+END_TEST
+
+START_TEST(nobody_makes_a_bot_wait_for_longer_than_a_day)
+{
+    static const int statuses[] = { 429, 500, 503 };
+    struct arena     a;
+
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        struct op           op = new_op(&a, OP_SEND);
+        struct net_response last = { .status = statuses[i], .retry_after_ms = (int64_t)365 * 24 * 3600 * 1000 };
+        struct op_step      step;
+
+        answer(&op, &last, &step);
+        ck_assert_int_eq(step.verdict, OP_RETRY);
+        ck_assert_int_eq(step.retry_after_ms, 86400000);
     }
     arena_deinit(&a);
 }
@@ -212,6 +232,7 @@ table(void)
 
     tcase_add_loop_test(c, each_answer_has_its_meaning, 0, (int)(sizeof(rows) / sizeof(rows[0])));
     tcase_add_test(c, a_wait_is_as_long_as_telegram_says);
+    tcase_add_test(c, nobody_makes_a_bot_wait_for_longer_than_a_day);
     tcase_add_test(c, a_reason_fits_and_ends_with_a_whole_character);
     return c;
 }
