@@ -305,13 +305,15 @@ describe("nothing is left out and nothing comes twice", () => {
     for (const stream of steady) await stream.await(message("the end"), 30);
     const final = await Stream.open(w.api, "", { "Last-Event-ID": at });
     await final.await(message("the end"), 30);
-    restless.push(...final.ids);
+    // What the others wrote last may come after it.
     const expected = (await all(start)).map(({ id }) => id);
+    await until(() => [...steady, final].every((stream) => stream.ids.includes(expected.at(-1))), "all is streamed", 30);
     for (const stream of steady) {
-      assert.deepEqual(stream.ids, expected);
+      assert.deepEqual(stream.ids.slice(0, expected.length), expected);
       stream.close();
     }
-    assert.deepEqual(restless, expected);
+    restless.push(...final.ids);
+    assert.deepEqual(restless.slice(0, expected.length), expected);
     final.close();
   });
 

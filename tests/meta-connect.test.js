@@ -1,12 +1,11 @@
 // Connecting Pages and Instagram accounts: with tokens, and by granting access on Meta's pages.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 
 import { FLAVOURS, META } from "./lib/meta.js";
-import { changeDatabase, sqliteTool } from "./lib/trouble.js";
+import { noSqliteTool } from "./lib/trouble.js";
 import { until } from "./lib/until.js";
-import { world } from "./lib/world.js";
+import { onPostgres, world } from "./lib/world.js";
 
 const [PAGE, LINKED, ALONE] = FLAVOURS;
 const DAY = 86400_000;
@@ -445,13 +444,13 @@ describe("a server without a public URL", () => {
   });
 });
 
-describe("a token of Instagram Login is renewed when that is due", { skip: sqliteTool ? false : "there is neither sqlite3 nor python3" }, () => {
+describe("a token of Instagram Login is renewed when that is due", { skip: !onPostgres && noSqliteTool }, () => {
   const x = world({ ready: ({ meta }) => meta.setCallback() });
 
   /** As if its day had come: the server's clock is the real one, so what it has written down is changed. */
   async function becomesDue() {
     await x.server.stop();
-    changeDatabase(join(x.folder, "parley.db"), "UPDATE job SET due_at = 1 WHERE due_at IN (SELECT refresh_at FROM profile WHERE refresh_at > 0);"
+    x.changeDatabase("UPDATE job SET due_at = 1 WHERE due_at IN (SELECT refresh_at FROM profile WHERE refresh_at > 0);"
       + " UPDATE profile SET refresh_at = 1 WHERE refresh_at > 0;");
     await x.serve();
   }

@@ -12,7 +12,7 @@ import { Api } from "./lib/api.js";
 import { openapiText } from "./lib/contract.js";
 import { Program, binary, run, temporaryFolder } from "./lib/process.js";
 import { until } from "./lib/until.js";
-import { KEY, freePort, world } from "./lib/world.js";
+import { aboutFile, KEY, freePort, onPostgres, world } from "./lib/world.js";
 
 /** Reads Prometheus text, strictly: { name{labels}: value }. */
 function readMetrics(text) {
@@ -102,7 +102,7 @@ describe("a running server", () => {
     assert.ok(w.server.log.every(({ msg }) => msg !== "forged"));
   });
 
-  test("keeps its files to itself", () => {
+  test("keeps its files to itself", { skip: aboutFile }, () => {
     const mode = (path) => (statSync(path).mode & 0o777).toString(8);
     assert.equal(mode(join(w.folder, "secret.key")), "600");
     for (const name of readdirSync(w.folder)) assert.match(mode(join(w.folder, name)), /^(600|700)$/, name);
@@ -337,7 +337,7 @@ describe("the command line", () => {
     assert.match(said, /too large|no space/i);
   });
 
-  test("a data folder is served by one process at a time", async () => {
+  test("a data folder is served by one process at a time", { skip: aboutFile }, async () => {
     const { code, stderr } = await w.command(["serve", "--listen", "127.0.0.1:0"]);
     assert.notEqual(code, 0);
     assert.match(stderr, /another parley serves/i);
@@ -381,10 +381,10 @@ describe("the command line", () => {
     assert.equal(ill.code, 1);
     assert.match(ill.stdout, new RegExp(`BROKEN.*${bot.username}`));
     await w.api.delete(`/api/profiles/${bot.profile.id}`);
-    assert.equal((await w.command(["doctor"], { env: { PARLEY_DATA_DIR: "/nonexistent/parley" } })).code, 1);
+    if (!onPostgres) assert.equal((await w.command(["doctor"], { env: { PARLEY_DATA_DIR: "/nonexistent/parley" } })).code, 1);
   });
 
-  test("a backup taken while it runs can be served", async () => {
+  test("a backup taken while it runs can be served", { skip: aboutFile }, async () => {
     const talk = await w.talk();
     await talk.say("before the backup");
     const folder = temporaryFolder();
@@ -402,6 +402,12 @@ describe("the command line", () => {
     assert.equal((await copy.get(`/api/chats/${talk.chat.id}`)).id, talk.chat.id);
     assert.ok((await copy.get(`${talk.messagesPath}?per_page=100`)).data.some((m) => m.body === "before the backup"));
     await program.stop();
+  });
+
+  test("a backup of PostgreSQL is left to PostgreSQL", { skip: !onPostgres && "the database is SQLite" }, async () => {
+    const { code, stderr } = await w.command(["backup", join(temporaryFolder(), "parley.db")]);
+    assert.equal(code, 1);
+    assert.match(stderr, /pg_dump/);
   });
 
   test("a database from a newer version is refused and left alone", async () => {

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { Program, temporaryFolder } from "./lib/process.js";
-import { changeDatabase, lockDatabase, mountDisk, sqliteTool, startLine, steadyPort, wholeList } from "./lib/trouble.js";
+import { changeDatabase, lockDatabase, mountDisk, noSqliteTool, startLine, steadyPort, wholeList } from "./lib/trouble.js";
 import { until } from "./lib/until.js";
-import { KEY, World, world } from "./lib/world.js";
+import { aboutFile, KEY, World, world } from "./lib/world.js";
 
 const RETRY = "50ms,100ms,200ms,400ms,800ms,1s,1s,2s,2s,2s,2s,4s,4s,4s,4s,4s";
 
@@ -125,7 +125,7 @@ describe("the platform is away", () => {
   });
 });
 
-const disk = mountDisk(64 << 20);
+const disk = aboutFile ? { missing: aboutFile } : mountDisk(64 << 20);
 
 describe("the disk is full", { skip: disk.missing }, () => {
   const w = lineWorld();
@@ -224,7 +224,7 @@ describe("the disk is full", { skip: disk.missing }, () => {
   });
 });
 
-describe("the database is locked by another process", { skip: sqliteTool ? false : "there is neither sqlite3 nor python3" }, () => {
+describe("the database is locked by another process", { skip: aboutFile || noSqliteTool }, () => {
   const w = lineWorld();
   const file = () => join(w.folder, "parley.db");
 
@@ -341,7 +341,7 @@ describe("a start that cannot be", () => {
     await refuses({ PARLEY_DATA_DIR: folder }, /parley\.db is not a file/);
   });
 
-  test("the database is cut short, or overwritten", async () => {
+  test("the database is cut short, or overwritten", { skip: aboutFile }, async () => {
     for (const damage of [
       (file) => truncateSync(file, 4096),
       (file) => truncateSync(file, statSync(file).size / 2),
@@ -353,7 +353,7 @@ describe("a start that cannot be", () => {
     }
   });
 
-  test("the database was written by a newer version", { skip: sqliteTool ? false : "there is neither sqlite3 nor python3" }, async () => {
+  test("the database was written by a newer version", { skip: aboutFile || noSqliteTool }, async () => {
     const folder = copy();
     changeDatabase(join(folder, "parley.db"), "INSERT INTO schema_version (number, name, applied_at) VALUES (999, 'the future', 0);");
     await refuses({ PARLEY_DATA_DIR: folder }, /newer Parley \(schema 999/);
@@ -399,7 +399,7 @@ describe("a start that cannot be", () => {
       await refuses({ PARLEY_DATA_DIR: temporaryFolder() }, new RegExp(listen.replace(/\./g, "\\.")), { args: ["--listen", listen] });
   });
 
-  test("the secret key is another than the data's; with the right one all is well", async () => {
+  test("the secret key is another than the data's; with the right one all is well", { skip: aboutFile }, async () => {
     const w = new World({ env: { PARLEY_SECRET_KEY: key(), PARLEY_RETRY_AFTER: RETRY } });
     await w.start();
     try {

@@ -21,7 +21,8 @@ const struct option_def settings[] = {
       "PostgreSQL connections that write; each commits many changes at once" },
     { "database-readers", KIND_INT, AT(database_readers), "4", USE_SERVE, 1, 64, "PostgreSQL connections that read" },
     { "lease-time", KIND_MS, AT(lease_ms), "15s", USE_SERVE, 1000, 600000,
-      "With PostgreSQL: so long after a process died others take over its work. Clocks must agree to a tenth of it" },
+      "With PostgreSQL: so long after a process died others take over its work, on the same machine at once. Clocks"
+      " must agree to a tenth of it" },
     { "threads", KIND_INT, AT(http_threads), "0", USE_SERVE, 0, 256, "HTTP threads; 0 = one per processor" },
     { "api-key", KIND_SECRET, AT(api_key), "", USE_SERVE | USE_CLIENT, 0, 0,
       "A key that is valid from the start, at least 16 characters; for commands that call a server, the key they use" },

@@ -465,7 +465,6 @@ set_options(struct db_engine *e, const struct db_options *options)
     *o = *options;
     o->path = copy(options->path);
     o->url = copy(options->url);
-    o->replica_url = copy(options->replica_url);
     if (o->busy_timeout_ms == 0)
         o->busy_timeout_ms = BUSY_TIMEOUT_MS;
     if (o->batch_max == 0)
@@ -527,7 +526,6 @@ db_close(struct db_engine *e)
     pthread_mutex_destroy(&e->pool_lock);
     free((char *)e->options.path);
     free((char *)e->options.url);
-    free((char *)e->options.replica_url);
     free(e);
 }
 

@@ -156,7 +156,6 @@ bool db_run(struct db_engine *e, enum db_mode mode, bool (*run)(void *arg, struc
 struct db_options {
     const char *path;          /* SQLite file; made when it is missing */
     const char *url;           /* postgres://...; when set, `path` is not used */
-    const char *replica_url;   /* PostgreSQL: where reads go; NULL = where writes do */
     bool        pooled;        /* PostgreSQL: a pooler hands each transaction to another connection */
     int         writers, readers; /* PostgreSQL: connections of each; 0 = 2 and 4 */
     int         busy_timeout_ms; /* how long a lock held by another process is waited for before a 503; 0 = 5000 */

@@ -195,7 +195,7 @@ postgres_was_committed(const struct db_options *o, struct db *db)
 static bool
 postgres_prepare(const struct db_options *o, struct error *err)
 {
-    return postgres_check_url(o->url, err) && (!o->replica_url || postgres_check_url(o->replica_url, err));
+    return postgres_check_url(o->url, err);
 }
 
 /* What was only sent goes out before the connection ends. */
@@ -276,7 +276,6 @@ set_up(struct postgres *c, const struct db_options *o, struct error *err)
 static bool
 postgres_connect(const struct db_options *o, enum db_mode mode, struct db **out, struct error *err)
 {
-    const char *url = mode == DB_READ && o->replica_url ? o->replica_url : o->url;
     struct postgres *c = calloc(1, sizeof(*c));
 
     if (!c)
@@ -284,7 +283,7 @@ postgres_connect(const struct db_options *o, enum db_mode mode, struct db **out,
     c->db.driver = &db_postgres;
     c->is_reader = mode == DB_READ;
     c->timeout_ms = c->is_reader ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
-    c->conn = postgres_dial(url);
+    c->conn = postgres_dial(o->url);
     *out = NULL;
     if (!set_up(c, o, err)) {
         postgres_disconnect(&c->db);

@@ -815,28 +815,6 @@ START_TEST(behind_a_pooler_a_connection_keeps_nothing)
 }
 END_TEST
 
-static bool
-is_on_replica(void *arg, struct db *db, struct error *e)
-{
-    return get_int(db, "SELECT count(*) WHERE current_setting('application_name') = 'replica'", arg, e);
-}
-
-START_TEST(reads_go_to_the_replica)
-{
-    char url[PATH_MAX + 64];
-    struct db_engine *e;
-    int64_t n = 0;
-
-    snprintf(url, sizeof(url), "%s&application_name=replica", place.url);
-    ck_assert(db_open(&(struct db_options){ .url = place.url, .replica_url = url }, &e, &err));
-    ck_assert(db_run(e, DB_READ, is_on_replica, &n, &err));
-    ck_assert_int_eq(n, 1);
-    ck_assert(db_run(e, DB_WRITE, is_on_replica, &n, &err));
-    ck_assert_int_eq(n, 0);
-    db_close(e);
-}
-END_TEST
-
 static TCase *
 values_case(void)
 {
@@ -889,7 +867,6 @@ others_case(void)
     tcase_add_test(c, who_could_not_listen_knows);
     tcase_add_loop_test(c, an_address_that_leads_nowhere, 0, COUNT(addresses));
     tcase_add_test(c, behind_a_pooler_a_connection_keeps_nothing);
-    tcase_add_test(c, reads_go_to_the_replica);
     return c;
 }
 

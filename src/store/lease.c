@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/id.h"
+#include "base/process.h"
 #include "base/random.h"
 #include "store/job.h"
 
@@ -14,12 +15,13 @@ static const char lease_node_sql[] = "SELECT value FROM instance WHERE name = 'n
 static const char lease_set_node_sql[] =
     "INSERT INTO instance (name, value) VALUES ('node', $1) ON CONFLICT (name) DO UPDATE SET value = $1";
 static const char lease_has_node_sql[] = "SELECT 1 FROM process WHERE node = $1";
-static const char lease_begin_sql[] = "INSERT INTO process (id, node, until_at) VALUES ($1, $2, $3)";
+static const char lease_begin_sql[] = "INSERT INTO process (id, node, until_at, mark) VALUES ($1, $2, $3, $4)";
 static const char lease_renew_sql[] = "UPDATE process SET until_at = $3 WHERE id = $1 AND until_at >= $2";
 static const char lease_revive_sql[] = "UPDATE process SET until_at = $2 WHERE id = $1";
 static const char lease_end_sql[] = "DELETE FROM process WHERE id = $1";
 static const char lease_sweep_sql[] = "DELETE FROM process WHERE until_at < $1";
-static const char lease_living_sql[] = "SELECT id FROM process WHERE until_at >= $1";
+static const char lease_all_sql[] = "SELECT id, mark FROM process";
+static const char lease_living_sql[] = "SELECT id, mark FROM process WHERE until_at >= $1";
 static const char lease_lanes_sql[] = "SELECT COUNT(*) FROM lane";
 
 static const char lane_free_sql[] =
@@ -76,13 +78,17 @@ keep_node(struct db *db, int node, struct error *err)
 bool
 lease_begin(struct db *db, bool alone, int64_t until_ms, int64_t *id, int *node, struct error *err)
 {
+    char mark[PROCESS_MARK_MAX];
+
+    process_mark(mark);
     random_bytes(id, sizeof(*id));
     *id &= INT64_MAX;
     return db_alone(db, PROCESS_LOCK, err)
         && (!alone || db_exec(db, lease_clear_sql, DB_NO_ARGS, NULL, err))
         && find_node(db, node, err)
         && keep_node(db, *node, err)
-        && db_exec(db, lease_begin_sql, DB_ARGS(db_int(*id), db_int(*node), db_int(until_ms)), NULL, err);
+        && db_exec(db, lease_begin_sql,
+                   DB_ARGS(db_int(*id), db_int(*node), db_int(until_ms), db_text(str_of(mark))), NULL, err);
 }
 
 bool
@@ -112,13 +118,33 @@ lease_end(struct db *db, int64_t process_id, struct error *err)
 }
 
 bool
+lease_bury(struct db *db, struct error *err)
+{
+    int64_t dead[ID_NODES];
+    struct db_rows rows;
+    size_t n = 0;
+
+    if (!db_query(db, lease_all_sql, DB_NO_ARGS, &rows, err))
+        return false;
+    while (n < ID_NODES && db_next(&rows))
+        if (process_is_dead(db_col_peek(&rows, 1)))
+            dead[n++] = db_col_int(&rows, 0);
+    if (!db_finish(&rows, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!lease_end(db, dead[i], err))
+            return false;
+    return true;
+}
+
+bool
 lease_sweep(struct db *db, int64_t before_ms, struct error *err)
 {
     return db_exec(db, lease_sweep_sql, DB_ARGS(db_int(before_ms)), NULL, err);
 }
 
 bool
-lease_count(struct db *db, int64_t now_ms, struct lease_census *out, struct error *err)
+lease_count(struct db *db, int64_t now_ms, struct arena *a, struct lease_census *out, struct error *err)
 {
     struct db_rows rows;
 
@@ -128,6 +154,10 @@ lease_count(struct db *db, int64_t now_ms, struct lease_census *out, struct erro
     while (db_next(&rows)) {
         out->fingerprint += (uint64_t)db_col_int(&rows, 0);
         out->processes++;
+        if (!process_is_near(db_col_peek(&rows, 1)))
+            continue;
+        out->near = arena_more(a, out->near, out->near_count, &out->near_cap, sizeof(*out->near));
+        out->near[out->near_count++] = db_col_text(&rows, 1, a);
     }
     return db_finish(&rows, err)
         && db_get_int(db, lease_lanes_sql, DB_NO_ARGS, &out->lanes, NULL, err);

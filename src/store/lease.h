@@ -5,7 +5,10 @@
  * process dies all its lanes are free at one moment. A transaction of a lane's work asks first whether the lane is
  * still its process's (lane_is_ours), and nobody takes the lane before that transaction is over: who was stopped for
  * longer than their lease finds out there. Leases end by the clocks of the processes, which must agree to within a
- * second or two. */
+ * second or two.
+ *
+ * A process on the same machine that is known to be dead is not waited for (base/process.h): its lease ends as if it
+ * had ended it itself. */
 #ifndef PARLEY_STORE_LEASE_H
 #define PARLEY_STORE_LEASE_H
 
@@ -26,16 +29,21 @@ bool lease_renew(struct db *db, int64_t process_id, int64_t now_ms, int64_t unti
 /* Gives up all lanes at once, and tells others (TOPIC_LEASES). */
 bool lease_end(struct db *db, int64_t process_id, struct error *err);
 
+/* Does that for every process that is known to be dead. */
+bool lease_bury(struct db *db, struct error *err);
+
 /* Forgets those that ran out before `before_ms`. */
 bool lease_sweep(struct db *db, int64_t before_ms, struct error *err);
 
-/* How many processes have a lease that lasts, how many lanes are somebody's, the dead included, and a number that is
- * another when a process has ended. */
+/* How many processes have a lease that lasts, how many lanes are somebody's, the dead included, a number that is
+ * another when a process has ended, and the marks of those whose death would be seen from here. */
 struct lease_census {
-    int64_t  processes, lanes;
-    uint64_t fingerprint;
+    int64_t     processes, lanes;
+    uint64_t    fingerprint;
+    struct str *near;
+    size_t      near_count, near_cap;
 };
-bool lease_count(struct db *db, int64_t now_ms, struct lease_census *out, struct error *err);
+bool lease_count(struct db *db, int64_t now_ms, struct arena *a, struct lease_census *out, struct error *err);
 
 /* Takes a lane that nobody holds. *ours: it is this process's now, or was before. */
 bool lane_take(struct db *db, int64_t lane_id, int64_t process_id, int64_t now_ms, bool *ours, struct error *err);

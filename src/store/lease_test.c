@@ -1,6 +1,10 @@
 #include "store/lease.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/id.h"
+#include "base/process.h"
 #include "db/driver.h"
 #include "store/testing.h"
 
@@ -170,17 +174,82 @@ START_TEST(free_are_those_of_the_dead_and_those_with_something_to_do)
     ck_assert_int_eq(list.ids[0], LANE);
     ck_assert(takes(a));
     ck_assert_uint_eq(free_lanes().count, 0);
-    OK(lease_count(s.db, s.now, &census, &s.err));
+    OK(lease_count(s.db, s.now, &s.arena, &census, &s.err));
     ck_assert_int_eq(census.processes, 2);
     ck_assert_int_eq(census.lanes, 1);
     ts_tick(&s, LEASE_MS - 1);
     ck_assert_int_eq(renewed(b), LEASE_LAPSED);
-    OK(lease_count(s.db, s.now, &later, &s.err));
+    OK(lease_count(s.db, s.now, &s.arena, &later, &s.err));
     ck_assert_int_eq(later.processes, 1);
     ck_assert(later.fingerprint != census.fingerprint);
     list = free_lanes();
     ck_assert_uint_eq(list.count, 1);
     ck_assert_uint_eq(list.orphans, 1);
+}
+END_TEST
+
+/* ---- the dead of this machine ---- */
+
+/* As if a process had begun that lease which is not any more. */
+static void
+let_die(int64_t process_id)
+{
+    char mark[PROCESS_MARK_MAX];
+    int ends[2], status;
+    pid_t child;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        process_mark(mark);
+        _exit(write(ends[1], mark, sizeof(mark)) != sizeof(mark));
+    }
+    ck_assert_int_eq(read(ends[0], mark, sizeof(mark)), sizeof(mark));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    OK(db_exec(s.db, "UPDATE process SET mark = $2 WHERE id = $1", DB_ARGS(db_int(process_id), db_text(str_of(mark))),
+               NULL, &s.err));
+}
+
+START_TEST(who_is_known_to_be_dead_is_not_waited_for)
+{
+    int64_t a = begun(), b = begun();
+    struct lease_census census;
+
+    ck_assert(takes(a));
+    OK(lease_bury(s.db, &s.err));
+    ck_assert(!takes(b));
+    ck_assert_int_eq(ts_signals(&s, TOPIC_LEASES, 0), 0);
+    let_die(a);
+    ck_assert(!takes(b));
+    OK(lease_bury(s.db, &s.err));
+    ck_assert_int_eq(ts_signals(&s, TOPIC_LEASES, 0), 1);
+    ck_assert(takes(b));
+    ck_assert(!has(a));
+    OK(lease_count(s.db, s.now, &s.arena, &census, &s.err));
+    ck_assert_int_eq(census.processes, 1);
+    ck_assert_uint_eq(census.near_count, 1);
+    ck_assert_int_eq(renewed(b), LEASE_HELD);
+}
+END_TEST
+
+START_TEST(of_others_only_their_lease_tells)
+{
+    static const char *const marks[] = { NULL, "", "elsewhere pid:[1] time:[1] 1 1" };
+    int64_t a = begun(), b = begun();
+    struct lease_census census;
+
+    ck_assert(takes(a));
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        OK(db_exec(s.db, "UPDATE process SET mark = $2 WHERE id = $1",
+                   DB_ARGS(db_int(a), db_text(marks[i] ? str_of(marks[i]) : STR_NONE)), NULL, &s.err));
+        OK(lease_bury(s.db, &s.err));
+        ck_assert(!takes(b));
+        OK(lease_count(s.db, s.now, &s.arena, &census, &s.err));
+        ck_assert_int_eq(census.processes, 2);
+        ck_assert_uint_eq(census.near_count, 1);
+    }
+    ts_tick(&s, LEASE_MS + 1);
+    ck_assert(takes(b));
 }
 END_TEST
 
@@ -228,4 +297,5 @@ STORE_TESTS("lease", one_of_two_has_a_lane, it_is_kept_by_renewing_and_lost_to_w
             who_was_forgotten_begins_anew, what_is_given_up_is_free_at_once,
             a_process_that_is_alone_clears_what_others_left, numbers_are_given_out_in_a_circle,
             free_are_those_of_the_dead_and_those_with_something_to_do,
+            who_is_known_to_be_dead_is_not_waited_for, of_others_only_their_lease_tells,
             nobody_takes_a_lane_from_a_transaction_that_is_at_work_on_it)

@@ -315,12 +315,16 @@ static const char leases_sql[] =
 static const char participants_sql[] =
     "CREATE INDEX job_participant ON job(lane_id, record_id) WHERE kind = 3;";
 
+static const char marks_sql[] =
+    "ALTER TABLE process ADD COLUMN mark TEXT;"; /* by which its neighbours can tell whether it is dead */
+
 const struct db_migration store_migrations[] = {
     { 1, "the first tables", first_sql },
     { 2, "outgoing webhooks", webhooks_sql },
     { 3, "posts, comments, receipts", posts_sql },
     { 4, "leases", leases_sql },
     { 5, "an index of participants to fetch", participants_sql },
+    { 6, "marks of processes", marks_sql },
 };
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);
 

@@ -39,16 +39,17 @@ refresh_drop(struct task *t, struct db *db, struct error *err)
     return task_finish(t, db, err);
 }
 
-/* A reconnect during the call has given the job another time: it stays for the new credentials. */
+/* A reconnect during the call has given the job another time, for the new credentials, or ended it. One that comes now
+ * waits until this is over. */
 static bool
 refresh_is_put_off(struct task *t, struct db *db, bool *put_off, struct error *err)
 {
     struct job now;
     bool found;
 
-    if (!job_get(db, t->job.id, &t->arena, &now, &found, err))
+    if (!profile_lock(db, t->profile.id, err) || !job_get(db, t->job.id, &t->arena, &now, &found, err))
         return false;
-    *put_off = found && now.due_at > clock_now_ms();
+    *put_off = !found || now.due_at > clock_now_ms();
     return true;
 }
 

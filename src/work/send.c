@@ -107,7 +107,7 @@ send_load(struct task *t, struct db *db, struct error *err)
     if (!task_load_account(t, db, false, err))
         return false;
     if (t->gone) /* the account lost its token after this was queued */
-        return job_retry(db, &t->job, TASK_HELD_UNTIL, t->job.attempts, t->job.payload, err);
+        return task_await_account(t, db, err);
     return send_next(t) != NEXT_GO || send_lacks_file(t) || send_mark(t, db, err);
 }
 

@@ -75,7 +75,7 @@ task_await_account(struct task *t, struct db *db, struct error *err)
     struct profile p;
     bool found;
 
-    if (!profile_get(db, t->lane_id, &t->arena, &p, &found, err))
+    if (!profile_lock(db, t->lane_id, err) || !profile_get(db, t->lane_id, &t->arena, &p, &found, err))
         return false;
     if (!found)
         return job_finish(db, &t->job, clock_now_ms(), err);
@@ -125,7 +125,7 @@ task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *e
     struct job job = { 0 };
     bool found, old;
 
-    if (!token_is_old(t, db, &old, err))
+    if (!profile_lock(db, t->lane_id, err) || !token_is_old(t, db, &old, err))
         return false;
     if (old) {
         t->message.status = STATUS_WAITING;

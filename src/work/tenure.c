@@ -125,7 +125,8 @@ renew(uv_timer_t *timer)
 bool
 tenure_begin(struct worker *w, struct db *db, int64_t now_ms, struct error *err)
 {
-    return lease_begin(db, w->options.alone, w->options.alone ? FOR_EVER : now_ms + tenure_ms(), &w->tenure.found_id,
+    return (w->options.alone || lease_bury(db, err))
+        && lease_begin(db, w->options.alone, w->options.alone ? FOR_EVER : now_ms + tenure_ms(), &w->tenure.found_id,
                        &w->tenure.found_node, err);
 }
 

@@ -5,6 +5,7 @@
 #include "store/idempotency.h"
 #include "store/webhook.h"
 #include "work/seat.h"
+#include "work/vigil.h"
 
 #define EVERY_MS       15000 /* alone; else several times in a lease */
 #define ROUNDS         5     /* of upkeep in a lease */
@@ -83,7 +84,7 @@ upkeep_look(struct db_txn *txn, struct db *db, struct error *err)
         return false;
     return w->options.alone
         || (lease_sweep(db, now_ms - 2 * tenure_ms(), err)
-            && lease_count(db, now_ms, &u->census, err)
+            && lease_count(db, now_ms, &u->arena, &u->census, err)
             && (u->census.fingerprint == u->fingerprint || idempotency_abandon(db, now_ms, err))
             && lane_list_free(db, now_ms, upkeep_due_before(w, now_ms), &u->arena, &u->free, err));
 }
@@ -229,6 +230,7 @@ upkeep_heed(struct upkeep *u)
     if (u->census.fingerprint != u->fingerprint)
         upkeep_forgive(w);
     u->fingerprint = u->census.fingerprint;
+    vigil_watch(w, &u->census);
     upkeep_take(u);
     upkeep_share(u);
 }

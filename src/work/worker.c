@@ -6,6 +6,7 @@
 #include "work/leftover.h"
 #include "work/seat.h"
 #include "work/upkeep.h"
+#include "work/vigil.h"
 
 #define PARLEY_AGENT   "Parley/" PARLEY_VERSION
 #define START_APART_MS 20
@@ -170,7 +171,7 @@ worker_start_run(void *arg, struct db *db, struct error *err)
     size_t n;
 
     arena_reset(&w->start_arena);
-    if (!tenure_begin(w, db, now_ms, err) || !lease_count(db, now_ms, &others, err)
+    if (!tenure_begin(w, db, now_ms, err) || !lease_count(db, now_ms, &w->start_arena, &others, err)
         || !idempotency_abandon(db, now_ms, err) || !profile_list_all(db, &w->start_arena, &profiles, &n, err))
         return false;
     for (size_t i = 0; i < n; i++)
@@ -178,6 +179,7 @@ worker_start_run(void *arg, struct db *db, struct error *err)
             || (others.processes == 1
                 && !worker_spread(w, db, &profiles[i], (int64_t)i, (int64_t)n, now_ms, err)))
             return false;
+    vigil_watch(w, &others);
     return job_lanes(db, &w->start_arena, &w->start_lanes, &w->start_lanes_count, err);
 }
 
@@ -208,6 +210,7 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
     w->errors = run_errors_new();
     w->woken_mail.open = worker_woken;
     arena_init(&w->start_arena);
+    arena_init(&w->vigil.arena);
     mailbox_init(&w->mailbox, &w->loop);
     courier.loop = &w->loop;
     courier.per_host_max = config.connections_per_host;
@@ -217,6 +220,7 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
         uv_run(&w->loop, UV_RUN_DEFAULT);
         uv_loop_close(&w->loop);
         run_errors_free(w->errors);
+        arena_deinit(&w->vigil.arena);
         arena_deinit(&w->start_arena);
         uv_mutex_destroy(&w->woken_lock);
         free(w);
@@ -230,6 +234,7 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
     uv_prepare_start(&w->turn, worker_turn);
     tenure_start(w, begun_mono_ms);
     upkeep_start(w);
+    vigil_start(w);
     for (size_t i = 0; i < w->start_lanes_count; i++)
         worker_wake(w, w->start_lanes[i]);
     if (uv_thread_create(&w->thread, worker_thread, w) != 0)
@@ -250,6 +255,7 @@ worker_close(struct worker *w)
     uv_close((uv_handle_t *)&w->drain_timer, NULL);
     uv_close((uv_handle_t *)&w->turn, NULL);
     upkeep_stop(w);
+    vigil_stop(w);
     courier_free(w->courier);
     while (map_next(&w->lanes, &at, &id, &value)) {
         seat_close(value);
@@ -269,7 +275,8 @@ worker_maybe_close(struct worker *w)
 
     while (map_next(&w->lanes, &at, &id, &value))
         fetching |= ((struct seat_lane *)value)->fetching;
-    if (!w->draining || w->closed || w->tasks_count > 0 || fetching || upkeep_is_busy(w) || w->tenure.busy)
+    if (!w->draining || w->closed || w->tasks_count > 0 || fetching || upkeep_is_busy(w) || w->vigil.busy
+        || w->tenure.busy)
         return;
     if (w->tenure.is_over)
         worker_close(w);

@@ -1,5 +1,5 @@
 /* worker_internal.h -- the worker's own state, shared by worker.c (the thread's life), seat.c
- * (lanes), task.c (steps of a job), ask.c and upkeep.c. */
+ * (lanes), task.c (steps of a job), ask.c, upkeep.c and vigil.c. */
 #ifndef PARLEY_WORK_WORKER_INTERNAL_H
 #define PARLEY_WORK_WORKER_INTERNAL_H
 
@@ -23,6 +23,16 @@ struct upkeep {
     uint64_t            fingerprint; /* of the one before */
     int64_t       *gifts;       /* lanes that others are to have */
     size_t         gifts_count;
+};
+
+/* vigil.c */
+struct vigil {
+    uv_timer_t    timer;
+    struct db_txn txn;
+    bool          busy;
+    struct arena  arena;
+    struct str   *marks;
+    size_t        count;
 };
 
 struct worker {
@@ -51,6 +61,7 @@ struct worker {
     struct mail woken_mail;
 
     struct upkeep upkeep;
+    struct vigil  vigil;
     struct mail stop_mail;
     bool        draining; /* nothing new is begun */
     bool        closing;  /* nothing goes on either */

@@ -206,6 +206,8 @@ export const sqliteTool = Object.keys(tools).find((name) => {
   }
 });
 
+export const noSqliteTool = !sqliteTool && "there is neither sqlite3 nor python3";
+
 /** Another process holds the database's lock until `await lock.release()`. */
 export async function lockDatabase(file) {
   const tool = tools[sqliteTool];

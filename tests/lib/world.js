@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { after, before } from "node:test";
 
 import { Api } from "./api.js";
@@ -12,6 +12,7 @@ import { Meta, metaSettings } from "./meta.js";
 import { Program, run, temporaryFolder } from "./process.js";
 import { Sandbox } from "./sandbox.js";
 import { Talk } from "./talk.js";
+import { changeDatabase } from "./trouble.js";
 import { until } from "./until.js";
 
 export const KEY = "test-key-of-the-whole-workspace-0123456789";
@@ -22,12 +23,18 @@ export const onPostgres = Boolean(process.env.PARLEY_TEST_DATABASE_URL);
 /** What a test about the file of SQLite says there. */
 export const aboutFile = onPostgres && "it is about the file of SQLite";
 
+/** What psql answers, without ornaments. */
+function psql(server, sql) {
+  return execFileSync("psql", ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--command", sql, server],
+    { stdio: ["ignore", "pipe", "inherit"], encoding: "utf8" }).trim();
+}
+
 /** A schema of the world's own, and the settings that lead to it. */
 export function databaseSettings(folder) {
   if (!onPostgres) return {};
   const server = process.env.PARLEY_TEST_DATABASE_URL;
   const name = basename(folder);
-  execFileSync("psql", ["--no-psqlrc", "--quiet", "--command", `CREATE SCHEMA "${name}"`, server], { stdio: ["ignore", "ignore", "inherit"] });
+  psql(server, `CREATE SCHEMA "${name}"`);
   return {
     PARLEY_DATABASE_URL: `${server}&options=-csearch_path%3D%22${name}%22`,
     PARLEY_SECRET_KEY: Buffer.alloc(32, name).toString("base64"),
@@ -108,6 +115,17 @@ export class World {
     } finally {
       await this.sandboxProgram?.stop();
     }
+  }
+
+  /** Changes the database while no server uses it. */
+  changeDatabase(sql) {
+    if (onPostgres) psql(this.database.PARLEY_DATABASE_URL, sql);
+    else changeDatabase(join(this.folder, "parley.db"), sql);
+  }
+
+  /** Asks PostgreSQL; gives the lines. */
+  askDatabase(sql) {
+    return psql(this.database.PARLEY_DATABASE_URL, sql).split("\n").filter(Boolean);
   }
 
   /** A command on the server's data: { code, stdout, stderr }. */

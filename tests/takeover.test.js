@@ -1,0 +1,100 @@
+// Two servers on one machine and one database: who is known to be dead has a successor at once, who only stands still has none.
+// A lease is a minute here, so nothing in these tests can come of one that ran out.
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { Api } from "./lib/api.js";
+import { Program, temporaryFolder } from "./lib/process.js";
+import { steadyPort } from "./lib/trouble.js";
+import { until } from "./lib/until.js";
+import { KEY, onPostgres, World } from "./lib/world.js";
+
+describe("two servers on one machine", { skip: !onPostgres && "there is no PostgreSQL" }, () => {
+  const w = new World({ env: { PARLEY_LEASE_TIME: "1m" } });
+  const other = { folder: temporaryFolder() };
+  let talk;
+
+  async function startOther() {
+    other.port ??= await steadyPort();
+    other.program = new Program(["serve", "--listen", `127.0.0.1:${other.port}`], { ...w.settings, PARLEY_DATA_DIR: other.folder });
+    await other.program.listening();
+    other.api = new Api(`http://127.0.0.1:${other.port}`, KEY);
+  }
+  const holders = () => w.askDatabase("SELECT DISTINCT process_id FROM lane");
+  const processes = () => w.askDatabase("SELECT id FROM process WHERE until_at > 0 ORDER BY id");
+  const sent = async () => (await talk.onTelegram()).filter((m) => m.direction === "out").map((m) => m.text);
+
+  /** Sends by the other server, whoever then has the lane. */
+  async function sendByOther(body) {
+    const { id } = await other.api.post(talk.messagesPath, { body }, { status: 202 });
+    return until(async () => {
+      const message = await other.api.get(`/api/messages/${id}`);
+      return message.status === "published" && message;
+    }, `'${body}' is sent`, 20);
+  }
+
+  before(async () => {
+    w.port = await steadyPort();
+    await w.start();
+    talk = await w.talk();
+    assert.equal(holders().length, 1);
+    await startOther();
+    assert.equal(processes().length, 2);
+  });
+  after(async () => {
+    await other.program?.stop();
+    await w.stop();
+  });
+  beforeEach(() => w.sandbox.control("DELETE", "/faults"));
+
+  test("one that stands still keeps what it has, for as long as its lease", async () => {
+    const before = holders();
+    w.server.child.kill("SIGSTOP");
+    try {
+      const { id } = await other.api.post(talk.messagesPath, { body: "patience" }, { status: 202 });
+      await pause(3000); // six looks at whether it lives, and nothing else can tell that they came to nothing
+      assert.deepEqual(holders(), before);
+      assert.equal(processes().length, 2);
+      assert.equal((await other.api.get(`/api/messages/${id}`)).status, "pending");
+      assert.deepEqual(other.program.log.filter(({ msg }) => /has died/.test(msg)), []);
+    } finally {
+      w.server.child.kill("SIGCONT");
+    }
+    await until(async () => (await sent()).includes("patience"), "it goes on");
+    assert.deepEqual(holders(), before);
+  });
+
+  test("one that was killed has a successor within moments", async () => {
+    const [before] = holders();
+    await w.server.kill();
+    assert.equal((await sendByOther("heir")).platform_data?.possible_duplicate, undefined);
+    assert.notEqual(holders()[0], before);
+    assert.equal(processes().length, 1);
+    assert.ok(other.program.log.some(({ msg }) => /has died/.test(msg)));
+  });
+
+  test("and when it was killed in the middle of a send, that one says so", async () => {
+    await w.serve();
+    await other.program.stop();
+    await until(async () => (await talk.say("moved")).status === "published", "the first has it again");
+    await startOther();
+    await talk.fault({ on: "sendMessage", kind: "delay", delay_ms: 30000, count: 1 });
+    const { id } = await talk.send("interrupted");
+    await until(() => w.askDatabase("SELECT 1 FROM job WHERE kind = 1 AND state = 2").length === 1, "it is on its way");
+    await w.server.kill();
+    const message = await until(async () => {
+      const now = await other.api.get(`/api/messages/${id}`);
+      return now.status === "published" && now;
+    }, "the other sends it", 20);
+    assert.equal(message.platform_data.possible_duplicate, true);
+  });
+
+  test("the same one starts again and waits for nothing", async () => {
+    await other.program.kill();
+    await w.serve();
+    assert.equal(processes().length, 1);
+    await talk.say("back");
+    await startOther();
+  });
+});
