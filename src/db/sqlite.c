@@ -227,7 +227,8 @@ static const char read_settings[] =
 static bool
 set_up(struct sqlite *c, enum db_mode mode, int busy_timeout_ms, struct error *err)
 {
-    int rc = sqlite3_open_v2(c->path, &c->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    const char *vfs = mode == DB_WRITE ? sqlite_log_vfs() : NULL;
+    int rc = sqlite3_open_v2(c->path, &c->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
 
     if (rc != SQLITE_OK)
         return sqlite_explain(c, rc, "open", err);

@@ -47,6 +47,11 @@ bool       sqlite_col_is_null(struct db_rows *rows, int col);
 
 void sqlite_forget_statements(struct sqlite *c);
 
+/* ---- sqlite_log.c ---- */
+
+/* The name by which a connection that writes opens its files. */
+const char *sqlite_log_vfs(void);
+
 /* ---- backup.c ---- */
 
 /* Writes the database as it is at one moment to a new file at `path`, while others write. */
