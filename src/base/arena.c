@@ -205,16 +205,19 @@ arena_copy(struct arena *a, struct str s)
 struct str
 arena_printf(struct arena *a, const char *fmt, ...)
 {
+    char    small[256]; /* what most texts fit in, and need not be formatted twice then */
     va_list args;
     char   *text;
     int     len;
 
     assert(fmt);
     va_start(args, fmt);
-    len = vsnprintf(NULL, 0, fmt, args);
+    len = vsnprintf(small, sizeof(small), fmt, args);
     va_end(args);
     if (len < 0)
         return STR("");
+    if ((size_t)len < sizeof(small))
+        return arena_copy(a, (struct str){ small, (size_t)len });
     text = arena_bytes(a, (size_t)len + 1);
     va_start(args, fmt);
     vsnprintf(text, (size_t)len + 1, fmt, args);

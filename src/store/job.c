@@ -175,15 +175,18 @@ job_due(struct db *db, int64_t lane_id, int64_t now_ms, int limit, struct arena 
         int64_t *next_due_at, struct error *err)
 {
     struct db_rows rows;
+    size_t cap = 0;
 
     *n = 0;
-    *out = arena_array(a, struct job, (size_t)limit);
+    *out = NULL;
     *next_due_at = 0;
     if (!db_query(db, job_due_sql, DB_ARGS(db_int(lane_id), db_int(now_ms), db_int(limit)), &rows, err))
         return false;
-    while (db_next(&rows))
+    while (db_next(&rows)) {
+        *out = arena_more(a, *out, *n, &cap, sizeof(**out));
         (*out)[(*n)++] = (struct job){ .id = db_col_int(&rows, 0), .kind = (enum job_kind)db_col_int(&rows, 1),
                                        .lane_id = lane_id, .queue_id = db_col_int(&rows, 2) };
+    }
     return db_finish(&rows, err)
         && db_get_int(db, job_next_due_sql, DB_ARGS(db_int(lane_id), db_int(now_ms)), next_due_at, NULL, err);
 }

@@ -7,6 +7,10 @@
 static const char parked_get_sql[] =
     "SELECT kind, at, sequence, sender, body, emoji, is_removed, is_history FROM parked"
     " WHERE chat_id = $1 AND external_id = $2 ORDER BY kind, at, sender";
+/* Whether anything waits for a message at all, or a receipt covers it: seldom, and then much is to be done. */
+static const char parked_any_sql[] =
+    "SELECT 1 WHERE EXISTS (SELECT 1 FROM parked WHERE chat_id = $1 AND external_id = $2)"
+    " OR EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind IN (4, 5) AND watermark >= $3)";
 static const char parked_remove_sql[] = "DELETE FROM parked WHERE chat_id = $1 AND external_id = $2";
 /* Which of two counts: as in message_internal.h. */
 static const char parked_put_latest_sql[] =
@@ -117,8 +121,15 @@ bool
 message_known(struct db *db, struct message *m, int64_t now_ms, struct arena *a, struct error *err)
 {
     struct followup *list;
+    int64_t one;
+    bool any;
     size_t n;
 
+    if (!db_get_int(db, parked_any_sql, DB_ARGS(db_int(m->chat_id), db_text(m->external_id), db_int(m->posted_at)),
+                    &one, &any, err))
+        return false;
+    if (!any)
+        return true;
     if (!parked_take(db, m, a, &list, &n, err))
         return false;
     for (size_t i = 0; i < n; i++)

@@ -77,7 +77,7 @@ static bool
 batch_run(struct db_txn *txn, struct db *db, struct error *err)
 {
     struct batch *b = container_of(txn, struct batch, txn);
-    bool (*last)(struct task *t, struct db *db, struct error *err) = NULL;
+    task_work *last = NULL;
     bool ours = true, ok = true;
 
     if (b->sort != BATCH_READS && !lane_is_ours(db, b->seat->lane.id, b->process_id, &ours, err))

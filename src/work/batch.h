@@ -1,8 +1,8 @@
 /* batch.h -- what the tasks of a lane do with the database in one turn of the loop, as one transaction.
  *
- * A task knows nothing of its neighbours: task_txn() joins it, and it goes on when its work is committed. What they have
- * in common is asked once: whether the lane is still ours, and the account or the endpoint they all work for. When a
- * batch fails, each of its tasks is tried by itself, so that only the one at fault fails.
+ * A task knows nothing of its neighbours: task_txn() joins it, and it goes on when its work is committed. What they
+ * have in common is asked once: whether the lane is still ours, and the account or the endpoint they all work for. When
+ * a batch fails, each of its tasks is tried by itself, so that only the one at fault fails.
  *
  * While two batches of a lane are with the database, what comes gathers: so they grow with the load. */
 #ifndef PARLEY_WORK_BATCH_H

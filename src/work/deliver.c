@@ -63,23 +63,38 @@ standard_signature(const struct webhook *w, struct str signed_text, bool both, s
     return text;
 }
 
+/* "EVENT.SECONDS.BODY". What the older of the two signatures is about begins behind the event. */
+static struct str
+text_to_sign(struct str event_id, struct str seconds, struct str body, struct arena *a)
+{
+    size_t len = event_id.len + seconds.len + body.len + 2;
+    char *text = arena_bytes(a, len), *at = text;
+
+    at = mempcpy(at, event_id.ptr, event_id.len);
+    *at++ = '.';
+    at = mempcpy(at, seconds.ptr, seconds.len);
+    *at++ = '.';
+    if (body.len > 0)
+        memcpy(at, body.ptr, body.len);
+    return (struct str){ text, len };
+}
+
 void
 deliver_sign(const struct webhook *w, struct str type, struct str event_id, struct str body, struct str delivery_id,
              int64_t now_ms, struct arena *a, struct net_request *out)
 {
     struct net_header *h = arena_array(a, struct net_header, 7);
-    struct str seconds = arena_printf(a, "%lld", (long long)(now_ms / 1000)), signed_text;
+    struct str seconds = arena_printf(a, "%lld", (long long)(now_ms / 1000));
+    struct str signed_text = text_to_sign(event_id, seconds, body, a);
     bool both = w->old_secret.len > 0 && now_ms < w->old_secret_until;
 
-    signed_text = arena_printf(a, "%.*s.%.*s", STR_ARG(seconds), STR_ARG(body));
     h[0] = (struct net_header){ STR("Content-Type"), STR("application/json") };
     h[1] = (struct net_header){ STR("X-Postproxy-Event"), type };
     h[2] = (struct net_header){ STR("X-Postproxy-Delivery"), delivery_id };
     h[3] = (struct net_header){ STR("X-Postproxy-Signature"),
-                                signature_with_time(w, seconds, signed_text, both, a) };
+                                signature_with_time(w, seconds, str_from(signed_text, event_id.len + 1), both, a) };
     h[4] = (struct net_header){ STR("webhook-id"), event_id };
     h[5] = (struct net_header){ STR("webhook-timestamp"), seconds };
-    signed_text = arena_printf(a, "%.*s.%.*s", STR_ARG(event_id), STR_ARG(signed_text));
     h[6] = (struct net_header){ STR("webhook-signature"), standard_signature(w, signed_text, both, a) };
     *out = (struct net_request){ .url = w->url, .headers = h, .header_count = 7, .body = body, .connect_ms = CONNECT_MS,
                                  .response_max = DELIVER_RESPONSE_MAX };

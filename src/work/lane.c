@@ -5,7 +5,7 @@
 #define CHATS_PRUNED_ABOVE 1024
 #define SAME_REFUSAL_MS    1000
 #define PRIVATE_BURST      10
-#define LOOK_AHEAD         16 /* how many due jobs may be known beyond those there is a place for */
+#define LOOK_AHEAD_MIN     16 /* how many due jobs may be known beyond those there is a place for */
 
 void
 lane_init(struct lane *l, int64_t id, int running_max)
@@ -218,10 +218,13 @@ lane_mark(struct lane *l, struct lane_job *job)
     job->due_again = false; /* seen before the mark was committed */
 }
 
+/* A look sees all that is known once more, so one that brings little costs as much as one that brings as many again. */
 int
 lane_look(const struct lane *l)
 {
-    return l->waiting_count + l->unmarked + lane_free(l) + LOOK_AHEAD;
+    int known = l->waiting_count + l->unmarked + lane_free(l);
+
+    return known + (l->running_max > LOOK_AHEAD_MIN ? l->running_max : LOOK_AHEAD_MIN);
 }
 
 bool

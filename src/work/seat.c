@@ -444,6 +444,50 @@ seat_is_idle(const struct seat_lane *seat)
     return !seat->fetching && !seat->dirty && seat->lane.waiting_count == 0 && seat->lane.running == 0;
 }
 
+/* What nothing can be done about now is looked for when a place is free. */
+static bool
+seat_wants_look(const struct seat_lane *seat)
+{
+    return seat->dirty && !seat->fetching && (seat->claim != SEAT_OURS || lane_free(&seat->lane) > 0);
+}
+
+/* Many may end, and much be told, in one turn: one look is enough for all of it. */
+static void
+seat_look_soon(struct seat_lane *seat)
+{
+    struct worker *w = seat->worker;
+
+    if (seat->looks_soon)
+        return;
+    seat->looks_soon = true;
+    seat->next_to_look = w->to_look;
+    w->to_look = seat;
+}
+
+static void
+seat_look_never(struct seat_lane *seat)
+{
+    struct seat_lane **at = &seat->worker->to_look;
+
+    while (*at && *at != seat)
+        at = &(*at)->next_to_look;
+    if (*at)
+        *at = seat->next_to_look;
+}
+
+void
+seats_look(struct worker *w)
+{
+    struct seat_lane *seat;
+
+    while ((seat = w->to_look) != NULL) {
+        w->to_look = seat->next_to_look;
+        seat->looks_soon = false;
+        if (!w->draining && seat_may_go_on(seat) && seat_wants_look(seat))
+            seat_fetch(seat);
+    }
+}
+
 void
 seat_pump(struct seat_lane *seat)
 {
@@ -454,16 +498,13 @@ seat_pump(struct seat_lane *seat)
     if (w->draining || seat->pumping || !seat_may_go_on(seat))
         return;
     seat->pumping = true; /* a task may end before its start returns */
-    for (;;) {
-        while ((place = lane_next(&seat->lane, clock_now_ms(), &again_ms)) != NULL)
-            task_begin(seat, place);
-        if (seat->full && seat->added > 0)
-            seat->dirty = true; /* there is more than the last look brought */
-        if (!seat->dirty || seat->fetching || (seat->claim == SEAT_OURS && lane_free(&seat->lane) == 0))
-            break; /* what nothing can be done about now is looked for when a place is free */
-        seat_fetch(seat);
-    }
+    while ((place = lane_next(&seat->lane, clock_now_ms(), &again_ms)) != NULL)
+        task_begin(seat, place);
     seat->pumping = false;
+    if (seat->full && seat->added > 0)
+        seat->dirty = true; /* there is more than the last look brought */
+    if (seat_wants_look(seat))
+        seat_look_soon(seat);
     if (again_ms != 0)
         seat_look_at(seat, again_ms);
 }
@@ -481,5 +522,6 @@ seat_forget(struct seat_lane *seat)
 void
 seat_close(struct seat_lane *seat)
 {
+    seat_look_never(seat);
     uv_close((uv_handle_t *)&seat->timer, seat_freed);
 }

@@ -26,6 +26,8 @@ struct seat_lane {
     int            concurrency;         /* of an endpoint */
     int64_t        changed_at, heeded_at; /* when the endpoint was changed last, and which change is heeded already */
     bool           fetching, dirty, full, pumping;
+    bool           looks_soon;
+    struct seat_lane *next_to_look;
     int64_t        refreshed_at;        /* its token, by this process */
     bool           was_held;            /* when the look began, only the refresh of its token could start */
     struct job     refresh;             /* what such a look found of it; id 0 = no refresh is under way */
@@ -51,8 +53,9 @@ void seat_forgive(struct seat_lane *seat); /* it may not be others' any more */
 bool seat_is_idle(const struct seat_lane *seat);
 void seat_forget(struct seat_lane *seat); /* an idle one: frees it */
 
-/* Starts what may start; looks for more when there may be more. */
+/* Starts what may start; when there may be more, it is looked for in this turn of the loop. */
 void seat_pump(struct seat_lane *seat);
+void seats_look(struct worker *w); /* once in a turn, before the loop waits */
 
 /* Takes `t`, which found that somebody else has the lane. */
 void seat_overtaken(struct task *t);    /* its job is not due any more */

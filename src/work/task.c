@@ -142,8 +142,7 @@ task_txn_done(struct task *t, bool lost, const struct error *err)
 }
 
 static void
-task_submit(struct task *t, enum db_mode mode, bool must, bool (*work)(struct task *, struct db *, struct error *),
-            task_next *then)
+task_submit(struct task *t, enum db_mode mode, bool must, task_work *work, task_next *then)
 {
     t->work = work;
     t->then = then;
@@ -155,13 +154,13 @@ task_submit(struct task *t, enum db_mode mode, bool must, bool (*work)(struct ta
 }
 
 void
-task_txn(struct task *t, enum db_mode mode, bool (*work)(struct task *, struct db *, struct error *), task_next *then)
+task_txn(struct task *t, enum db_mode mode, task_work *work, task_next *then)
 {
     task_submit(t, mode, false, work, then);
 }
 
 void
-task_txn_must(struct task *t, bool (*work)(struct task *, struct db *, struct error *), task_next *then)
+task_txn_must(struct task *t, task_work *work, task_next *then)
 {
     task_submit(t, DB_WRITE, true, work, then);
 }

@@ -21,6 +21,7 @@
 struct task;
 struct batch;
 typedef void task_next(struct task *t);
+typedef bool task_work(struct task *t, struct db *db, struct error *err);
 
 struct task {
     struct worker   *worker;
@@ -40,7 +41,7 @@ struct task {
     bool                   timer_used;
 
     /* task_txn() */
-    bool (*work)(struct task *t, struct db *db, struct error *err);
+    task_work    *work;
     enum db_mode  mode;
     struct batch *batch;      /* the transaction it does that in, with others */
     struct task  *batch_next; /* of them */
@@ -76,14 +77,12 @@ struct task {
     struct str        used_token;     /* what a refresh began with */
 };
 
-/* Runs `work` in a transaction, then `then`. One that writes is only done while the lane is ours, and otherwise
- * ends the
+/* Runs `work` in a transaction, then `then`. One that writes is only done while the lane is ours, and otherwise ends the
  * task: whose the lane is now finds what we did, and what we did not. When the database fails, a task_txn ends the task
  * and the job is tried again in a moment; a task_txn_must is repeated until it succeeds, because it holds what a
  * platform answered. */
-void task_txn(struct task *t, enum db_mode mode, bool (*work)(struct task *, struct db *, struct error *),
-              task_next *then);
-void task_txn_must(struct task *t, bool (*work)(struct task *, struct db *, struct error *), task_next *then);
+void task_txn(struct task *t, enum db_mode mode, task_work *work, task_next *then);
+void task_txn_must(struct task *t, task_work *work, task_next *then);
 
 /* Runs the operation in t->run.op; t->run.end has the verdict when `then` is called. */
 void task_op(struct task *t, task_next *then);

@@ -183,10 +183,16 @@ worker_start_run(void *arg, struct db *db, struct error *err)
     return job_lanes(db, &w->start_arena, &w->start_lanes, &w->start_lanes_count, err);
 }
 
+/* On SQLite what is read is there at once, and whoever asked for it goes on. */
 static void
 worker_turn(uv_prepare_t *turn)
 {
-    batches_send(turn->data);
+    struct worker *w = turn->data;
+
+    do {
+        seats_look(w);
+        batches_send(w);
+    } while (w->to_look);
 }
 
 static void

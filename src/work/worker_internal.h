@@ -35,6 +35,8 @@ struct vigil {
     size_t        count;
 };
 
+struct seat_lane;
+
 struct worker {
     struct worker_options  options;
     uv_thread_t            thread;
@@ -50,6 +52,7 @@ struct worker {
     struct task           *tasks;   /* under way */
     int64_t                tasks_count;
     uv_prepare_t           turn;        /* the loop is about to wait */
+    struct seat_lane      *to_look;
     struct batch          *gathering, **gathering_end;
     _Atomic int64_t        lanes_shown, tasks_shown, calls_shown; /* what other threads may read of the above */
 
