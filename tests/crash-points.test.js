@@ -38,7 +38,7 @@ class Life {
 
   async begin() {
     const often = Array(16).fill("50ms").join(",");
-    this.w = new World({ env: { PARLEY_RETRY_AFTER: often, PARLEY_WEBHOOK_RETRY_AFTER: often, PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8", PARLEY_LOG_LEVEL: "info", PARLEY_LEASE_TIME: "2s" } });
+    this.w = new World({ env: { PARLEY_RETRY_AFTER: often, PARLEY_WEBHOOK_RETRY_AFTER: often, PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8", PARLEY_LOG_LEVEL: "info", PARLEY_LEASE_TIME: "2s", PARLEY_WEBHOOK_TIMEOUT: "1s" } });
     this.doom = new Doom(this.w);
     this.w.port = await steadyPort();
     this.ear = await startEar();

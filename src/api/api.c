@@ -212,7 +212,7 @@ api_start(const struct api_options *options, struct api **out, struct error *err
     bool ok;
 
     if (!api || !(api->threads = calloc((size_t)options->threads, sizeof(*api->threads))))
-        abort();
+        out_of_memory();
     for (int i = 0; i < options->threads; i++)
         api->threads[i].hub = hub_new(options->engine);
     api->options = *options;

@@ -193,7 +193,7 @@ tick_start(struct hub *h)
 {
     h->tick = malloc(sizeof(*h->tick));
     if (!h->tick || uv_timer_init(h->mailbox->wake.loop, h->tick) != 0)
-        abort();
+        out_of_memory();
     h->tick->data = h;
     uv_timer_start(h->tick, on_tick, TICK_MS, TICK_MS);
 }
@@ -225,7 +225,7 @@ feed_of(struct hub *h, int64_t workspace_id)
         return f;
     f = calloc(1, sizeof(*f));
     if (!f)
-        abort();
+        out_of_memory();
     f->workspace_id = workspace_id;
     map_put(&h->feeds, workspace_id, f);
     return f;
@@ -375,7 +375,7 @@ hub_new(struct db_engine *engine)
     struct hub *h = calloc(1, sizeof(*h));
 
     if (!h || pthread_mutex_init(&h->lock, NULL) != 0)
-        abort();
+        out_of_memory();
     h->engine = engine;
     h->again.open = hub_work_again;
     h->wake.open = hub_woken;

@@ -44,7 +44,7 @@ hash_file(uint8_t hash[SHA256_SIZE], struct buf *room, struct str path, struct e
     ssize_t n = -1;
 
     if (!piece)
-        abort();
+        out_of_memory();
     while (fd >= 0 && (n = read(fd, piece, PIECE)) != 0) {
         if (n > 0)
             hash_more(hash, room, (struct str){ piece, (size_t)n });

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
+
 #define BLOCK_MIN ((size_t)4 * 1024)
 #define BLOCK_MAX ((size_t)256 * 1024)
 #define KEEP_MAX  ((size_t)64 * 1024) /* one large request must not make an arena large for ever */
@@ -42,10 +44,8 @@ block_resize(struct arena_block *old, size_t size)
 
     if (size <= SIZE_MAX / 2)
         block = realloc(old, sizeof(*block) + size);
-    if (!block) {
-        fprintf(stderr, "out of memory: %zu bytes for an arena\n", size);
-        abort();
-    }
+    if (!block)
+        out_of_memory();
     block->size = size;
     return block;
 }

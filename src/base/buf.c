@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
+
 #define CAP_MIN ((size_t)256)
 
 void
@@ -38,10 +40,8 @@ grow(struct buf *b, size_t need)
     if (cap > b->max)
         cap = b->max;
     ptr = realloc(b->ptr, cap + 1);
-    if (!ptr) {
-        fprintf(stderr, "out of memory: %zu bytes for a buffer\n", cap);
-        abort();
-    }
+    if (!ptr)
+        out_of_memory();
     b->ptr = ptr;
     b->cap = cap;
 }

@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 /* Keeps what the header promises whatever came in through a "%s": whole, valid UTF-8. */
 static void
@@ -58,4 +60,14 @@ error_prefix(struct error *err, const char *fmt, ...)
     make_valid(joined, len >= (int)sizeof(joined));
     memcpy(err->message, joined, sizeof(joined));
     return false;
+}
+
+void
+out_of_memory(void)
+{
+    static const char line[] = "parley: out of memory; started again, it goes on where it was\n";
+
+    if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
+        abort();
+    abort();
 }

@@ -19,4 +19,8 @@ bool error_set(struct error *err, int status, const char *fmt, ...) __attribute_
 /* Puts "what: " before the message there is. Always false. */
 bool error_prefix(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Ends the process, with a line, where there is no memory for something small or no room for another thread: whatever
+ * is committed goes on when it is started again. */
+_Noreturn void out_of_memory(void);
+
 #endif

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
+
 static struct mail *
 take_first(struct mailbox *box)
 {
@@ -48,10 +50,8 @@ void
 mailbox_init(struct mailbox *box, uv_loop_t *loop)
 {
     *box = (struct mailbox){ .first = NULL };
-    if (uv_mutex_init(&box->lock) != 0 || uv_async_init(loop, &box->wake, on_wake) != 0) {
-        fprintf(stderr, "cannot make a mailbox\n");
-        abort();
-    }
+    if (uv_mutex_init(&box->lock) != 0 || uv_async_init(loop, &box->wake, on_wake) != 0)
+        out_of_memory();
 }
 
 void

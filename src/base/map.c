@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
+
 #define CAP_MIN 16 /* capacities are powers of two */
 
 /* Keys are times in their high bits and counters in their low ones: stirred, they spread. */
@@ -35,10 +37,8 @@ grow(struct map *m)
     struct map bigger = { .count = m->count, .cap = m->cap > 0 ? m->cap * 2 : CAP_MIN };
 
     bigger.slots = calloc(bigger.cap, sizeof(*bigger.slots));
-    if (!bigger.slots) {
-        fprintf(stderr, "out of memory: a map of %zu entries\n", bigger.cap);
-        abort();
-    }
+    if (!bigger.slots)
+        out_of_memory();
     for (size_t i = 0; i < m->cap; i++)
         if (m->slots[i].value)
             *slot_of(&bigger, m->slots[i].key) = m->slots[i];

@@ -79,7 +79,7 @@ publish(const char *from, const char *path, struct error *err)
     bool ok;
 
     if (!folder)
-        abort();
+        out_of_memory();
     ok = sync_path(from, O_RDONLY, err)
       && (renameat2(AT_FDCWD, from, AT_FDCWD, path, RENAME_NOREPLACE) == 0
           || error_set(err, 503, "The backup %s cannot get its name: %s", path, strerror(errno)))
@@ -98,7 +98,7 @@ sqlite_backup(const struct db_options *o, const char *path, struct error *err)
     if (access(path, F_OK) == 0)
         return error_set(err, 409, "%s exists already, and a backup overwrites nothing", path);
     if (asprintf(&partial, "%s.partial", path) < 0)
-        abort();
+        out_of_memory();
     ok = open_source(o, &source, err) && open_target(partial, &target, err)
       && copy_pages(source, target, path, err);
     sqlite3_close(source);

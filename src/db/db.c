@@ -147,7 +147,7 @@ db_signal(struct db *db, int topic, int64_t key)
         db->told_cap = db->told_cap ? 2 * db->told_cap : 64;
         db->told = realloc(db->told, db->told_cap * sizeof(db->told[0]));
         if (!db->told)
-            abort();
+            out_of_memory();
     }
     db->told[db->told_count++] = (struct db_told){ .topic = topic, .key = key };
 }
@@ -198,7 +198,7 @@ db_at_commit(struct db *db, bool (*run)(struct db *db, void *arg, struct error *
         db->later_cap = db->later_cap ? 2 * db->later_cap : 64;
         db->later = realloc(db->later, db->later_cap * sizeof(db->later[0]));
         if (!db->later)
-            abort();
+            out_of_memory();
     }
     db->later[db->later_count++] = (struct db_later){ .run = run, .arg = arg };
 }
@@ -453,7 +453,7 @@ copy(const char *text)
     char *out = text ? strdup(text) : NULL;
 
     if (text && !out)
-        abort();
+        out_of_memory();
     return out;
 }
 
@@ -485,7 +485,7 @@ db_open(const struct db_options *options, struct db_engine **out, struct error *
 
     *out = NULL;
     if (!e)
-        abort();
+        out_of_memory();
     e->driver = options->url ? &db_postgres : &db_sqlite;
     random_bytes(&e->origin, sizeof(e->origin));
     set_options(e, options);

@@ -57,6 +57,10 @@ struct db_driver {
     bool (*is_alive)(struct db *db); /* between transactions: whether it is worth beginning one */
     bool (*was_committed)(const struct db_options *o, struct db *db); /* after a commit that left no answer */
 
+    /* After a commit that failed and was undone: makes sure that a later start does not find it all the same. NULL where
+     * that cannot be. */
+    void (*bury)(struct db *db);
+
     /* No limit of time holds for this transaction; NULL where none does anyway. */
     bool (*be_patient)(struct db *db, struct error *err);
 
@@ -114,6 +118,7 @@ struct db_writer {
     pthread_t         thread;
     bool              started;
     struct db        *db;   /* NULL when it has to connect again */
+    bool              unsure; /* a commit failed: whether it is in the database is for driver->bury to say */
 
     int               careful;      /* so many batches still use savepoints from the start */
     int               batch_ms;     /* a batch of slow transactions ends early, so that its first need not wait */

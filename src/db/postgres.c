@@ -234,7 +234,7 @@ postgres_dial(const char *url)
     PGconn *conn = PQconnectdbParams(names, values, 1);
 
     if (!conn)
-        abort();
+        out_of_memory();
     PQsetNoticeReceiver(conn, say_notice, NULL);
     return conn;
 }
@@ -279,7 +279,7 @@ postgres_connect(const struct db_options *o, enum db_mode mode, struct db **out,
     struct postgres *c = calloc(1, sizeof(*c));
 
     if (!c)
-        abort();
+        out_of_memory();
     c->db.driver = &db_postgres;
     c->is_reader = mode == DB_READ;
     c->timeout_ms = c->is_reader ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;

@@ -26,7 +26,7 @@ postgres_query(struct db *db, const char *sql, const struct db_value *args, size
         return false;
     r = calloc(1, sizeof(*r));
     if (!r)
-        abort();
+        out_of_memory();
     *r = (struct postgres_rows){ .result = result, .row = -1, .count = PQntuples(result), .next = c->open };
     c->open = r;
     rows->statement = r;

@@ -173,7 +173,7 @@ new_statement(struct postgres *c, const char *sql, size_t n)
     struct postgres_statement *s = calloc(1, sizeof(*s));
 
     if (!s || !(s->sql = strdup(sql)))
-        abort();
+        out_of_memory();
     s->key = sql;
     s->args = n;
     snprintf(s->name, sizeof(s->name), "s%d", c->names++);

@@ -76,7 +76,7 @@ prepare_statement(struct sqlite *c, const char *sql, struct statement **out, str
     params = sqlite3_bind_parameter_count(handle);
     s = calloc(1, sizeof(*s) + (size_t)params * sizeof(s->arg_at[0]));
     if (!s)
-        abort();
+        out_of_memory();
     s->handle = handle;
     s->sql_len = strlen(sqlite3_sql(handle));
     if (!map_args(s, params, sql, err)) {

@@ -178,13 +178,21 @@ begin(struct db_writer *w, struct error *err)
 static bool
 undo(struct db_writer *w)
 {
+    const struct db_driver *driver = w->engine->driver;
     struct error ignored;
+    bool unsure = w->unsure;
 
     db_forget(w->db);
-    if (w->engine->driver->control(w->db, DB_ROLLBACK, &ignored))
+    w->unsure = false;
+    if (driver->control(w->db, DB_ROLLBACK, &ignored)) {
+        if (unsure && driver->bury)
+            driver->bury(w->db);
         return true;
-    w->engine->driver->disconnect(w->db);
+    }
+    driver->disconnect(w->db);
     w->db = NULL;
+    if (unsure && driver->bury && driver->connect(&w->engine->options, DB_WRITE, &w->db, &ignored))
+        driver->bury(w->db);
     return false;
 }
 
@@ -230,8 +238,10 @@ commit(struct db_writer *w, struct error *err)
     crash_point("commit: not yet");
     from_us = clock_mono_us();
     if (!e->driver->control(w->db, DB_COMMIT, err)
-        && !(w->db->lost && e->driver->was_committed && e->driver->was_committed(&e->options, w->db)))
+        && !(w->db->lost && e->driver->was_committed && e->driver->was_committed(&e->options, w->db))) {
+        w->unsure = true;
         return false;
+    }
     took_us = clock_mono_us() - from_us;
     crash_point("commit: done, nobody told");
     w->gather_us = took_us / GATHER_PART < GATHER_MAX_US ? took_us / GATHER_PART : GATHER_MAX_US;

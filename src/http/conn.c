@@ -341,7 +341,7 @@ conn_new(struct http_loop *loop)
     struct http_conn *c = calloc(1, sizeof(*c));
 
     if (!c)
-        abort();
+        out_of_memory();
     c->loop = loop;
     c->x.thread = loop->index;
     c->x.reply.file = -1;

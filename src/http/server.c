@@ -105,7 +105,7 @@ loop_init(struct http_loop *loop, struct http_server *s, int index, int fd)
 {
     *loop = (struct http_loop){ .server = s, .index = index, .stop.open = on_stop, .date_s = -1 };
     if (uv_loop_init(&loop->uv) != 0)
-        abort();
+        out_of_memory();
     mailbox_init(&loop->box, &loop->uv);
     uv_timer_init(&loop->uv, &loop->tick);
     uv_timer_init(&loop->uv, &loop->cut);
@@ -113,7 +113,7 @@ loop_init(struct http_loop *loop, struct http_server *s, int index, int fd)
     loop->input = malloc(HTTP_INPUT_SIZE);
     loop->piece = malloc(HTTP_PIECE_SIZE);
     if (!loop->input || !loop->piece)
-        abort();
+        out_of_memory();
     buf_init(&loop->head, HEAD_MAX);
     random_bytes(&loop->id_prefix, sizeof(loop->id_prefix));
     uv_tcp_init(&loop->uv, &loop->listener);
@@ -172,7 +172,7 @@ http_start(const struct http_options *options, struct http_server **out, struct 
     int                *fds = calloc((size_t)count, sizeof(*fds));
 
     if (!s || !fds || !(s->loops = calloc((size_t)count, sizeof(*s->loops))))
-        abort();
+        out_of_memory();
     s->options = *options;
     s->spool_dir = options->spool_dir ? strdup(options->spool_dir) : NULL;
     fill_limits(&s->options.limits);
@@ -186,10 +186,10 @@ http_start(const struct http_options *options, struct http_server **out, struct 
     s->loop_count = count;
     for (int i = 0; i < count; i++)
         if (!loop_init(&s->loops[i], s, i, fds[i]))
-            abort(); /* the socket listens already, so this is a lack of memory */
+            out_of_memory(); /* the socket listens already, so this is a lack of memory */
     for (int i = 0; i < count; i++)
         if (uv_thread_create(&s->loops[i].thread, run_loop, &s->loops[i]) != 0)
-            abort();
+            out_of_memory();
     free(fds);
     *out = s;
     return true;

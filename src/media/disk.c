@@ -50,9 +50,16 @@ sync_at(int root, const char *path, int flags)
 static bool
 make_folder(const struct disk *d, const char *folder)
 {
-    if (mkdirat(d->root, folder, 0700) == 0)
-        return fsync(d->root) == 0;
-    return errno == EEXIST;
+    int failure;
+
+    if (mkdirat(d->root, folder, 0700) != 0)
+        return errno == EEXIST;
+    if (fsync(d->root) == 0)
+        return true;
+    failure = errno;
+    unlinkat(d->root, folder, AT_REMOVEDIR); /* or the next would take it for one that is known to the disk */
+    errno = failure;
+    return false;
 }
 
 static bool
@@ -210,7 +217,7 @@ media_open_disk(const char *folder, struct media_store **out, struct error *err)
 
     *out = NULL;
     if (!d || !(d->folder = strdup(folder)) || asprintf(&spool, "%s/spool", folder) < 0)
-        abort();
+        out_of_memory();
     d->store.driver = &disk;
     d->root = -1;
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
@@ -218,6 +225,8 @@ media_open_disk(const char *folder, struct media_store **out, struct error *err)
     else if ((d->root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0
              || faccessat(d->root, ".", W_OK | X_OK, AT_EACCESS) != 0)
         ok = error_set(err, 503, "The media folder %s cannot be used: %s", folder, strerror(errno));
+    else if (fsync(d->root) != 0) /* folders that one who died then has made */
+        ok = error_set(err, 503, "The media folder %s cannot be written: %s", folder, strerror(errno));
     else
         ok = media_spool_open(&d->store, spool, err);
     free(spool);

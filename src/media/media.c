@@ -104,7 +104,7 @@ media_spool_open(struct media_store *m, const char *folder, struct error *err)
 {
     m->spool = strdup(folder);
     if (!m->spool)
-        abort();
+        out_of_memory();
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
         return media_fail(err, "received", folder, errno);
     if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
@@ -162,7 +162,7 @@ inspect_open(int fd, const char *path, struct str claimed, const struct media_ty
         return media_fail(err, "read", path, EINVAL);
     head = malloc(SNIFF_HEAD);
     if (!head)
-        abort();
+        out_of_memory();
     len = read_head(fd, head, SNIFF_HEAD);
     if (len < 0)
         ok = media_fail(err, "read", path, errno);

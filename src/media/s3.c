@@ -327,7 +327,7 @@ media_open_s3(const struct media_s3_options *o, struct media_store **out, struct
 
     *out = NULL;
     if (!s || asprintf(&spool, "%s/spool", o->folder) < 0 || asprintf(&s->copies, "%s/copies", o->folder) < 0)
-        abort();
+        out_of_memory();
     s->store.driver = &s3_driver;
     arena_init(&s->arena);
     pthread_mutex_init(&s->bucket.lock, NULL);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/random.h"
 
 enum { CONNECT_MS = 5000, SLOWEST = 256 /* bytes in a second, over the time of patience */ };
@@ -46,7 +47,7 @@ take_line(struct s3_bucket *b)
     }
     line = calloc(1, sizeof(*line));
     if (!line || !(line->curl = curl_easy_init()))
-        abort();
+        out_of_memory();
     return line;
 }
 
@@ -157,7 +158,7 @@ add_line(struct curl_slist **list, struct str line)
     struct curl_slist *longer = curl_slist_append(*list, line.ptr);
 
     if (!longer)
-        abort();
+        out_of_memory();
     *list = longer;
 }
 

@@ -49,7 +49,7 @@ list_copies(DIR *dir, struct copy **out, int64_t *total)
             cap = cap ? 2 * cap : 64;
             *out = realloc(*out, cap * sizeof(**out));
             if (!*out)
-                abort();
+                out_of_memory();
         }
         (*out)[n] = (struct copy){ .used_at = st.st_atim.tv_sec, .size = st.st_size };
         snprintf((*out)[n].name, sizeof((*out)[n].name), "%.*s", MEDIA_NAME_MAX - 1, entry->d_name);

@@ -39,7 +39,7 @@ ask_libmagic(struct str head, const struct media_type **out, struct error *err)
             return false;
         }
         if (!magic)
-            abort(); /* out of memory */
+            out_of_memory(); /* out of memory */
     }
     said = magic_buffer(magic, head.ptr, head.len < MAGIC_HEAD ? head.len : MAGIC_HEAD);
     *out = said ? media_type_by_content(str_of(said)) : NULL;
@@ -137,7 +137,7 @@ mp4_tracks(int fd)
             enum tracks found;
 
             if (!index)
-                abort();
+                out_of_memory();
             got = pread(fd, index, len > 0 && len < INDEX_MAX ? (size_t)len : INDEX_MAX, (off_t)at);
             found = got > 0 ? handlers((struct str){ index, (size_t)got }) : TRACKS_UNKNOWN;
             free(index);

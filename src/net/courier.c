@@ -86,7 +86,7 @@ take_easy(struct courier *c)
     CURL *easy = c->spare_count > 0 ? c->spare[--c->spare_count] : curl_easy_init();
 
     if (!easy)
-        abort();
+        out_of_memory();
     return easy;
 }
 
@@ -116,7 +116,7 @@ join_line(struct courier *c, struct transfer *t)
         return;
     }
     if (asprintf(&line, "%s %.*s", t->host, STR_ARG(user)) < 0)
-        abort();
+        out_of_memory();
     queue_join(&c->queue, str_of(line), &t->turn);
     free(line);
 }
@@ -279,7 +279,7 @@ copy_or_none(const char *s)
     char *copy = s ? strdup(s) : NULL;
 
     if (s && !copy)
-        abort();
+        out_of_memory();
     return copy;
 }
 
@@ -297,7 +297,7 @@ courier_new(const struct courier_options *options, struct courier **out, struct 
         return error_set(err, 500, "cannot start libcurl");
     c = calloc(1, sizeof(*c));
     if (!c)
-        abort();
+        out_of_memory();
     c->multi = curl_multi_init();
     if (!c->multi || !loop_init(&c->loop, options->loop, c->multi)) {
         curl_multi_cleanup(c->multi);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
+
 struct queue_line {
     struct queue_line *same_hash;
     struct queue_line *next_in_turn;
@@ -37,10 +39,8 @@ line_of(struct queue *q, struct str host)
         if (str_eq((struct str){ line->host, line->host_len }, host))
             return line;
     line = calloc(1, sizeof(*line) + host.len);
-    if (!line) {
-        fprintf(stderr, "out of memory\n");
-        abort();
-    }
+    if (!line)
+        out_of_memory();
     memcpy(line->host, host.ptr, host.len);
     line->host_len  = host.len;
     line->hash      = hash;

@@ -61,7 +61,7 @@ transfer_new(const struct transfer_common *common, struct net_call *call)
     struct transfer *t = calloc(1, sizeof(*t));
 
     if (!t)
-        abort();
+        out_of_memory();
     t->common  = common;
     t->call    = call;
     t->body_fd = t->save_fd = -1;
@@ -123,7 +123,7 @@ host_key(struct transfer *t, const char *scheme)
         free(t->host);
         t->host = NULL;
         if (asprintf(&t->host, "%s://%s:%s", scheme, host, port) < 0)
-            abort();
+            out_of_memory();
         for (char *p = t->host; *p; p++)
             if (*p >= 'A' && *p <= 'Z')
                 *p = (char)(*p - 'A' + 'a');
@@ -144,7 +144,7 @@ transfer_set_url(struct transfer *t, const char *url, const char *what, struct e
     curl_url_cleanup(t->url);
     t->url = curl_url();
     if (!t->url)
-        abort();
+        out_of_memory();
     ok = curl_url_set(t->url, CURLUPART_URL, url, 0) == CURLUE_OK
       && curl_url_get(t->url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK
       && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0)

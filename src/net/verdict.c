@@ -99,7 +99,7 @@ redirect_url(struct transfer *t)
         return NULL;
     u = curl_url_dup(t->url);
     if (!u)
-        abort();
+        out_of_memory();
     if (curl_url_set(u, CURLUPART_URL, arena_copy(t->call->arena, location).ptr, CURLU_URLENCODE | CURLU_ALLOW_SPACE)
             != CURLUE_OK
         || curl_url_get(u, CURLUPART_URL, &url, 0) != CURLUE_OK)
@@ -141,7 +141,7 @@ redirect(struct transfer *t, const char *url, int status, struct error *err)
     bool ok;
 
     if (!from)
-        abort();
+        out_of_memory();
     ok = transfer_set_url(t, url, "the redirect", err);
     if (ok && !same_site(str_of(from), str_of(t->host)))
         t->only_accept = true;

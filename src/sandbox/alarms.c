@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
+
 #define CAP_MIN 64
 
 static void
@@ -41,10 +43,8 @@ grow(struct alarms *all)
     size_t         cap = all->cap > 0 ? all->cap * 2 : CAP_MIN;
     struct alarm **heap = realloc(all->heap, (cap + 1) * sizeof(struct alarm *));
 
-    if (!heap) {
-        fprintf(stderr, "out of memory: %zu alarms\n", cap);
-        abort();
-    }
+    if (!heap)
+        out_of_memory();
     all->heap = heap;
     all->cap = cap;
 }

@@ -163,7 +163,7 @@ faults_add(struct faults *all, yyjson_val *order, struct error *err)
         return error_set(err, 400, "there are %d orders already; DELETE /sandbox/faults clears them", ORDERS_MAX);
     o = calloc(1, sizeof(*o));
     if (!o)
-        abort();
+        out_of_memory();
     if (!read_order(order, o, err)) {
         free(o);
         return false;

@@ -66,7 +66,7 @@ live_new(struct stage *stage)
     struct live *l = calloc(1, sizeof(*l));
 
     if (!l)
-        abort();
+        out_of_memory();
     l->stage = stage;
     l->quiet.ring = on_quiet;
     buf_init(&l->event, MIB);

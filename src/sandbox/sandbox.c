@@ -476,7 +476,7 @@ sandbox_start(const struct sandbox_options *options, struct sandbox **out, struc
     };
 
     if (!s || uv_sem_init(&s->mail_done, 0) != 0)
-        abort();
+        out_of_memory();
     *err = (struct error){ 0 };
     if (options->seed != 0)
         random_seed(options->seed);

@@ -75,6 +75,8 @@ bool job_retry(struct db *db, const struct job *job, int64_t due_at, int attempt
 bool job_leave_queue(struct db *db, struct job *job, int64_t now_ms, struct error *err);
 /* All waiting jobs of a lane become due now (its account works again). */
 bool job_hurry_lane(struct db *db, int64_t lane_id, int64_t now_ms, struct error *err);
+/* All that waits in the lanes of this process becomes due by so much earlier: its clock was set back. */
+bool job_hurry_by(struct db *db, int64_t process_id, int64_t by_ms, int64_t now_ms, struct error *err);
 /* All but JOB_FORGET_MEDIA. */
 bool job_drop_lane(struct db *db, int64_t lane_id, struct error *err);
 

@@ -1,6 +1,7 @@
 #include "store/testing.h"
 
 #include "base/id.h"
+#include "store/lease.h"
 
 static struct testing_store s;
 
@@ -227,6 +228,25 @@ START_TEST(hurrying_a_lane_brings_the_far_ones_to_now)
 }
 END_TEST
 
+START_TEST(a_clock_set_back_takes_what_waits_with_it)
+{
+    const int64_t hour = 3600 * 1000;
+    struct job far = add(1, 0, s.now + 90000), past = add(1, 0, s.now - hour - 5), other = add(2, 0, s.now + 90000);
+    struct job held = add(1, 0, (int64_t)1 << 52), first = add(1, 50, s.now), queued = add(1, 50, s.now);
+    bool ours;
+
+    OK(lane_take(s.db, 1, 7, s.now, &ours, &s.err));
+    OK(lane_take(s.db, 2, 8, s.now, &ours, &s.err));
+    OK(job_hurry_by(s.db, 7, hour, s.now - hour, &s.err));
+    ck_assert_int_eq(again(&far).due_at, s.now - hour + 90000);
+    ck_assert_int_eq(again(&past).due_at, s.now - hour - 5);
+    ck_assert_int_eq(again(&other).due_at, s.now + 90000);
+    ck_assert_int_eq(again(&held).due_at, (int64_t)1 << 52);
+    ck_assert_int_eq(again(&first).due_at, s.now - hour);
+    ck_assert_int_eq(again(&queued).due_at, s.now - hour);
+}
+END_TEST
+
 START_TEST(dropping_a_lane_leaves_the_others)
 {
     struct job a = add(1, 0, s.now), b = add(1, 50, s.now), other = add(2, 0, s.now);
@@ -391,7 +411,8 @@ STORE_TESTS("job", everything_of_a_job_comes_back, only_the_first_of_a_queue_is_
             finishing_moves_the_queue_up_one_by_one, a_later_due_time_survives_moving_up,
             a_retried_head_keeps_its_place, one_that_leaves_its_queue_lets_the_next_up, a_second_taker_gets_nothing,
             due_jobs_come_oldest_first_and_no_more_than_asked, what_is_not_due_yet_says_when,
-            hurrying_a_lane_brings_the_far_ones_to_now, dropping_a_lane_leaves_the_others,
+            hurrying_a_lane_brings_the_far_ones_to_now, a_clock_set_back_takes_what_waits_with_it,
+            dropping_a_lane_leaves_the_others,
             once_means_once_for_each_record_and_kind, a_lane_is_walked_by_kind, lanes_with_work_are_found,
             jobs_in_flight_are_found_by_lane, once_for_each_payload,
             scheduling_moves_what_waits_and_adds_what_does_not, the_head_of_a_queue_is_the_oldest,

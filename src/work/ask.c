@@ -37,7 +37,7 @@ ask_start(struct mail *m)
     struct asking *asking = calloc(1, sizeof(*asking));
 
     if (!asking)
-        abort();
+        out_of_memory();
     asking->ask = ask;
     asking->run = (struct run){
         .platform = ask->platform, .op = ask->op, .courier = w->courier, .errors = w->errors, .done = ask_done,

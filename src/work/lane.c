@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/error.h"
+
 #define CHATS_PRUNED_ABOVE 1024
 #define SAME_REFUSAL_MS    1000
 #define PRIVATE_BURST      10
@@ -38,7 +40,7 @@ lane_add(struct lane *l, int64_t job_id, int kind, int64_t chat_id)
     }
     job = calloc(1, sizeof(*job));
     if (!job)
-        abort();
+        out_of_memory();
     job->id = job_id;
     job->kind = kind;
     job->chat_id = chat_id;
@@ -277,6 +279,25 @@ lane_hold(struct lane *l, int64_t until_ms)
 {
     if (l->held_until_ms < until_ms)
         l->held_until_ms = until_ms;
+}
+
+void
+lane_set_back(struct lane *l, int64_t by_ms)
+{
+    struct map chats = { 0 };
+    size_t at = 0;
+    int64_t id;
+    void *full;
+
+    while (map_next(&l->chats, &at, &id, &full))
+        if ((int64_t)(intptr_t)full > by_ms * 1000)
+            map_put(&chats, id, (void *)(intptr_t)((int64_t)(intptr_t)full - by_ms * 1000));
+    map_deinit(&l->chats);
+    l->chats = chats;
+    l->account_full_us -= by_ms * 1000;
+    l->private_full_us -= by_ms * 1000;
+    l->held_until_ms -= by_ms;
+    l->refused_at_ms -= by_ms;
 }
 
 void

@@ -82,6 +82,9 @@ void lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t unt
 /* The other side asked for nothing more until then. */
 void lane_hold(struct lane *l, int64_t until_ms);
 
+/* The clock was set back by so much: what was to be waited for is as far away as before. */
+void lane_set_back(struct lane *l, int64_t by_ms);
+
 /* The other side answered well, or not: a lane whose calls fail goes on with half as many at once, down to one, and
  * comes back one by one. So a dead endpoint holds few of the connections that living ones need. */
 void lane_went_well(struct lane *l);

@@ -324,6 +324,26 @@ START_TEST(a_shorter_wait_does_not_shorten_a_longer)
 }
 END_TEST
 
+START_TEST(a_clock_set_back_lengthens_no_wait)
+{
+    const int64_t hour = 3600 * 1000;
+
+    pace(60, 1, 0, 0);
+    lane_add(&l, 1, SEND, 50);
+    lane_add(&l, 2, SEND, 50);
+    ck_assert_int_eq(next(0), 1);
+    lane_slow_down(&l, 51, now, now + 3000, true);
+    lane_set_back(&l, hour);
+    ck_assert_int_eq(next(-hour), 0);
+    ck_again(3000 - hour);
+    ck_assert_int_eq(next(2999 - hour), 0);
+    ck_assert_int_eq(next(3000 - hour), 2);
+    lane_add(&l, 3, SEND, 50);
+    ck_assert_int_eq(next(3000 - hour), 0);
+    ck_again(4000 - hour);
+}
+END_TEST
+
 /* ---- a side that fails ---- */
 
 static int
@@ -380,7 +400,7 @@ lanes(void)
         &a_lane_can_be_left_to_one_kind,
         &many_chats_are_not_remembered_for_ever, &chats_that_still_wait_are_not_forgotten,
         &a_refused_chat_is_its_own_trouble, &an_account_that_must_wait_sends_nothing,
-        &a_shorter_wait_does_not_shorten_a_longer, &a_new_limit_starts_afresh,
+        &a_shorter_wait_does_not_shorten_a_longer, &a_clock_set_back_lengthens_no_wait, &a_new_limit_starts_afresh,
     };
     TCase *c = tcase_create("lane");
 

@@ -110,7 +110,7 @@ leftover_start(struct worker *w)
     struct leftover *l = calloc(1, sizeof(*l));
 
     if (!l)
-        abort();
+        out_of_memory();
     l->options = w->options;
     arena_init(&l->arena);
     arena_init(&l->page);

@@ -24,7 +24,7 @@ run_errors_new(void)
     struct run_errors *e = calloc(1, sizeof(*e));
 
     if (!e || uv_mutex_init(&e->lock) != 0)
-        abort();
+        out_of_memory();
     return e;
 }
 

@@ -32,7 +32,7 @@ seat_of(struct worker *w, int64_t lane_id)
         return seat;
     seat = calloc(1, sizeof(*seat));
     if (!seat)
-        abort();
+        out_of_memory();
     lane_init(&seat->lane, lane_id, config.sends_per_profile);
     arena_init(&seat->arena);
     seat->worker = w;
@@ -392,7 +392,7 @@ task_begin(struct seat_lane *seat, struct lane_job *place)
     struct task *t = calloc(1, sizeof(*t));
 
     if (!t)
-        abort();
+        out_of_memory();
     t->worker = w;
     t->lane_id = seat->lane.id;
     t->process_id = seat->process_id;

@@ -308,7 +308,7 @@ task_disk(struct task *t, void (*work)(struct task *t), task_next *then)
     t->at = TASK_ELSEWHERE;
     t->disk.data = t;
     if (uv_queue_work(&t->worker->loop, &t->disk, task_disk_work, task_disk_done) != 0)
-        abort();
+        out_of_memory();
 }
 
 static void

@@ -36,7 +36,7 @@ begin_term(struct tenure *tenure)
     struct term *term = calloc(1, sizeof(*term));
 
     if (!term)
-        abort();
+        out_of_memory();
     term->before = tenure->term;
     tenure->term = term;
 }

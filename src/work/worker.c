@@ -5,6 +5,7 @@
 #include "work/account.h"
 #include "work/leftover.h"
 #include "work/seat.h"
+#include "work/setback.h"
 #include "work/upkeep.h"
 #include "work/vigil.h"
 
@@ -211,7 +212,7 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
     int64_t begun_mono_ms = clock_mono_ms();
 
     if (!w || uv_loop_init(&w->loop) != 0 || uv_mutex_init(&w->woken_lock) != 0)
-        abort();
+        out_of_memory();
     w->options = *options;
     w->errors = run_errors_new();
     w->woken_mail.open = worker_woken;
@@ -241,10 +242,11 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
     tenure_start(w, begun_mono_ms);
     upkeep_start(w);
     vigil_start(w);
+    setback_start(w);
     for (size_t i = 0; i < w->start_lanes_count; i++)
         worker_wake(w, w->start_lanes[i]);
     if (uv_thread_create(&w->thread, worker_thread, w) != 0)
-        abort();
+        out_of_memory();
     return true;
 }
 
@@ -262,6 +264,7 @@ worker_close(struct worker *w)
     uv_close((uv_handle_t *)&w->turn, NULL);
     upkeep_stop(w);
     vigil_stop(w);
+    setback_stop(w);
     courier_free(w->courier);
     while (map_next(&w->lanes, &at, &id, &value)) {
         seat_close(value);
@@ -282,6 +285,7 @@ worker_maybe_close(struct worker *w)
     while (map_next(&w->lanes, &at, &id, &value))
         fetching |= ((struct seat_lane *)value)->fetching;
     if (!w->draining || w->closed || w->tasks_count > 0 || fetching || upkeep_is_busy(w) || w->vigil.busy
+        || setback_is_busy(w)
         || w->tenure.busy)
         return;
     if (w->tenure.is_over)

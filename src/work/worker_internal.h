@@ -35,6 +35,15 @@ struct vigil {
     size_t        count;
 };
 
+/* setback.c */
+struct setback {
+    uv_timer_t    timer;
+    struct db_txn txn;
+    bool          busy;
+    int64_t       lead_ms; /* by how much the clock of the day is ahead of the one that nobody sets */
+    int64_t       back_ms; /* by how much it was set back */
+};
+
 struct seat_lane;
 
 struct worker {
@@ -65,6 +74,7 @@ struct worker {
 
     struct upkeep upkeep;
     struct vigil  vigil;
+    struct setback setback;
     struct mail stop_mail;
     bool        draining; /* nothing new is begun */
     bool        closing;  /* nothing goes on either */

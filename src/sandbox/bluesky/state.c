@@ -14,10 +14,8 @@
 void *
 bs_checked(void *ptr)
 {
-    if (!ptr) {
-        fprintf(stderr, "out of memory: the sandbox's accounts\n");
-        abort();
-    }
+    if (!ptr)
+        out_of_memory();
     return ptr;
 }
 

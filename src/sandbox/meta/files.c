@@ -108,7 +108,7 @@ fb_read_upload(const struct http_part *part)
     int     fd;
 
     if (!bytes)
-        abort();
+        out_of_memory();
     snprintf(path, sizeof(path), "%.*s", STR_ARG(part->path));
     fd = open(path, O_RDONLY | O_CLOEXEC);
     while (fd >= 0 && len < (size_t)part->size && (got = read(fd, bytes + len, (size_t)part->size - len)) > 0)

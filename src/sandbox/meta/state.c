@@ -31,10 +31,8 @@ fb_alloc(size_t size)
 {
     void *ptr = calloc(1, size);
 
-    if (!ptr) {
-        fprintf(stderr, "out of memory: the sandbox's Meta\n");
-        abort();
-    }
+    if (!ptr)
+        out_of_memory();
     return ptr;
 }
 

@@ -36,10 +36,8 @@ tg_kind_name(enum tg_file_kind kind)
 static void *
 checked(void *ptr)
 {
-    if (!ptr) {
-        fprintf(stderr, "out of memory: a file of the sandbox\n");
-        abort();
-    }
+    if (!ptr)
+        out_of_memory();
     return ptr;
 }
 

@@ -39,10 +39,8 @@ tg_message_say(struct tg_message *m, const struct tg_body *body)
     size_t         size = body_size(body);
     char          *memory = malloc(size + 1), *at = memory;
 
-    if (!memory) {
-        fprintf(stderr, "out of memory: a message of the sandbox\n");
-        abort();
-    }
+    if (!memory)
+        out_of_memory();
     pack(&packed.text, &at);
     pack(&packed.entities, &at);
     pack(&packed.media, &at);
@@ -113,7 +111,7 @@ tg_message_add(struct tg_chat *chat, bool by_person, int64_t date_s, const struc
     struct tg_message *m = calloc(1, sizeof(*m));
 
     if (!m)
-        abort();
+        out_of_memory();
     m->id = ++chat->bot->last_message_id;
     m->date = date_s;
     m->chat = chat;

@@ -10,10 +10,8 @@
 static void *
 checked(void *ptr)
 {
-    if (!ptr) {
-        fprintf(stderr, "out of memory: a record of the sandbox\n");
-        abort();
-    }
+    if (!ptr)
+        out_of_memory();
     return ptr;
 }
 

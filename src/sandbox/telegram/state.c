@@ -15,10 +15,8 @@
 static void *
 checked(void *ptr)
 {
-    if (!ptr) {
-        fprintf(stderr, "out of memory: the sandbox's people\n");
-        abort();
-    }
+    if (!ptr)
+        out_of_memory();
     return ptr;
 }
 

@@ -20,7 +20,7 @@ open_telegram(struct stage *stage)
     struct tg *tg = calloc(1, sizeof(*tg));
 
     if (!tg)
-        abort();
+        out_of_memory();
     tg_init(tg, stage);
     return tg;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mailbox.h" /* container_of */
+#include "base/error.h"
 #include "base/random.h"
 
 #define FIRST_ID_MIN  INT64_C(2000001)
@@ -27,10 +28,8 @@ struct tg_queue {
 static void *
 checked(void *ptr)
 {
-    if (!ptr) {
-        fprintf(stderr, "out of memory: an update of the sandbox\n");
-        abort();
-    }
+    if (!ptr)
+        out_of_memory();
     return ptr;
 }
 

@@ -248,7 +248,7 @@ delivery_new(struct tg_bot *bot, struct tg_update *update, const struct fault *f
     struct tg_delivery *d = calloc(1, sizeof(*d));
 
     if (!d)
-        abort();
+        out_of_memory();
     arena_init(&d->arena);
     d->bot = bot;
     d->update = update;
