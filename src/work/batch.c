@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/crash.h"
+#include "base/error.h"
 #include "work/seat.h"
 
 #define TASKS_MAX     64 /* in a batch: others want to write as well */
@@ -34,7 +35,7 @@ batch_new(struct seat_lane *seat, enum batch_sort sort, int64_t process_id)
     struct batch *b = calloc(1, sizeof(*b));
 
     if (!b)
-        abort();
+        out_of_memory();
     b->seat = seat;
     b->sort = sort;
     b->process_id = process_id;
