@@ -477,7 +477,7 @@ describe("an account is asked no more often", () => {
     await talk.hear("one");
     await talk.say("two");
     const count = await steady.bluesky.count(talk.account, "getLog");
-    const all = await gaps(steady.bluesky, talk.account, count + 3);
+    const all = await gaps(steady.bluesky, talk.account, count + 6); // those after which it goes on elsewhere do not count
     assert.ok(all.length >= 3);
     for (const gap of all) assert.ok(gap >= 440, `asked again after ${gap} ms`);
   });

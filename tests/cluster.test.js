@@ -2,14 +2,13 @@
 // accepted is sent once and in order, and subscribers hear of everything once and in order. A database server of its own,
 // because it is restarted. PARLEY_TEST_CLUSTER_SECONDS makes it longer.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
-import readline from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { Api } from "./lib/api.js";
+import { PostgresServer } from "./lib/postgres.js";
 import { Program, temporaryFolder } from "./lib/process.js";
 import { Stream } from "./lib/stream.js";
 import { startChance, startEar, steadyPort } from "./lib/trouble.js";
@@ -21,32 +20,6 @@ const SERVERS = 3;
 const SECONDS = Number(process.env.PARLEY_TEST_CLUSTER_SECONDS ?? 40) * slowness;
 const LEASE_SECONDS = 3 * slowness;
 const chance = startChance();
-
-/** A PostgreSQL server that can be restarted. */
-async function startPostgres() {
-  const script = 'echo "$PARLEY_TEST_POSTGRES_FOLDER $PARLEY_TEST_DATABASE_URL"; exec cat';
-  const child = spawn(new URL("../tools/with-postgres", import.meta.url).pathname, ["sh", "-c", script], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, FSYNC: "on" }, // what it has committed outlives it
-  });
-  const [line] = await once(readline.createInterface({ input: child.stdout }), "line");
-  const [folder, url] = line.split(" ");
-  const control = execFileSync("sh", ["-c", "ls /usr/lib/postgresql/*/bin/pg_ctl | sort -V | tail -1"], { encoding: "utf8" }).trim();
-  const user = process.getuid() === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
-  const ask = (sql) => execFileSync("psql", ["--no-psqlrc", "-qAt", "-c", sql, url], { encoding: "utf8" }).trim();
-  return {
-    url,
-    ask,
-    restart(mode) {
-      const [command, ...args] = [...user, control, "-D", `${folder}/data`, "-l", `${folder}/server.log`, "-m", mode, "-w", "restart"];
-      execFileSync(command, args, { stdio: "ignore", cwd: "/" });
-    },
-    async stop() {
-      child.stdin.end();
-      await once(child, "exit");
-    },
-  };
-}
 
 /** What a load balancer is: connections to any of the servers that are up. */
 async function startBalancer(port, pick) {
@@ -183,7 +156,7 @@ describe("several servers on one database", { skip: !onPostgres && "there is no 
   };
 
   before(async () => {
-    postgres = await startPostgres();
+    postgres = await PostgresServer.start({ FSYNC: "on" }); // what it has committed outlives it
     process.env.PARLEY_TEST_DATABASE_URL = postgres.url;
     ear = await startEar();
     w = new World({

@@ -4,6 +4,7 @@
 #include "api/hub_internal.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "http/http.h"
 #include "store/workspace.h"
 
 #define TURN_READS 2           /* then the sockets of the loop have a turn */
@@ -243,12 +244,14 @@ read_done(struct db_txn *txn)
     if (!h->is_working)
         hub_work(h);
     hub_rest(h);
+    http_mail_came();
 }
 
 static void
 submit(struct hub *h)
 {
     h->is_reading = true;
+    http_expect_mail();
     h->txn = (struct db_txn){ .run = run_read, .done = read_done, .reply_to = h->mailbox };
     db_submit(h->engine, DB_READ, &h->txn);
 }

@@ -239,6 +239,20 @@ postgres_dial(const char *url)
     return conn;
 }
 
+/* Who talks to the server itself knows the number of its process. A pooler may keep a connection for each of ours, and
+ * then there is nothing to say; which it does cannot be asked. */
+static void
+warn_of_pooler(PGconn *conn, const char *backend)
+{
+    static atomic_bool warned;
+    int64_t pid = 0;
+
+    if (!str_to_i64(str_of(backend), &pid) || pid == PQbackendPID(conn) || atomic_exchange(&warned, true))
+        return;
+    log_warn("a pooler is between this server and its database; if it hands out connections by transaction, set"
+             " PARLEY_DATABASE_POOLED=yes");
+}
+
 /* Behind a pooler a connection keeps no settings, so each transaction begins with them. */
 static bool
 set_limits(struct postgres *c, const struct db_options *o, struct error *err)
@@ -248,7 +262,7 @@ set_limits(struct postgres *c, const struct db_options *o, struct error *err)
 
     snprintf(c->settings, sizeof(c->settings),
              "SELECT set_config('statement_timeout', '%d', %s), set_config('lock_timeout', '%d', %s),"
-             " set_config('idle_in_transaction_session_timeout', '60000', %s)",
+             " set_config('idle_in_transaction_session_timeout', '60000', %s), pg_backend_pid()",
              c->timeout_ms, o->pooled ? "true" : "false", o->busy_timeout_ms, o->pooled ? "true" : "false",
              o->pooled ? "true" : "false");
     c->is_pooled = o->pooled;
@@ -256,6 +270,8 @@ set_limits(struct postgres *c, const struct db_options *o, struct error *err)
         return true;
     result = PQexec(c->conn, c->settings);
     ok = PQresultStatus(result) == PGRES_TUPLES_OK || postgres_explain(c, result, c->settings, err);
+    if (ok)
+        warn_of_pooler(c->conn, PQgetvalue(result, 0, 3));
     PQclear(result);
     return ok;
 }

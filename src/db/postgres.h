@@ -33,7 +33,7 @@ struct postgres {
     bool        is_patient; /* this transaction may take as long as it likes */
     int64_t     xid;        /* of this transaction; 0 = not known (yet) */
     int         timeout_ms; /* of a statement */
-    char        settings[192]; /* SQL for the limits of a transaction, where they are not the connection's */
+    char        settings[256]; /* SQL for the limits of a transaction, where they are not the connection's */
 
     struct postgres_sent sent[POSTGRES_UNREAD_MAX];
     int         sent_count;

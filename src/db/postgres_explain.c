@@ -45,7 +45,7 @@ bool
 postgres_explain(struct postgres *c, const PGresult *result, const char *sql, struct error *err)
 {
     static const char *const gone[] = { /* the connection; or it leads to a standby now that takes no writes */
-        "08001", "08003", "08004", "08006", "57P", "25P03", "25006", NULL };
+        "08", "57P", "25P03", "25006", NULL };
     static const char *const conflicts[] = { /* serialization, deadlock, lock_timeout */
         "40001", "40P01", "55P03", NULL };
     static const char *const exhausted[] = { /* disk, memory, connections; its files */

@@ -5,7 +5,8 @@
  * one with a NOTIFY waits for until the disk has it. Behind the commit it needs no disk. What gets lost when a
  * process dies between the two is found by looking, as it is when a connection breaks.
  *
- * A message names who sent it, because a process has told itself already: "origin topic:key topic:key ...". */
+ * A message names who sent it, because a process has told itself already: "origin topic:key topic:key ...". The channel
+ * is named after the schema: whoever uses another one in the same database is not to be woken. */
 #include "db/postgres.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@
 
 enum { MESSAGE_MAX = 7000, AGAIN_MS = 1000 }; /* the server takes messages below 8000 bytes */
 
+#define CHANNEL "left(concat('parley ', current_schema()), 63)" /* longer ones are refused */
+
 struct postgres_listener {
     struct db_engine *engine;
     pthread_t         thread;
@@ -33,7 +36,7 @@ struct postgres_listener {
 static bool
 send_message(struct postgres *c, const struct buf *message)
 {
-    static const char notify_sql[] = "SELECT set_config('synchronous_commit', 'off', true), pg_notify('parley', $1)";
+    static const char notify_sql[] = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(" CHANNEL ", $1)";
     struct error ignored;
 
     return postgres_send(c, notify_sql, DB_ARGS(db_text(buf_str(message))), true, &ignored)
@@ -79,16 +82,32 @@ hear(struct db_engine *e, struct str message)
 }
 
 static bool
-begin(struct postgres_listener *l)
+listen_on_channel(PGconn *conn)
 {
     PGresult *result;
+    char sql[256];
     bool ok;
 
-    l->conn = postgres_dial(l->engine->options.url);
-    result = PQstatus(l->conn) == CONNECTION_OK ? PQexec(l->conn, "LISTEN parley") : NULL;
+    if (PQstatus(conn) != CONNECTION_OK)
+        return false;
+    result = PQexec(conn, "SELECT 'LISTEN ' || quote_ident(" CHANNEL ")");
+    ok = PQresultStatus(result) == PGRES_TUPLES_OK;
+    if (ok)
+        snprintf(sql, sizeof(sql), "%s", PQgetvalue(result, 0, 0));
+    PQclear(result);
+    if (!ok)
+        return false;
+    result = PQexec(conn, sql);
     ok = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
-    if (ok)
+    return ok;
+}
+
+static bool
+begin(struct postgres_listener *l)
+{
+    l->conn = postgres_dial(l->engine->options.url);
+    if (listen_on_channel(l->conn))
         return true;
     PQfinish(l->conn);
     l->conn = NULL;

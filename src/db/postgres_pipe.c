@@ -54,6 +54,9 @@ postgres_send_owed(struct postgres *c, struct error *err)
 
     if (!c->is_owed)
         return true;
+    /* A pooler takes the server away when that says it is idle, though what came meanwhile is on its way already. */
+    if (c->is_pooled && !postgres_settle(c, err))
+        return false;
     c->is_owed = false;
     return send_text(c, sql, false, err) && (!c->is_pooled || send_text(c, c->settings, false, err));
 }

@@ -188,6 +188,11 @@ int  http_thread_count(const struct http_server *s);
 struct mailbox *http_mailbox(struct http_server *s, int thread);
 int64_t http_open_connections(const struct http_server *s);
 
+/* Who runs on a server's thread and awaits mail there that belongs to no connection. Until it came the thread goes on,
+ * though the server stops. Elsewhere they do nothing. */
+void http_expect_mail(void);
+void http_mail_came(void);
+
 /* Stops accepting, ends streams, finishes requests; connections that are not done after `ms` are cut. Exchanges that
  * handlers still have are waited for however long it takes, so their threads must still be running. Joins the loops'
  * threads and frees everything. Not from one of them; NULL is fine. */

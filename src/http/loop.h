@@ -25,6 +25,7 @@ struct http_loop {
     struct mailbox      box;
     struct mail         stop;
     bool                stopping;
+    int                 expected;  /* mail that belongs to no connection (http_expect_mail) */
     struct http_conn   *conns;
     char               *input;     /* of the socket being read; nothing stays in it */
     char               *piece;     /* of the file being sent, likewise */

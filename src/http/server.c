@@ -48,11 +48,29 @@ on_cut(uv_timer_t *timer)
 void
 http_loop_check(struct http_loop *loop)
 {
-    if (!loop->stopping || loop->conns || uv_is_closing((uv_handle_t *)&loop->tick))
+    if (!loop->stopping || loop->conns || loop->expected > 0 || uv_is_closing((uv_handle_t *)&loop->tick))
         return;
     uv_close((uv_handle_t *)&loop->tick, NULL);
     uv_close((uv_handle_t *)&loop->cut, NULL);
     mailbox_close(&loop->box);
+}
+
+void
+http_expect_mail(void)
+{
+    if (http_current_loop)
+        http_current_loop->expected++;
+}
+
+void
+http_mail_came(void)
+{
+    struct http_loop *loop = http_current_loop;
+
+    if (!loop)
+        return;
+    loop->expected--;
+    http_loop_check(loop);
 }
 
 static void

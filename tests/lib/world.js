@@ -78,10 +78,10 @@ export class World {
     this.bluesky = new Bluesky(this);
   }
 
-  async start() {
+  async start(env) {
     this.sandboxProgram = new Program(["sandbox", "--listen", "127.0.0.1:0"]);
     this.sandbox = new Sandbox(`http://${await this.sandboxProgram.listening()}`, () => this.sandboxProgram.stop());
-    await this.serve();
+    await this.serve(env);
   }
 
   /** Starts the server, again with the same data after `this.server.stop()` or `kill()`. */
