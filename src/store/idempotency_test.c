@@ -181,7 +181,7 @@ END_TEST
 
 START_TEST(payloads_are_kept_in_order_until_removed)
 {
-    int64_t id, first, profile_id;
+    int64_t id, first, profile_id, size;
     struct str body;
     bool found;
 
@@ -189,6 +189,10 @@ START_TEST(payloads_are_kept_in_order_until_removed)
     ck_assert(!found);
     OK(raw_payload_keep(s.db, 7, STR("one"), s.now, &s.err));
     OK(raw_payload_keep(s.db, 8, STR("two"), s.now, &s.err));
+    OK(raw_payload_size(s.db, 7, &size, &s.err));
+    ck_assert_int_eq(size, 4096);
+    OK(raw_payload_size(s.db, 9, &size, &s.err));
+    ck_assert_int_eq(size, 0);
     OK(raw_payload_next(s.db, 0, &s.arena, &first, &profile_id, &body, &found, &s.err));
     ck_assert(found);
     ck_assert(str_eq(body, STR("one")));

@@ -8,6 +8,7 @@
 #include "db/sqlite.h"
 #include "store/idempotency.h"
 #include "store/post.h"
+#include "store/raw_payload.h"
 
 static struct testing_store s;
 
@@ -20,7 +21,7 @@ be_about_sqlite(void)
 /* The tables that grow, under the names our statements give them. */
 static const char *const growing[] = {
     "message", "m", "chat", "c", "job", "event", "attachment", "delivery", "idempotency", "comment", "r", "post", "o",
-    "receipt", "parked", "profile",
+    "receipt", "parked", "profile", "raw_payload",
 };
 
 static bool
@@ -269,6 +270,8 @@ START_TEST(profiles_and_requests)
     }
     OK(idempotency_prune(s.db, s.now, 10, &removed, &s.err));
     OK(idempotency_release(s.db, 1, STR("k"), &s.err));
+    OK(raw_payload_keep(s.db, s.profile.id, STR("{}"), s.now, &s.err));
+    OK(raw_payload_size(s.db, s.profile.id, &removed, &s.err));
     ts_chat(&s, &s.profile, "77");
     OK(profile_account(s.db, &s.profile, &s.arena, &account, &s.err));
     OK(profile_set_cursor(s.db, s.profile.id, STR("5"), &s.err));
@@ -276,7 +279,7 @@ START_TEST(profiles_and_requests)
     OK(profile_delete(s.db, &s.profile, s.now, &s.err));
     while (more)
         OK(profile_erase_some(s.db, s.profile.id, &s.arena, &media, &n, &more, &s.err));
-    ck_all_plans(12);
+    ck_all_plans(14);
 }
 END_TEST
 

@@ -4,7 +4,7 @@
 
 #include "db/db.h"
 
-/* About how many bytes are kept of this profile; reads them all. */
+/* About how many bytes are kept of this profile. */
 bool raw_payload_size(struct db *db, int64_t profile_id, int64_t *out, struct error *err);
 bool raw_payload_keep(struct db *db, int64_t profile_id, struct str body, int64_t now_ms, struct error *err);
 /* The next one after id `after`; *found false at the end. */

@@ -318,6 +318,12 @@ static const char participants_sql[] =
 static const char marks_sql[] =
     "ALTER TABLE process ADD COLUMN mark TEXT;"; /* by which its neighbours can tell whether it is dead */
 
+/* How much is kept of a profile is asked whenever something is not understood, so that must not read all of it. */
+static const char kept_sql[] =
+    "ALTER TABLE raw_payload ADD COLUMN size BIGINT NOT NULL DEFAULT 0;" /* at least a page: see RAW_SIZE_MIN */
+    "UPDATE raw_payload SET size = CASE WHEN LENGTH(body) < 4096 THEN 4096 ELSE LENGTH(body) END;"
+    "CREATE INDEX raw_payload_of_profile ON raw_payload(profile_id, size);";
+
 const struct db_migration store_migrations[] = {
     { 1, "the first tables", first_sql },
     { 2, "outgoing webhooks", webhooks_sql },
@@ -325,6 +331,7 @@ const struct db_migration store_migrations[] = {
     { 4, "leases", leases_sql },
     { 5, "an index of participants to fetch", participants_sql },
     { 6, "marks of processes", marks_sql },
+    { 7, "sizes of what is kept", kept_sql },
 };
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);
 
