@@ -21,6 +21,10 @@ const { onPostgres, startSite, World } = await import("./lib/world.js");
 const skip = belowMissing || (onPostgres && "most of it is about SQLite's files");
 const picture = png(16, 16).toString("base64");
 
+// They wait more than they work, so some go on beside each other.
+const suites = [];
+const suite = (name, tests) => suites.push([name, tests]);
+
 /** A world with trouble to order, a connected bot and a person. */
 function belowWorld({ env, ready, ca, ...options } = {}) {
   const w = new World({ ...options, env: { PARLEY_RETRY_AFTER: Array(16).fill("100ms").join(","), PARLEY_WEBHOOK_RETRY_AFTER: Array(16).fill("100ms").join(","), PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8", ...env } });
@@ -49,7 +53,7 @@ async function orderly(w, work) {
   }
 }
 
-describe("system calls", { skip }, () => {
+suite("system calls", () => {
   let site;
   const w = belowWorld({ ready: async () => (site = await startSite()) });
   before(() => (site.files["/a.png"] = { bytes: Buffer.from(picture, "base64"), type: "image/png" }));
@@ -84,7 +88,7 @@ describe("system calls", { skip }, () => {
   }));
 });
 
-describe("memory that is not to be had", { skip }, () => {
+suite("memory that is not to be had", () => {
   const w = belowWorld();
 
   test("refuses a request, or ends the process with a line; started again, it goes on where it was", async (t) => {
@@ -129,7 +133,7 @@ describe("memory that is not to be had", { skip }, () => {
   });
 });
 
-describe("a disk that does not keep what it was given", { skip }, () => {
+suite("a disk that does not keep what it was given", () => {
   const w = belowWorld();
 
   test("a commit that cannot be synced is refused and is not there, not even after a crash", () => orderly(w, async () => {
@@ -183,7 +187,7 @@ describe("a disk that does not keep what it was given", { skip }, () => {
     }));
 });
 
-describe("a log that cannot be written", { skip }, () => {
+suite("a log that cannot be written", () => {
   const log = join(temporaryFolder(), "parley.log");
   const w = new World({ env: { PARLEY_LOG_FILE: log } });
 
@@ -213,7 +217,7 @@ describe("a log that cannot be written", { skip }, () => {
   });
 });
 
-describe("a clock that jumps", { skip }, () => {
+suite("a clock that jumps", () => {
   const w = belowWorld({ env: { PARLEY_RETRY_AFTER: "2s,100ms,100ms,100ms", PARLEY_PACE: "yes", PARLEY_BLUESKY_POLL_SECONDS: "1s", PARLEY_BLUESKY_ACTIVE_SECONDS: "1s" } });
   const clockIs = (seconds) => w.below.order("clock", { value: seconds });
 
@@ -242,7 +246,7 @@ describe("a clock that jumps", { skip }, () => {
   });
 });
 
-describe("names that nobody resolves", { skip }, () => {
+suite("names that nobody resolves", () => {
   let ear;
   const w = belowWorld({ env: { PARLEY_DRAIN_TIMEOUT: "200ms" }, ready: async () => (ear = await startEar()) });
   after(() => ear?.stop());
@@ -318,7 +322,7 @@ async function startTls(made, target) {
   };
 }
 
-describe("certificates that are no good", { skip }, () => {
+suite("certificates that are no good", () => {
   const { made, ca } = skip ? {} : certificates();
   const DAYS = 2 * 24 * 3600;
   let front;
@@ -386,4 +390,8 @@ describe("certificates that are no good", { skip }, () => {
       endpoint.stop();
     });
   }
+});
+
+describe("trouble from below", { skip, concurrency: 4 }, () => {
+  for (const [name, tests] of suites) describe(name, { concurrency: 1 }, tests); // each in its own order
 });
