@@ -1,7 +1,7 @@
 // flat.mjs -- the same requests on a thousand messages, a hundred thousand and ten million: half of them in one chat, the others
 // in chats of 50. One connection at a time, so that what shows is what a request costs and not how many fit beside each other.
 import { cpSync, writeFileSync } from 'node:fs';
-import { auth, call, cpuOf, folder, inTurns, key, load, measured, memoryMb, seeded, start } from './lib.mjs';
+import { auth, call, cpuOf, folder, inTurns, load, measured, memoryMb, seeded, start } from './lib.mjs';
 import { connected, posts, startSandbox, updates } from './telegram.mjs';
 
 const SIZES = [1000, 100000, 10000000];
@@ -54,9 +54,9 @@ async function halfWay(server, path, rows, repeats) {
   const each = [];
   for (let i = 0; i < repeats; i++) {
     const began = performance.now();
-    const r = await fetch(`${server.url}${path}${path.includes('?') ? '&' : '?'}per_page=20&page=${Math.floor(rows / 2 / 20)}`, { headers: { Authorization: `Bearer ${key}` } });
-    if ((await r.json()).data.length !== 20) throw new Error(`${path}: not a whole page`);
+    const { data } = await call(server, 'GET', `${path}?per_page=20&page=${Math.floor(rows / 2 / 20)}`);
     each.push(performance.now() - began);
+    if (data.length !== 20) throw new Error(`${path}: not a whole page`);
   }
   return each;
 }
@@ -85,7 +85,7 @@ export async function flat({ size, row, note }) {
   for (const [what, path, rows] of [
     ['messages', `/api/chats/${big}/messages`, total / 2], ['chats', `/api/profiles/${profile.id}/chats`, total / 2 / 50],
   ]) row(`the page in the middle of ${rows.toLocaleString('en')} ${what}`, await halfWay(server, path, rows, size.repeats), 'ms');
-  note('Pages have numbers, as the API has them, so a page far inside a list steps over all that stand before it in the index: what that costs where it costs most is in the last rows.');
+  note('Pages have numbers, as the API has them, so a page far inside a list steps over all that stand before it in the index: what that costs in the middle is in the last rows, and for that time it keeps one HTTP thread busy.');
   for (const c of all) await c.server.stop('SIGKILL');
   await sandbox.stop('SIGKILL');
 }

@@ -18,7 +18,7 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
   rmSync(scratch, { recursive: true, force: true });
 });
-process.on('SIGINT', () => process.exit(130));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
 /** A child that must not outlive this process. */
 export const adopt = (child) => {
@@ -138,8 +138,11 @@ export async function nginx(files) {
   return { address, url: `http://${address}`, pids: childrenOf(child.pid), stop: () => { child.kill('SIGQUIT'); children.delete(child); } };
 }
 
+/* While a tool runs, this process sees nothing, and so not that a server closed a connection that was idle for long. */
+const ask = (url, init) => fetch(url, init).catch(() => fetch(url, init));
+
 export async function call(server, method, path, body) {
-  const r = await fetch(server.url + path, {
+  const r = await ask(server.url + path, {
     method,
     headers: { Authorization: `Bearer ${key}`, ...(body ? { 'Content-Type': 'application/json' } : {}) },
     body: body ? JSON.stringify(body) : undefined,
@@ -187,7 +190,7 @@ export const memoryMb = (pid) => {
 
 /** One metric by name and labels, or the sum over all labels. */
 export async function metric(server, name) {
-  const text = await fetch(`${server.url}/metrics`).then((r) => r.text());
+  const text = await ask(`${server.url}/metrics`).then((r) => r.text());
   let sum = 0;
   for (const line of text.split('\n')) {
     if (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) sum += Number(line.split(' ').pop());

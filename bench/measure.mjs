@@ -28,10 +28,11 @@ const parts = [
 ];
 const flags = process.argv.filter((a) => a.startsWith('--')), names = process.argv.slice(2).filter((a) => !a.startsWith('--'));
 const [quick, large] = ['--quick', '--large'].map((f) => flags.includes(f));
+/* `few` is for what has much to prepare each time */
 const size = quick
-  ? { quick, seconds: 1, repeats: 3, messages: [1000, 20000, 79000], pending: 5000, events: 5000, streams: 1000,
+  ? { quick, seconds: 1, repeats: 3, few: 3, messages: [1000, 20000, 79000], pending: 5000, events: 5000, streams: 1000,
       bluesky_accounts: 1000, bluesky_messages: 2, bluesky_seconds: 10 }
-  : { quick, seconds: 2, repeats: 5, messages: [1000, 100000, 899000], pending: 10000, events: 10000, streams: 10000,
+  : { quick, seconds: 2, repeats: 5, few: 3, messages: [1000, 100000, 899000], pending: 10000, events: 10000, streams: 10000,
       bluesky_accounts: 10000, bluesky_messages: 8, bluesky_seconds: 60 };
 
 const machine = `${cpus().length} x ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;
@@ -56,13 +57,13 @@ console.log(machine);
 for (const part of wanted) {
   const since = Date.now();
   console.log(`\n${part.title} (${part.name})`);
-  report.begin(part.name, part.title, `${machine}. ${size.repeats} runs of ${size.seconds} s where nothing else is said.`);
+  report.begin(part.name, part.title, `${machine}. ${size.repeats} runs of ${size.seconds} s; ${size.few} where messages are sent.`);
   try {
     await part.run({ size, row: (...args) => report.row(...args), note: (text) => report.note(text) });
     report.end();
   } catch (error) {
     failed.push(part.name);
-    console.error(`  ${part.name} FAILED: ${error.stack}`);
+    console.error(`  ${part.name} FAILED: ${error.stack}${error.cause ? `\n  because of ${error.cause}` : ''}`);
     stopAll();
   }
   console.log(`  (${Math.round((Date.now() - since) / 1000)} s)`);

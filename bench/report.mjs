@@ -79,6 +79,7 @@ export class Report {
    * before them when there is no `head`.
    */
   write(path, head, order) {
+    if (!this.sections.length) return;
     const before = readFileSync(path, 'utf8');
     head ??= before.split('\n<!-- ')[0];
     const old = new Map([...before.matchAll(/<!-- (\w+) -->\n([^]*?)<!-- end -->\n/g)].map((m) => [m[1], m[2]]));

@@ -4,6 +4,8 @@ import { folder, key, pause, start } from '../lib.mjs';
 import { Client } from './client.mjs';
 
 const often = (waits, last, n) => [...waits, ...Array(n).fill(last)].join(',');
+/* Longer than any ordered delay: whoever asked has gone meanwhile, and nothing was done. */
+const ABANDONED_MS = 10000;
 const SETTINGS = {
   PARLEY_META_APP_ID: '1000200030004001', PARLEY_META_APP_SECRET: 'sandbox-app-secret-0123456789abcdef', PARLEY_META_VERIFY_TOKEN: 'soak',
   PARLEY_INSTAGRAM_APP_ID: '2000300040005001', PARLEY_INSTAGRAM_APP_SECRET: 'sandbox-instagram-secret-0123456789',
@@ -146,9 +148,10 @@ export class World {
   /** What arrived at the platforms since the last time: every send that was carried out, whether or not we heard of it. */
   async arrivals(each) {
     for (const account of new Set(this.talks.map((t) => t.account))) {
-      const { data } = await account.calls(account.after);
+      const { data } = await account.calls(account.after), now = Date.now(), before = account.open ?? new Map();
+      account.open = new Map(data.filter((call) => call.outcome === null).map((call) => [call.n, before.get(call.n) ?? now]));
       for (const call of data) {
-        if (call.outcome === null) break; /* still under way */
+        if (call.outcome === null && now - account.open.get(call.n) < ABANDONED_MS) break; /* still under way */
         account.after = call.n;
         if (account.isSend(call) && (call.outcome === 'cut_after' || (call.outcome === 'answered' && call.status === 200))) each(JSON.stringify(call.params), account);
       }
