@@ -38,12 +38,12 @@ async function prepare(total, sandbox) {
   const { ids, chats } = await sample(c.server, c.profile, kept.big, total);
   writeFileSync(folder(`flat-ids-${total}`), ids.map((id) => `/api/messages/${id}\n`).join(''));
   const page = (query) => [...auth, `/api/chats/${kept.big}/messages?per_page=20${query}`];
-  const list = (query) => [...auth, `/api/profiles/${c.profile.id}/chats?per_page=20${query}`];
+  const list = (query) => [...auth, `/api/profiles/${c.profile.id}/chats?per_page=10${query}`];
   return { ...c, big: kept.big, total, starts, idle, requests: {
     'GET /api/messages/:id': [...auth, `@${folder(`flat-ids-${total}`)}`],
     'page of 20, the newest': page(''),
     [`page of 20, page ${DEEP}`]: page(`&page=${DEEP}`),
-    'list of chats': list(''),
+    'list of 10 chats': list(''),
     'POST of a message': posts(`flat-${total}`, chats, auth),
     'Telegram update taken in': [...updates(`flat-updates-${total}`, SAMPLES), ...c.hook],
   } };

@@ -169,7 +169,7 @@ export function measured(pids, run) {
   const sum = () => pids.reduce((all, pid) => all + cpuSeconds(pid), 0);
   const before = sum();
   const r = run();
-  if (r.failed) throw new Error(`${r.failed} of ${r.done} requests failed`);
+  if (r.failed) throw new Error(`${r.failed} of ${r.done} requests failed: ${r.refusal}`);
   return { ...r, cpu_us: ((sum() - before) / r.done) * 1e6 };
 }
 

@@ -57,6 +57,7 @@ static struct {
     int64_t  sent, done, failed, bytes;
     uint64_t latency[BUCKETS];
     int64_t  latency_max, number;
+    char     refusal[160]; /* the first answer that was none of success, as far as it is fit for our JSON */
 } seen;
 
 static int64_t
@@ -226,6 +227,17 @@ answer_size(struct conn *c)
     return (size_t)(end - c->in) + 4 + (length && length < end ? strtoul(length + 17, NULL, 10) : 0);
 }
 
+static void
+note_refusal(const char *answer)
+{
+    const char *body = strstr(answer, "\r\n\r\n");
+    size_t n = (size_t)snprintf(seen.refusal, sizeof(seen.refusal), "%.3s %s", answer + 9, body ? body + 4 : "");
+
+    for (size_t i = 0; i < n && i < sizeof(seen.refusal) - 1; i++)
+        if (seen.refusal[i] < ' ' || seen.refusal[i] == '"' || seen.refusal[i] == '\\')
+            seen.refusal[i] = '\'';
+}
+
 static bool
 conn_read(struct conn *c, int64_t at_us)
 {
@@ -247,7 +259,8 @@ conn_read(struct conn *c, int64_t at_us)
     us = at_us - c->due_us;
     seen.done++;
     seen.bytes += (int64_t)size;
-    seen.failed += c->in[9] != '2';
+    if (c->in[9] != '2' && seen.failed++ == 0)
+        note_refusal(c->in);
     seen.latency[bucket_of(us < 1 ? 1 : us)]++;
     if (us > seen.latency_max)
         seen.latency_max = us;
@@ -377,10 +390,10 @@ main(int argc, char **argv)
     took = (double)(now_us() - start) / 1e6;
     getrusage(RUSAGE_SELF, &use);
     printf("{\"per_second\":%.1f,\"done\":%lld,\"failed\":%lld,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,"
-           "\"bytes_each\":%lld,\"next_number\":%lld,\"cpu_s\":%.3f}\n",
+           "\"bytes_each\":%lld,\"next_number\":%lld,\"refusal\":\"%s\",\"cpu_s\":%.3f}\n",
            (double)seen.done / took, (long long)seen.done, (long long)seen.failed, percentile(0.5), percentile(0.99),
            (double)seen.latency_max / 1000.0, (long long)(seen.done ? seen.bytes / seen.done : 0),
-           (long long)seen.number,
+           (long long)seen.number, seen.refusal,
            (double)use.ru_utime.tv_sec + (double)use.ru_utime.tv_usec / 1e6 + (double)use.ru_stime.tv_sec
                + (double)use.ru_stime.tv_usec / 1e6);
     return 0;

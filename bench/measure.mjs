@@ -28,11 +28,11 @@ const parts = [
 ];
 const flags = process.argv.filter((a) => a.startsWith('--')), names = process.argv.slice(2).filter((a) => !a.startsWith('--'));
 const [quick, large] = ['--quick', '--large'].map((f) => flags.includes(f));
-/* `few` is for what has much to prepare each time */
+/* `few` is for what has much to prepare each time; `brief` leaves out what is not a matter of seconds */
 const size = quick
-  ? { quick, seconds: 1, repeats: 3, few: 3, messages: [1000, 20000, 79000], pending: 5000, events: 5000, streams: 1000,
+  ? { brief: names.length === 0, seconds: 1, repeats: 3, few: 3, messages: [1000, 20000, 79000], pending: 5000, events: 5000, streams: 1000,
       bluesky_accounts: 1000, bluesky_messages: 2, bluesky_seconds: 10 }
-  : { quick, seconds: 2, repeats: 5, few: 3, messages: [1000, 100000, 899000], pending: 10000, events: 10000, streams: 10000,
+  : { brief: false, seconds: 2, repeats: 5, few: 3, messages: [1000, 100000, 899000], pending: 10000, events: 10000, streams: 10000,
       bluesky_accounts: 10000, bluesky_messages: 8, bluesky_seconds: 60 };
 
 const machine = `${cpus().length} x ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`;

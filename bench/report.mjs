@@ -9,7 +9,7 @@ export const median = (list) => {
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 };
 
-const few = new Set(['ms', 'MB', 'us', '%']);
+const few = new Set(['ms', 's', 'KB', 'MB', 'us', '%']);
 const show = (v, unit) => (few.has(unit) && v < 1000 ? v.toFixed(v < 10 ? 2 : 1) : Math.round(v).toLocaleString('en'));
 /** The median, and between which values the runs were when there were several. */
 const range = (values, unit) => {

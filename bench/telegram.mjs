@@ -25,6 +25,17 @@ export async function crowdedSandbox(chats) {
   return sandbox;
 }
 
+/* Telegram takes one setWebhook a second, and a server whose data knows the bot sets one when it starts; so it can take a moment. */
+async function agreed(sandbox, url) {
+  for (let tries = 0; tries < 100; tries++, await pause(100)) {
+    const { data } = await fetch(`${sandbox.url}/sandbox/telegram/bots/1000001/calls?method=setWebhook`).then((r) => r.json());
+    const secret = data.findLast((call) => call.status === 200)?.params.secret_token;
+    const headers = { 'Content-Type': 'application/json', 'X-Telegram-Bot-Api-Secret-Token': secret ?? '' };
+    if (secret && (await fetch(url, { method: 'POST', headers, body: '{"update_id":1}' })).ok) return secret;
+  }
+  throw new Error('server and sandbox do not agree on a webhook secret');
+}
+
 /** A server on `dir` with the bot connected, and `hook`: what the load tool needs to push updates. */
 export async function connected(dir, sandbox, extra = []) {
   const port = await freePort();
@@ -34,10 +45,9 @@ export async function connected(dir, sandbox, extra = []) {
   const connect = () => call(server, 'POST', `/api/profile_groups/${group.id}/initialize_connection`, { platform: 'telegram', bot_token: TOKEN });
   const { profile } = await connect().catch((error) => {
     if (!/: 429 /.test(error.message)) throw error;
-    return pause(1100).then(connect); /* Telegram takes one setWebhook a second */
+    return pause(1100).then(connect);
   });
-  const calls = await fetch(`${sandbox.url}/sandbox/telegram/bots/1000001/calls?method=setWebhook`).then((r) => r.json());
-  const secret = calls.data.at(-1).params.secret_token, path = `/webhooks/telegram/${profile.id}`;
+  const path = `/webhooks/telegram/${profile.id}`, secret = await agreed(sandbox, server.url + path);
   return { server, profile, secret, path, hook: [...JSON_BODY, '--header', `X-Telegram-Bot-Api-Secret-Token: ${secret}`, path] };
 }
 

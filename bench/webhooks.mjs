@@ -129,7 +129,7 @@ async function streams({ size, row }) {
 }
 
 export async function webhooks(run) {
-  if (!run.size.quick) await inboundToWebhook(run);
+  if (!run.size.brief) await inboundToWebhook(run);
   await deliveries(run);
-  if (!run.size.quick) await streams(run);
+  if (!run.size.brief) await streams(run);
 }

@@ -143,6 +143,10 @@ if (first === '--seed') {
 } else if (cluster.isPrimary && Number(rest[1]) > 1) {
   let listening = 0;
   for (let i = 0; i < Number(rest[1]); i++) cluster.fork();
+  process.on('SIGTERM', () => {
+    for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGKILL');
+    process.exit(0);
+  });
   cluster.on('listening', () => ++listening === Number(rest[1]) && console.log('listening', ...Object.values(cluster.workers).map((w) => w.process.pid)));
 } else {
   await serve(first, rest[0]);
