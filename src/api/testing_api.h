@@ -9,7 +9,7 @@
 #include "api/state.h"
 #include "base/id.h"
 #include "db/testing.h"
-#include "http/testing_server.h"
+#include "http/testing_client.h"
 #include "store/event.h"
 #include "store/job.h"
 #include "store/message.h"

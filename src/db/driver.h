@@ -1,7 +1,8 @@
 /* driver.h -- the border inside db/: what an engine must be able to do, and what it finds done already.
  *
- * db.c and writer.c know transactions, batches and threads and no engine; sqlite.c knows one engine and none of
- * these. A driver embeds `struct db` as the first member of its own connection and exports one constant table. */
+ * db.c, connection.c and writer.c know transactions, batches and threads and no engine; sqlite.c knows one engine and
+ * none of these. A driver embeds `struct db` as the first member of its own connection and exports one constant
+ * table. */
 #ifndef PARLEY_DB_DRIVER_H
 #define PARLEY_DB_DRIVER_H
 
@@ -20,7 +21,7 @@ struct db_later {
     void *arg;
 };
 
-/* A connection as every driver has it. The driver sets `lost` and `conflict`, the rest belongs to db.c and writer.c. */
+/* A connection as every driver has it, which sets `lost` and `conflict`; the rest is connection.c's and writer.c's. */
 struct db {
     const struct db_driver *driver;
     struct db *next;      /* in the pool of idle readers */
@@ -149,7 +150,7 @@ struct db_engine {
     } stats;
 };
 
-/* ---- db.c, for writer.c and migrate.c ---- */
+/* ---- connection.c ---- */
 
 bool db_script(struct db *db, const char *sql, struct error *err);
 
@@ -163,8 +164,10 @@ bool db_do_later(struct db *db, struct error *err); /* what db_at_commit() was t
 size_t db_told_once(struct db *db);               /* sorts the signals, each once; how many are left */
 void db_forget(struct db *db);                    /* all that belonged to a batch; before the next begins */
 void db_free_parts(struct db *db);                /* for a driver that frees a connection */
-void db_answer(struct db_txn *t);                 /* gives `t` back to its submitter */
 
+/* ---- db.c ---- */
+
+void db_answer(struct db_txn *t); /* gives `t` back to its submitter */
 void db_run_read(struct db_engine *e, struct db_txn *t); /* here and now, without answering */
 
 /* ---- queue.c ---- */

@@ -4,7 +4,6 @@
  * the loop looks at all of them a few times a second. Starting and stopping a timer per request cost more. */
 #include "http/conn.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -33,21 +32,7 @@ now_ms(const struct http_conn *c)
     return (int64_t)uv_now(&c->loop->uv);
 }
 
-/* ---- the end of an exchange, of a connection ---- */
-
-void
-http_conn_end_exchange(struct http_conn *c)
-{
-    struct http_exchange *x = &c->x;
-
-    if (c->answering && options(c)->on_finished)
-        options(c)->on_finished(options(c)->ctx, x, clock_mono_us() - x->request.received_us);
-    c->answering = false;
-    http_body_release(&c->body);
-    http_reply_clear(x);
-    arena_reset(&x->arena);
-    x->user = NULL;
-}
+/* ---- the end of a connection ---- */
 
 void
 http_conn_free_if_over(struct http_conn *c)
@@ -446,82 +431,4 @@ http_conn_drain(struct http_conn *c)
     case CONN_CLOSED:
         break;
     }
-}
-
-/* ---- from the top of the loop ---- */
-
-static void
-on_later(struct mail *m)
-{
-    struct http_conn *c = container_of(m, struct http_conn, later);
-
-    c->later_posted = false;
-    if (c->state == CONN_CLOSED && c->stream) {
-        http_stream_gone(c);
-        http_conn_end_exchange(c);
-    } else if (c->state == CONN_STREAMING && c->stream_mute)
-        http_stream_drain(c);
-    else if (c->stream_lost)
-        http_conn_close(c);
-    else if (c->state == CONN_REPLYING)
-        http_conn_reply_more(c);
-    http_conn_free_if_over(c);
-}
-
-void
-http_conn_later(struct http_conn *c)
-{
-    if (c->later_posted)
-        return;
-    c->later_posted = true;
-    c->later.open = on_later;
-    mailbox_post(&c->loop->box, &c->later);
-}
-
-static void
-exchange_returned(struct http_conn *c)
-{
-    assert(c->out);
-    c->out = false;
-    if (c->state == CONN_HANDLING) {
-        http_conn_reply(c);
-        return;
-    }
-    http_conn_end_exchange(c); /* the client has gone meanwhile */
-    http_conn_free_if_over(c);
-}
-
-static void
-on_done(struct mail *m)
-{
-    exchange_returned(container_of(m, struct http_conn, done));
-}
-
-void
-http_exchange_done(struct http_exchange *x)
-{
-    struct http_conn *c = http_conn_of(x);
-
-    if (http_current_loop == c->loop) {
-        exchange_returned(c);
-        return;
-    }
-    c->done.open = on_done;
-    mailbox_post(&c->loop->box, &c->done);
-}
-
-void
-http_exchange_cut(struct http_exchange *x)
-{
-    struct http_conn *c = http_conn_of(x);
-
-    assert(http_current_loop == c->loop);
-    c->stream = NULL; /* closed() is not owed */
-    c->out = false;
-    if (c->state != CONN_CLOSED) {
-        http_conn_close(c);
-        return;
-    }
-    http_conn_end_exchange(c); /* the client has gone by itself */
-    http_conn_free_if_over(c);
 }

@@ -71,11 +71,13 @@ void http_conn_accept(struct http_loop *loop);              /* takes the connect
 void http_conn_close(struct http_conn *c);                  /* at once; what is unsent is lost */
 void http_conn_tick(struct http_conn *c, int64_t now_ms);   /* acts when its time is up */
 void http_conn_drain(struct http_conn *c);                  /* the server stops: ends as soon as is decent */
-void http_conn_later(struct http_conn *c);                  /* goes on from the top of the loop */
 void http_conn_next(struct http_conn *c);                   /* a reply is out: on to the next request, or to the end */
 void http_conn_read_on(struct http_conn *c);                /* after a pause */
 void http_conn_free_if_over(struct http_conn *c);
+
+/* exchange.c */
 void http_conn_end_exchange(struct http_conn *c);           /* tells on_finished(), frees what the request had */
+void http_conn_later(struct http_conn *c);                  /* goes on from the top of the loop */
 
 /* output.c: what cannot be written at once is copied and written when the client has read. */
 bool   http_conn_write(struct http_conn *c, const uv_buf_t *bufs, unsigned n); /* false: the connection is broken */

@@ -1,4 +1,4 @@
-#include "http/testing_server.h"
+#include "http/testing_pair.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -10,28 +10,9 @@
 
 #include "base/clock.h"
 
-static struct testing_server server;
-static struct testing_client client;
-
-static void
-start(const struct http_limits *limits)
-{
-    testing_server_start(&server, 1, limits);
-    testing_connect(&client, &server);
-}
-
-static void
-tear_down(void)
-{
-    testing_close(&client);
-    testing_server_stop(&server);
-}
-
-#define HELLO "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
-
 START_TEST(a_head_that_takes_too_long_is_a_408)
 {
-    start(&(struct http_limits){ .request_ms = 50 });
+    pair_start(&(struct http_limits){ .request_ms = 50 });
     testing_send(&client, "GET /hello HTTP/1.1\r\nHost:");
     ck_assert_int_eq(testing_read(&client).status, 408);
     ck_assert(testing_is_closed(&client));
@@ -40,7 +21,7 @@ END_TEST
 
 START_TEST(a_body_that_takes_too_long_is_a_408)
 {
-    start(&(struct http_limits){ .request_ms = 50 });
+    pair_start(&(struct http_limits){ .request_ms = 50 });
     testing_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n123");
     ck_assert_int_eq(testing_read(&client).status, 408);
     ck_assert(testing_is_closed(&client));
@@ -52,7 +33,7 @@ START_TEST(a_body_that_trickles_is_a_408)
 {
     struct pollfd answered = { .events = POLLIN };
 
-    start(&(struct http_limits){ .request_ms = 200 });
+    pair_start(&(struct http_limits){ .request_ms = 200 });
     answered.fd = client.fd;
     testing_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
     for (int i = 0; i < 200 && poll(&answered, 1, 20) == 0; i++)
@@ -64,7 +45,7 @@ END_TEST
 
 START_TEST(an_upload_that_takes_too_long_leaves_nothing)
 {
-    start(&(struct http_limits){ .request_ms = 50 });
+    pair_start(&(struct http_limits){ .request_ms = 50 });
     testing_send(&client, "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\n"
                           "Content-Length: 1000\r\n\r\n--b\r\n"
                           "Content-Disposition: form-data; name=f; filename=f\r\n\r\nx");
@@ -77,7 +58,7 @@ START_TEST(a_slow_handler_is_not_the_clients_fault)
 {
     struct testing_client other;
 
-    start(&(struct http_limits){ .request_ms = 500, .idle_ms = 500 });
+    pair_start(&(struct http_limits){ .request_ms = 500, .idle_ms = 500 });
     testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     testing_held(&server);
     /* Others' time runs out meanwhile, so this one's would have, too. */
@@ -94,7 +75,7 @@ END_TEST
 
 START_TEST(an_idle_connection_is_closed_without_a_word)
 {
-    start(&(struct http_limits){ .idle_ms = 300 });
+    pair_start(&(struct http_limits){ .idle_ms = 300 });
     testing_ask(&client, HELLO, 200);
     ck_assert(testing_is_closed(&client));
 }
@@ -102,7 +83,7 @@ END_TEST
 
 START_TEST(who_does_not_read_is_given_up)
 {
-    start(&(struct http_limits){ .write_ms = 50 });
+    pair_start(&(struct http_limits){ .write_ms = 50 });
     testing_send(&client, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
     testing_await(&server, &server.finished, 1);
     while (testing_receive(&client))
@@ -115,7 +96,7 @@ END_TEST
  * socket to become writable, but enough that its kernel tells ours now and then. */
 START_TEST(who_reads_slowly_is_not_given_up)
 {
-    start(&(struct http_limits){ .write_ms = 700 });
+    pair_start(&(struct http_limits){ .write_ms = 700 });
     testing_send(&client, "GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     for (size_t i = 1; i <= 15; i++) {
         uv_sleep(100);
@@ -130,7 +111,7 @@ END_TEST
 
 START_TEST(a_long_head_is_a_431)
 {
-    start(&(struct http_limits){ .header_max = 200 });
+    pair_start(&(struct http_limits){ .header_max = 200 });
     testing_send(&client, "GET /hello HTTP/1.1\r\nHost: a\r\nX: ");
     for (int i = 0; i < 30; i++)
         testing_send(&client, "0123456789");
@@ -156,7 +137,7 @@ START_TEST(a_large_body_is_a_413)
 {
     static const char filler[2000] = "the rest is zeros";
 
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\n");
     testing_send(&client, bodies[_i].framing);
     testing_send_bytes(&client, (struct str){ filler, bodies[_i].filler });
@@ -171,7 +152,7 @@ START_TEST(the_answer_survives_what_the_client_still_sends)
 {
     static char lots[4 * 1024 * 1024];
 
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4194304\r\n\r\n");
     testing_send_bytes(&client, (struct str){ lots, sizeof(lots) });
     ck_assert_int_eq(testing_read(&client).status, 413);
@@ -207,7 +188,7 @@ START_TEST(many_large_bodies_of_strangers_are_a_503)
     struct testing_client second;
     struct testing_reply  r;
 
-    start(NULL);
+    pair_start(NULL);
     send_some(&client, CROWD, 900); /* 800 of them count */
     await_crowd(800);
     testing_connect(&second, &server);
@@ -239,7 +220,7 @@ START_TEST(one_connection_too_many_is_a_503)
     struct testing_client second, third;
     struct testing_reply  r;
 
-    start(&(struct http_limits){ .connections_max = 2 });
+    pair_start(&(struct http_limits){ .connections_max = 2 });
     testing_ask(&client, HELLO, 200);
     testing_connect(&second, &server);
     testing_ask(&second, HELLO, 200);
@@ -263,7 +244,7 @@ START_TEST(a_flood_of_connections_is_closed_without_a_word)
     struct testing_client flood[MANY];
     int                   told = 0, closed = 0;
 
-    start(&(struct http_limits){ .connections_max = 1 });
+    pair_start(&(struct http_limits){ .connections_max = 1 });
     testing_ask(&client, HELLO, 200);
     for (int i = 0; i < MANY; i++)
         testing_connect(&flood[i], &server);
@@ -293,7 +274,7 @@ START_TEST(no_descriptors_left_ends_connections_but_not_the_server)
     int                   fds[8], next;
     char                  byte;
 
-    start(NULL);
+    pair_start(NULL);
     testing_ask(&client, HELLO, 200);
     getpeername(client.fd, (struct sockaddr *)&addr, &len);
     for (int i = 0; i < 8; i++)
@@ -361,7 +342,7 @@ START_TEST(stopping_finishes_what_was_begun)
     socklen_t               len = sizeof(addr);
     uv_thread_t             stopper;
 
-    start(NULL);
+    pair_start(NULL);
     testing_connect(&idle, &server);
     testing_ask(&idle, HELLO, 200);
     testing_connect(&reading, &server);
@@ -394,7 +375,7 @@ END_TEST
 
 START_TEST(stopping_cuts_who_takes_too_long)
 {
-    start(NULL);
+    pair_start(NULL);
     testing_ask(&client, HELLO "GET /hel", 200);
     http_stop(server.http, 10); /* waits no 30 s for the rest of that request; the test's own time limit is shorter */
     server.http = NULL;
@@ -407,7 +388,7 @@ START_TEST(stopping_waits_for_handlers)
 {
     uv_thread_t stopper;
 
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     testing_held(&server);
     uv_thread_create(&stopper, stop_at_once, &server);
@@ -424,7 +405,7 @@ limits(void)
 {
     TCase *c = tcase_create("limits");
 
-    tcase_add_checked_fixture(c, NULL, tear_down);
+    tcase_add_checked_fixture(c, NULL, pair_tear_down);
     tcase_add_test(c, a_head_that_takes_too_long_is_a_408);
     tcase_add_test(c, a_body_that_takes_too_long_is_a_408);
     tcase_add_test(c, a_body_that_trickles_is_a_408);
@@ -448,7 +429,7 @@ stopping(void)
 {
     TCase *c = tcase_create("stopping");
 
-    tcase_add_checked_fixture(c, NULL, tear_down);
+    tcase_add_checked_fixture(c, NULL, pair_tear_down);
     tcase_add_test(c, stopping_finishes_what_was_begun);
     tcase_add_test(c, stopping_cuts_who_takes_too_long);
     tcase_add_test(c, stopping_waits_for_handlers);

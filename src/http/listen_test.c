@@ -1,5 +1,5 @@
 /* Addresses, and what happens when one cannot be had. */
-#include "http/testing_server.h"
+#include "http/testing_client.h"
 
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,11 +1,8 @@
-#include "http/testing_server.h"
+#include "http/testing_pair.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static struct testing_server server;
-static struct testing_client client;
 
 static void
 set_up(void)
@@ -13,15 +10,6 @@ set_up(void)
     testing_server_start(&server, 0, NULL);
     testing_connect(&client, &server);
 }
-
-static void
-tear_down(void)
-{
-    testing_close(&client);
-    testing_server_stop(&server);
-}
-
-#define HELLO "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 
 START_TEST(a_reply_has_what_every_reply_has)
 {
@@ -389,7 +377,7 @@ replies(void)
 {
     TCase *c = tcase_create("replies");
 
-    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_checked_fixture(c, set_up, pair_tear_down);
     tcase_add_test(c, a_reply_has_what_every_reply_has);
     tcase_add_test(c, a_request_may_come_byte_by_byte);
     tcase_add_test(c, pipelined_requests_are_answered_in_order);
@@ -415,7 +403,7 @@ file_replies(void)
 {
     TCase *c = tcase_create("files");
 
-    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_checked_fixture(c, set_up, pair_tear_down);
     tcase_add_loop_test(c, a_file_is_sent_in_part_or_whole, 0, sizeof(files) / sizeof(files[0]));
     tcase_add_test(c, a_large_file_is_sent_in_pieces);
     tcase_add_test(c, a_file_that_cannot_be_opened_is_a_500);

@@ -1,27 +1,9 @@
 /* Requests that two parsers might read differently: each is refused, and the connection with it, so that what was
  * hidden behind it is never read. parse_test.c has many more of them. */
-#include "http/testing_server.h"
+#include "http/testing_pair.h"
 
 #include <stdio.h>
 
-static struct testing_server server;
-static struct testing_client client;
-
-static void
-set_up(void)
-{
-    testing_server_start(&server, 1, NULL);
-    testing_connect(&client, &server);
-}
-
-static void
-tear_down(void)
-{
-    testing_close(&client);
-    testing_server_stop(&server);
-}
-
-#define HELLO   "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST    "POST /echo HTTP/1.1\r\nHost: a\r\n"
 #define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
 
@@ -127,7 +109,7 @@ smuggling(void)
 {
     TCase *c = tcase_create("smuggling");
 
-    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_checked_fixture(c, pair_set_up, pair_tear_down);
     tcase_add_loop_test(c, doubt_ends_the_connection, 0, sizeof(requests) / sizeof(requests[0]));
     tcase_add_test(c, a_null_byte_ends_the_connection);
     tcase_add_test(c, what_a_request_asks_for_comes_before_the_doubt);

@@ -1,26 +1,8 @@
-#include "http/testing_server.h"
+#include "http/testing_pair.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
 
-static struct testing_server server;
-static struct testing_client client;
-
-static void
-start(const struct http_limits *limits)
-{
-    testing_server_start(&server, 1, limits);
-    testing_connect(&client, &server);
-}
-
-static void
-tear_down(void)
-{
-    testing_close(&client);
-    testing_server_stop(&server);
-}
-
-#define HELLO  "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 #define STREAM "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n"
 
 /* ---- on the loop ---- */
@@ -84,7 +66,7 @@ START_TEST(a_stream_is_sent_as_it_is_written)
 {
     struct testing_reply r;
 
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, STREAM);
     r = testing_read_head(&client);
     ck_assert_int_eq(r.status, 200);
@@ -103,7 +85,7 @@ START_TEST(an_ended_stream_leaves_the_connection_open)
 {
     struct testing_reply r;
 
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, STREAM);
     testing_stream(&server);
     testing_on_loop(&server, 0, write_text, "one");
@@ -121,7 +103,7 @@ START_TEST(an_old_client_sees_the_end_of_the_connection)
 {
     struct testing_reply r;
 
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     testing_stream(&server);
     testing_on_loop(&server, 0, write_and_end, "data");
@@ -134,7 +116,7 @@ END_TEST
 
 START_TEST(head_of_a_stream_is_only_its_head)
 {
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, "HEAD /stream HTTP/1.1\r\nHost: a\r\n\r\n" HELLO);
     ck_assert_int_eq(testing_read_head(&client).status, 200);
     testing_await(&server, &server.closed, 1);
@@ -144,7 +126,7 @@ END_TEST
 
 START_TEST(a_client_that_goes_closes_its_stream)
 {
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, STREAM);
     testing_stream(&server);
     testing_close(&client);
@@ -157,7 +139,7 @@ START_TEST(drained_is_told_when_the_client_has_read)
 {
     size_t written = 0, received = 0;
 
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, STREAM);
     testing_stream(&server);
     testing_on_loop(&server, 0, write_until_unsent, &written);
@@ -175,7 +157,7 @@ START_TEST(a_slow_reader_is_given_up_when_its_buffer_is_full)
 {
     size_t written = 0;
 
-    start(&(struct http_limits){ .stream_buffer_max = 100000 });
+    pair_start(&(struct http_limits){ .stream_buffer_max = 100000 });
     testing_send(&client, STREAM);
     testing_stream(&server);
     testing_on_loop(&server, 0, write_until_refused, &written);
@@ -189,7 +171,7 @@ START_TEST(a_slow_reader_is_given_up_after_a_while)
 {
     size_t written = 0;
 
-    start(&(struct http_limits){ .write_ms = 50 });
+    pair_start(&(struct http_limits){ .write_ms = 50 });
     testing_send(&client, STREAM);
     testing_stream(&server);
     testing_on_loop(&server, 0, write_until_unsent, &written);
@@ -201,7 +183,7 @@ START_TEST(a_lost_stream_may_still_be_ended)
 {
     size_t written = 0;
 
-    start(&(struct http_limits){ .stream_buffer_max = 100000 });
+    pair_start(&(struct http_limits){ .stream_buffer_max = 100000 });
     testing_send(&client, STREAM);
     testing_stream(&server);
     testing_on_loop(&server, 0, lose_and_end, &written);
@@ -220,7 +202,7 @@ write_and_cut(struct testing_server *t, void *arg)
 
 START_TEST(a_cut_stream_has_no_proper_end)
 {
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, STREAM);
     testing_read_head(&client);
     testing_stream(&server);
@@ -237,7 +219,7 @@ START_TEST(an_idle_stream_has_no_time_limit)
 {
     struct testing_client other;
 
-    start(&(struct http_limits){ .idle_ms = 300, .request_ms = 300, .write_ms = 300 });
+    pair_start(&(struct http_limits){ .idle_ms = 300, .request_ms = 300, .write_ms = 300 });
     testing_send(&client, STREAM);
     testing_stream(&server);
     for (int i = 0; i < 2; i++) {
@@ -255,7 +237,7 @@ START_TEST(a_stream_that_was_slow_has_no_time_limit_afterwards)
     struct testing_client other;
     size_t                written = 0;
 
-    start(&(struct http_limits){ .idle_ms = 500, .write_ms = 500 });
+    pair_start(&(struct http_limits){ .idle_ms = 500, .write_ms = 500 });
     testing_send(&client, STREAM);
     testing_stream(&server);
     testing_on_loop(&server, 0, write_until_unsent, &written);
@@ -284,7 +266,7 @@ begin_held(struct testing_server *t, void *arg)
 
 START_TEST(a_stream_may_begin_too_late)
 {
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     testing_held(&server);
     setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
@@ -299,7 +281,7 @@ END_TEST
 
 START_TEST(what_comes_during_a_stream_ends_the_connection_after_it)
 {
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, STREAM);
     testing_read_head(&client);
     testing_stream(&server);
@@ -320,7 +302,7 @@ START_TEST(stopping_ends_streams_properly)
 {
     struct testing_reply r;
 
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, STREAM);
     testing_stream(&server);
     testing_on_loop(&server, 0, write_text, "data");
@@ -339,7 +321,7 @@ START_TEST(thousands_of_streams_take_little)
     struct testing_client many[COUNT];
     struct testing_reply  r;
 
-    start(NULL);
+    pair_start(NULL);
     for (int i = 0; i < COUNT; i++) {
         testing_connect(&many[i], &server);
         testing_send(&many[i], STREAM);
@@ -360,7 +342,7 @@ streams(void)
 {
     TCase *c = tcase_create("streams");
 
-    tcase_add_checked_fixture(c, NULL, tear_down);
+    tcase_add_checked_fixture(c, NULL, pair_tear_down);
     tcase_add_test(c, a_stream_is_sent_as_it_is_written);
     tcase_add_test(c, an_ended_stream_leaves_the_connection_open);
     tcase_add_test(c, an_old_client_sees_the_end_of_the_connection);

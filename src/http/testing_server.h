@@ -1,4 +1,4 @@
-/* testing_server.h -- a server with something behind every path, and a client that sends exactly the bytes it is told.
+/* testing_server.h -- a server with something behind every path.
  *
  *     GET /hello        "hello"                          POST /echo       the body again (1,000 bytes at most)
  *     GET /none         204                              POST /upload     what each part was (100,000 bytes at most)
@@ -17,6 +17,7 @@
 #include "http/testing_text.h"
 
 #define BIG_SIZE (16 * MIB)
+#define TESTING_PATIENCE_S 15 /* what has not happened by then never will */
 
 struct testing_server {
     struct http_server   *http;
@@ -53,30 +54,5 @@ void testing_on_loop(struct testing_server *t, int thread, void (*run)(struct te
 void testing_begin_stream(struct testing_server *t, struct http_exchange *x); /* on its loop's thread */
 
 size_t testing_spooled(const struct testing_server *t); /* files in the spool folder */
-
-struct testing_client {
-    int        fd;
-    struct buf in;         /* received and not yet read */
-    struct buf head, body; /* of the last reply */
-    bool       ended, reset; /* reset: in the hard way, by which a client may lose what it has not read yet */
-};
-
-struct testing_reply {
-    int        status;
-    struct str head, body; /* valid until the client reads again */
-};
-
-void testing_connect(struct testing_client *c, const struct testing_server *t);
-void testing_close(struct testing_client *c); /* may be called again */
-void testing_send(struct testing_client *c, const char *text);
-void testing_send_bytes(struct testing_client *c, struct str bytes);
-bool testing_receive(struct testing_client *c); /* some more; false at the end */
-struct testing_reply testing_read(struct testing_client *c);      /* by Content-Length or in chunks */
-struct testing_reply testing_read_head(struct testing_client *c); /* of a reply that has no body */
-bool testing_is_closed(struct testing_client *c); /* waits for the end; false when more bytes come first */
-struct str testing_header(const struct testing_reply *r, const char *name);
-
-/* The usual: sends, reads one reply, checks its status. */
-struct testing_reply testing_ask(struct testing_client *c, const char *request, int status);
 
 #endif

@@ -1,27 +1,9 @@
-#include "http/testing_server.h"
+#include "http/testing_pair.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct testing_server server;
-static struct testing_client client;
-
-static void
-set_up(void)
-{
-    testing_server_start(&server, 1, NULL);
-    testing_connect(&client, &server);
-}
-
-static void
-tear_down(void)
-{
-    testing_close(&client);
-    testing_server_stop(&server);
-}
-
-#define HELLO "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 #define FIELD(name, value) "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" value "\r\n"
 #define PART(name, file, type, value)                                                                        \
     "--b\r\nContent-Disposition: form-data; name=\"" name "\"; filename=\"" file "\"\r\nContent-Type: " type \
@@ -218,7 +200,7 @@ uploads(void)
 {
     TCase *c = tcase_create("uploads");
 
-    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_checked_fixture(c, pair_set_up, pair_tear_down);
     tcase_add_test(c, parts_are_fields_and_files);
     tcase_add_test(c, a_chunked_upload_may_be_cut_anywhere);
     tcase_add_test(c, text_fields_share_one_bound);

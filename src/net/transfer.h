@@ -1,6 +1,7 @@
 /* transfer.h -- one call of the courier: from its URL to the verdict on what came of it.
  *
- *     transfer_new()       -> transfer_check()   may it go, and to which host
+ *     transfer_new()       (transfer.c)
+ *     transfer_check()     may it go, and to which host? (check.c)
  *     transfer_start()     a libcurl handle is told what to do (transfer.c)
  *     transfer_end()       libcurl is through: the answer is judged, or the next redirect begun (verdict.c)
  *
@@ -71,7 +72,7 @@ void transfer_abort(struct transfer *t, const char *why); /* fills the response 
 
 void transfer_drop_save(struct transfer *t); /* removes the file at save_path if the transfer made it */
 
-/* Between transfer.c and verdict.c. */
+/* Between transfer.c, check.c and verdict.c. */
 bool transfer_set_url(struct transfer *t, const char *url, const char *what, struct error *err);
 bool transfer_is_repeatable(const struct transfer *t); /* may libcurl send it twice? */
 bool transfer_open_save(struct transfer *t);
