@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "sandbox/live.h"
+#include "sandbox/origin.h"
 #include "sandbox/page.h"
 #include "sandbox/stage.h"
 
@@ -134,20 +135,12 @@ run_on_loop(struct sandbox *s, void (*what)(struct mail *m))
 /* ---- the control API ---- */
 
 static bool
-read_body(struct http_exchange *x, yyjson_val **out, struct error *err)
-{
-    if (!json_parse(&x->arena, x->request.body, JSON_DEPTH_MAX, out, err))
-        return false;
-    return yyjson_is_obj(*out) || error_set(err, 400, "the body must be a JSON object");
-}
-
-static bool
 order_fault(void *state, struct http_exchange *x, struct json *w, struct error *err)
 {
     struct sandbox *s = state;
     yyjson_val     *order;
 
-    if (!read_body(x, &order, err) || !faults_add(&s->stage.faults, order, err))
+    if (!stage_read_body(x, &order, err) || !faults_add(&s->stage.faults, order, err))
         return false;
     x->reply.status = 201;
     faults_write(&s->stage.faults, w, "data");
@@ -195,7 +188,7 @@ change_settings(void *state, struct http_exchange *x, struct json *w, struct err
     struct sandbox *s = state;
     yyjson_val     *body, *record, *part;
 
-    if (!read_body(x, &body, err))
+    if (!stage_read_body(x, &body, err))
         return false;
     record = json_get(body, "record_calls");
     if (record && !yyjson_is_bool(record))
@@ -215,7 +208,7 @@ move_clock(void *state, struct http_exchange *x, struct json *w, struct error *e
     yyjson_val     *body;
     int64_t         by_ms;
 
-    if (!read_body(x, &body, err))
+    if (!stage_read_body(x, &body, err))
         return false;
     by_ms = json_int(body, "advance_ms", -1);
     if (by_ms < 0 || by_ms > ADVANCE_MAX)
@@ -313,38 +306,6 @@ find_route(struct sandbox *s, struct http_exchange *x, void **state, struct erro
     return NULL;
 }
 
-/* Whoever owns a domain can let it lead to this machine, and then its pages come from the host they ask. Nobody owns
- * an address, a name without a dot, or anything below localhost. */
-static bool
-has_owner(struct str host)
-{
-    static const char address[] = "0123456789.";
-    struct str name, port;
-
-    if (host.len == 0 || host.ptr[0] == '[')
-        return false;
-    str_cut(host, ':', &name, &port);
-    if (!memchr(name.ptr, '.', name.len) || str_ends(name, STR(".localhost")))
-        return false;
-    for (size_t i = 0; i < name.len; i++)
-        if (!memchr(address, name.ptr[i], sizeof(address) - 1))
-            return true;
-    return false;
-}
-
-/* A page from elsewhere in the same browser must not play with the sandbox. */
-static bool
-is_foreign(const struct http_request *r)
-{
-    struct str origin = http_header_get(r, STR("Origin")), host = http_header_get(r, STR("Host"));
-    ptrdiff_t  scheme;
-
-    if (origin.len == 0)
-        return false;
-    scheme = str_find(origin, STR("://"));
-    return scheme < 0 || !str_eq_nocase(str_from(origin, (size_t)scheme + 3), host) || has_owner(host);
-}
-
 static void
 serve_control(struct sandbox *s, struct http_exchange *x)
 {
@@ -353,7 +314,7 @@ serve_control(struct sandbox *s, struct http_exchange *x)
     void                     *state;
     const struct stage_route *route;
 
-    if (is_foreign(&x->request)) {
+    if (origin_is_foreign(&x->request)) {
         error_set(&err, 403, "requests of other sites' pages are refused");
         finish_with_error(x, &err);
         return;

@@ -34,6 +34,12 @@ stage_now_ms(const struct stage *s)
 bool stage_is_watched(const struct stage *s);
 void stage_tell(struct stage *s, const char *kind, struct str json);
 
+/* The body of a control request, an object in the exchange's arena. */
+bool stage_read_body(struct http_exchange *x, yyjson_val **out, struct error *err);
+
+/* Half of the file in x->reply and then nothing: what a connection that breaks in mid-download looks like. */
+void stage_cut_in_the_middle(struct http_exchange *x);
+
 /* The control API of one platform: under /sandbox/<name>/. Writes its members into the object `w` has
  * open; `x->reply.status` is 200 unless it says otherwise. False with `err` filled. */
 struct stage_route {

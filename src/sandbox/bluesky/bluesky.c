@@ -10,7 +10,7 @@
 
 #include "sandbox/bluesky/call.h"
 #include "sandbox/bluesky/control.h"
-#include "sandbox/telegram/avatar.h"
+#include "sandbox/avatar.h"
 
 #define BODY_MAX    (150 * KIB) /* what an account server takes of JSON */
 #define CDN         "/bluesky-cdn/img/avatar/plain/"
@@ -123,7 +123,7 @@ serve_picture(struct bs *bs, struct http_exchange *x)
         seed = (seed * 31 + *at) & 0xffffff;
     x->reply.status = 200;
     http_reply_header(x, STR("Content-Type"), STR("image/png"));
-    tg_avatar_draw(seed, AVATAR_SIDE, &x->reply.body);
+    avatar_draw(seed, AVATAR_SIDE, &x->reply.body);
     http_exchange_done(x);
 }
 

@@ -51,6 +51,9 @@ bool bs_fail(struct bs_call *c, struct error *err, int status, const char *name,
     __attribute__((format(printf, 5, 6)));
 bool bs_fail_no(struct bs_call *c, struct error *err, enum bs_no no);
 
+/* The body as the method wants it, into c->input. */
+bool bs_input_read(struct bs_call *c, struct error *err);
+
 /* A parameter of the query, none when it is absent or empty. */
 struct str bs_param(struct bs_call *c, const char *name);
 bool       bs_param_needed(struct bs_call *c, const char *name, struct str *out, struct error *err);

@@ -7,20 +7,12 @@
 
 /* ---- whom the path and the body name ---- */
 
-bool
-bs_read_body(struct http_exchange *x, yyjson_val **out, struct error *err)
-{
-    if (!json_parse(&x->arena, x->request.body, JSON_DEPTH_MAX, out, err))
-        return false;
-    return yyjson_is_obj(*out) || error_set(err, 400, "the body must be a JSON object");
-}
-
 /* An empty body is an empty object. */
 static bool
 read_optional_body(struct http_exchange *x, yyjson_val **out, struct error *err)
 {
     *out = NULL;
-    return x->request.body.len == 0 || bs_read_body(x, out, err);
+    return x->request.body.len == 0 || stage_read_body(x, out, err);
 }
 
 struct bs_account *
@@ -219,7 +211,7 @@ make_account(void *state, struct http_exchange *x, struct json *w, struct error 
     yyjson_val        *body;
     struct str         did, handle;
 
-    if (!bs_read_body(x, &body, err))
+    if (!stage_read_body(x, &body, err))
         return false;
     did = json_str(body, "did");
     handle = json_str(body, "handle");
@@ -256,7 +248,7 @@ change_account(void *state, struct http_exchange *x, struct json *w, struct erro
     struct bs_account *a = bs_path_account(state, x, err);
     yyjson_val        *body;
 
-    if (!a || !bs_read_body(x, &body, err) || !read_account(a, body, &x->arena, err))
+    if (!a || !stage_read_body(x, &body, err) || !read_account(a, body, &x->arena, err))
         return false;
     put_account(w, a);
     bs_tell(a->bs, "accounts", NULL);
@@ -274,7 +266,7 @@ make_password(void *state, struct http_exchange *x, struct json *w, struct error
     struct str              name;
     bool                    privileged = true;
 
-    if (!a || !bs_read_body(x, &body, err) || !read_flag(body, "privileged", &privileged, err))
+    if (!a || !stage_read_body(x, &body, err) || !read_flag(body, "privileged", &privileged, err))
         return false;
     name = json_str(body, "name");
     if (name.len == 0 || name.len > 100)
@@ -354,7 +346,7 @@ relate(void *state, struct http_exchange *x, struct json *w, struct error *err)
     struct bs_set     *set;
     yyjson_val        *body;
 
-    if (!a || !bs_read_body(x, &body, err))
+    if (!a || !stage_read_body(x, &body, err))
         return false;
     subject = bs_body_account(a->bs, body, "subject", err);
     if (!subject)
@@ -398,7 +390,7 @@ add_event(void *state, struct http_exchange *x, struct json *w, struct error *er
     yyjson_val        *body;
     char               rev[BS_TID_MAX];
 
-    if (!a || !bs_read_body(x, &body, err))
+    if (!a || !stage_read_body(x, &body, err))
         return false;
     if (json_str(body, "$type").len == 0 || json_get(body, "rev"))
         return error_set(err, 400, "an event has a $type, and its rev is added here");

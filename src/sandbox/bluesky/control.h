@@ -10,8 +10,6 @@ struct bs_account *bs_path_account(struct bs *bs, const struct http_exchange *x,
 /* An account by DID or handle in a member of the body; NULL with a 400. */
 struct bs_account *bs_body_account(struct bs *bs, yyjson_val *body, const char *name, struct error *err);
 
-bool bs_read_body(struct http_exchange *x, yyjson_val **out, struct error *err);
-
 /* control_chat.c: what accounts do in conversations. */
 bool bs_control_convos(void *state, struct http_exchange *x, struct json *w, struct error *err);
 bool bs_control_group(void *state, struct http_exchange *x, struct json *w, struct error *err);

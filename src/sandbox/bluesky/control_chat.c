@@ -149,7 +149,7 @@ bs_control_write(void *state, struct http_exchange *x, struct json *w, struct er
     yyjson_val        *body;
     enum bs_no         no;
 
-    if (!a || !bs_read_body(x, &body, err) || !read_draft(body, &x->arena, &draft, err))
+    if (!a || !stage_read_body(x, &body, err) || !read_draft(body, &x->arena, &draft, err))
         return false;
     m = where(a, body, err);
     if (!m)
@@ -174,7 +174,7 @@ bs_control_burst(void *state, struct http_exchange *x, struct json *w, struct er
     int64_t            count;
     enum bs_no         no = BS_YES;
 
-    if (!a || !bs_read_body(x, &body, err))
+    if (!a || !stage_read_body(x, &body, err))
         return false;
     count = json_int(body, "count", 0);
     text = json_get(body, "text") ? json_str(body, "text") : STR("burst");
@@ -209,7 +209,7 @@ bs_control_group(void *state, struct http_exchange *x, struct json *w, struct er
     yyjson_arr_iter    it;
     size_t             n = 1;
 
-    if (!members[0] || !bs_read_body(x, &body, err))
+    if (!members[0] || !stage_read_body(x, &body, err))
         return false;
     name = json_str(body, "name");
     if (str_is_none(name) || name.len > 200 || !json_arr(body, "members"))
@@ -257,7 +257,7 @@ bs_control_react(void *state, struct http_exchange *x, struct json *w, struct er
     yyjson_val        *body;
     enum bs_no         no;
 
-    if (!message || !bs_read_body(x, &body, err))
+    if (!message || !stage_read_body(x, &body, err))
         return false;
     value = json_str(body, "value");
     if (!bs_is_reaction(value))

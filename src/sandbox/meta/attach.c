@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "sandbox/meta/send.h"
-#include "sandbox/telegram/sniff.h"
+#include "sandbox/sniff.h"
 
 #define IMAGE_BY_URL_MAX  (8 * MIB)
 #define FILE_MAX          (25 * MIB)

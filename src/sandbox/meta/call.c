@@ -51,24 +51,6 @@ on_alarm(struct alarm *a)
 
 /* ---- answers ---- */
 
-/* A file's first half, so that its reader knows how it feels. */
-static void
-on_drained(struct http_exchange *x)
-{
-    (void)x;
-}
-
-static void
-send_half(struct http_exchange *x)
-{
-    static const struct http_stream_events events = { .drained = on_drained, .closed = on_drained };
-    struct str half = arena_copy(&x->arena, str_slice(buf_str(&x->reply.body), 0, x->reply.body.len / 2));
-
-    http_stream_begin(x, &events);
-    http_stream_write(x, str_slice(half, 0, 256 * KIB));
-    http_exchange_cut(x);
-}
-
 static void
 finish(struct fb_call *c, int status)
 {
@@ -79,7 +61,7 @@ finish(struct fb_call *c, int status)
         c->x->reply.status = status;
     fb_put_usage(c);
     if (c->cut && c->op && str_eq(str_of(c->op->name), STR("file")))
-        send_half(c->x);
+        stage_cut_in_the_middle(c->x);
     else if (c->cut)
         http_exchange_cut(c->x);
     else

@@ -12,11 +12,9 @@
 bool
 fb_control_body(struct http_exchange *x, yyjson_val **out, struct error *err)
 {
-    struct str body = x->request.body.len > 0 ? x->request.body : STR("{}");
-
-    if (!json_parse(&x->arena, body, JSON_DEPTH_MAX, out, err))
-        return false;
-    return yyjson_is_obj(*out) || error_set(err, 400, "the body must be a JSON object");
+    if (x->request.body.len == 0)
+        x->request.body = STR("{}");
+    return stage_read_body(x, out, err);
 }
 
 int64_t

@@ -9,8 +9,8 @@
 #include "base/crypto.h"
 #include "base/random.h"
 #include "sandbox/meta/state.h"
-#include "sandbox/telegram/avatar.h"
-#include "sandbox/telegram/sniff.h"
+#include "sandbox/avatar.h"
+#include "sandbox/sniff.h"
 
 #define FIRST_ID  INT64_C(160000000000000)
 #define FACE_SIDE 160
@@ -64,7 +64,7 @@ mime_of(struct str bytes, struct str mime, struct str name)
 
     if (mime.len > 0 && !str_eq(mime, STR("application/octet-stream")))
         return mime;
-    found = tg_mime_of(bytes, name);
+    found = sniff_mime(bytes, name);
     return found ? str_of(found) : STR("application/octet-stream");
 }
 
@@ -128,7 +128,7 @@ fb_file_face(struct fb_files *all, int64_t person, int64_t now_ms)
     struct str bytes;
 
     buf_init(&png, MIB);
-    tg_avatar_draw(person, FACE_SIDE, &png);
+    avatar_draw(person, FACE_SIDE, &png);
     bytes = fb_own(buf_str(&png));
     buf_deinit(&png);
     return fb_file_add(all, bytes, STR("image/png"), STR_NONE, now_ms);

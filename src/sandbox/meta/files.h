@@ -36,7 +36,7 @@ struct fb_file *fb_file_get(const struct fb_files *all, int64_t id); /* NULL: ne
 /* The bytes of an upload, from malloc(); none when it cannot be read. */
 struct str fb_read_upload(const struct http_part *part);
 
-/* A file that has no bytes yet gets a face; see sandbox/telegram/avatar.h. */
+/* A file that has no bytes yet gets a face; see sandbox/avatar.h. */
 struct fb_file *fb_file_face(struct fb_files *all, int64_t person, int64_t now_ms);
 
 /* Its address, which works for `expires_ms` from `now_ms` on; in `a`. */

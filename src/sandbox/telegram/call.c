@@ -58,24 +58,6 @@ release(struct tg_call *c)
 /* ---- ending a call ---- */
 
 static void
-nothing(struct http_exchange *x)
-{
-    (void)x;
-}
-
-/* Half a file and then nothing, which is what a connection cut in mid-download looks like. */
-static void
-send_half(struct http_exchange *x)
-{
-    static const struct http_stream_events events = { .drained = nothing, .closed = nothing };
-    struct str half = arena_copy(&x->arena, str_slice(buf_str(&x->reply.body), 0, x->reply.body.len / 2));
-
-    http_stream_begin(x, &events);
-    http_stream_write(x, str_slice(half, 0, 256 * KIB)); /* what the socket takes at once is certain to be sent */
-    http_exchange_cut(x);
-}
-
-static void
 finish(struct tg_call *c, int status)
 {
     enum tg_outcome outcome = c->cut ? OUTCOME_CUT_AFTER : OUTCOME_ANSWERED;
@@ -87,7 +69,7 @@ finish(struct tg_call *c, int status)
         return;
     c->x->reply.status = status;
     if (c->cut && c->raw)
-        send_half(c->x);
+        stage_cut_in_the_middle(c->x);
     else if (c->cut)
         http_exchange_cut(c->x);
     else

@@ -1,79 +1,54 @@
-/* control.c -- see control.h. */
+/* control.c -- the control API's bots, people and files, and its table of routes; see control.h. */
 #include "sandbox/telegram/control.h"
 
 #include <stdio.h>
 
+#include "sandbox/sniff.h"
 #include "sandbox/telegram/call.h"
 #include "sandbox/telegram/methods.h"
 #include "sandbox/telegram/notify.h"
-#include "sandbox/telegram/person.h"
 #include "sandbox/telegram/records.h"
-#include "sandbox/telegram/sniff.h"
 #include "sandbox/telegram/webhook.h"
-#include "sandbox/telegram/write.h"
 
 #define ID_MAX ((INT64_C(1) << 52) - 1)
 
 /* ---- whom the path names ---- */
 
-static bool
-path_number(const struct http_exchange *x, const char *name, int64_t *out)
+bool
+tg_path_number(const struct http_exchange *x, const char *name, int64_t *out)
 {
     return str_to_i64(http_param_get(&x->request, str_of(name)), out);
 }
 
-static struct tg_bot *
-path_bot(struct tg *tg, const struct http_exchange *x, struct error *err)
+struct tg_bot *
+tg_path_bot(struct tg *tg, const struct http_exchange *x, struct error *err)
 {
     int64_t        id;
-    struct tg_bot *bot = path_number(x, "bot", &id) ? tg_bot_get(tg, id) : NULL;
+    struct tg_bot *bot = tg_path_number(x, "bot", &id) ? tg_bot_get(tg, id) : NULL;
 
     if (!bot)
         error_set(err, 404, "there is no such bot; GET /sandbox/telegram/bots lists them");
     return bot;
 }
 
-static struct tg_person *
-path_person(struct tg *tg, const struct http_exchange *x, struct error *err)
+struct tg_person *
+tg_path_person(struct tg *tg, const struct http_exchange *x, struct error *err)
 {
     int64_t           id;
-    struct tg_person *person = path_number(x, "user", &id) ? tg_person_get(tg, id) : NULL;
+    struct tg_person *person = tg_path_number(x, "user", &id) ? tg_person_get(tg, id) : NULL;
 
     if (!person)
         error_set(err, 404, "there is no such person; POST /sandbox/telegram/users makes one");
     return person;
 }
 
-static struct tg_chat *
-path_chat(struct tg *tg, const struct http_exchange *x, struct error *err)
+void
+tg_put_update_id(struct json *w, int64_t update_id)
 {
-    struct tg_bot    *bot = path_bot(tg, x, err);
-    struct tg_person *person = bot ? path_person(tg, x, err) : NULL;
-    struct tg_chat   *chat = person ? tg_chat_get(bot, person->id) : NULL;
-
-    if (person && !chat)
-        error_set(err, 404, "this person has not written to this bot yet");
-    return chat;
-}
-
-static struct tg_message *
-path_message(struct tg *tg, const struct http_exchange *x, struct error *err)
-{
-    struct tg_chat    *chat = path_chat(tg, x, err);
-    int64_t            id;
-    struct tg_message *m = chat && path_number(x, "message", &id) ? tg_message_get(chat, id) : NULL;
-
-    if (chat && !m)
-        error_set(err, 404, "there is no such message in this chat");
-    return m;
-}
-
-static bool
-read_body(struct http_exchange *x, yyjson_val **out, struct error *err)
-{
-    if (!json_parse(&x->arena, x->request.body, JSON_DEPTH_MAX, out, err))
-        return false;
-    return yyjson_is_obj(*out) || error_set(err, 400, "the body must be a JSON object");
+    if (update_id > 0)
+        json_put_int(w, "update_id", update_id);
+    else
+        json_put_null(w, "update_id");
 }
 
 static bool
@@ -135,7 +110,7 @@ make_bot(void *state, struct http_exchange *x, struct json *w, struct error *err
     struct str  first_name, username;
     int64_t     id;
 
-    if (!read_body(x, &body, err) || !read_id(body, tg->next_bot_id, &id, err))
+    if (!stage_read_body(x, &body, err) || !read_id(body, tg->next_bot_id, &id, err))
         return false;
     first_name = json_str(body, "first_name");
     username = json_str(body, "username");
@@ -155,7 +130,7 @@ static bool
 delete_bot(void *state, struct http_exchange *x, struct json *w, struct error *err)
 {
     struct tg     *tg = state;
-    struct tg_bot *bot = path_bot(tg, x, err);
+    struct tg_bot *bot = tg_path_bot(tg, x, err);
 
     if (!bot)
         return false;
@@ -171,7 +146,7 @@ static bool
 revoke_token(void *state, struct http_exchange *x, struct json *w, struct error *err)
 {
     struct tg     *tg = state;
-    struct tg_bot *bot = path_bot(tg, x, err);
+    struct tg_bot *bot = tg_path_bot(tg, x, err);
 
     if (!bot)
         return false;
@@ -218,7 +193,7 @@ make_person(void *state, struct http_exchange *x, struct json *w, struct error *
     struct tg_person_names names;
     int64_t                id;
 
-    if (!read_body(x, &body, err) || !read_id(body, tg->next_person_id, &id, err))
+    if (!stage_read_body(x, &body, err) || !read_id(body, tg->next_person_id, &id, err))
         return false;
     names = (struct tg_person_names){ json_str(body, "first_name"), json_str(body, "last_name"),
         json_str(body, "username"), json_str(body, "language_code"), json_true(body, "photo") };
@@ -230,159 +205,6 @@ make_person(void *state, struct http_exchange *x, struct json *w, struct error *
     put_person(w, tg_person_add(tg, id, &names));
     tg_tell(tg, "people");
     return true;
-}
-
-/* ---- chats ---- */
-
-static bool
-list_chats(void *state, struct http_exchange *x, struct json *w, struct error *err)
-{
-    const struct tg_bot *bot = path_bot(state, x, err);
-
-    if (!bot)
-        return false;
-    json_begin_array(w, "data");
-    for (const struct tg_chat *chat = bot->first_chat; chat; chat = chat->next) {
-        json_begin(w, NULL);
-        json_put_int(w, "user_id", chat->person->id);
-        json_put_bool(w, "blocked", chat->blocked);
-        json_put_int(w, "message_count", (int64_t)chat->count);
-        json_end(w);
-    }
-    json_end_array(w);
-    return true;
-}
-
-/* A chat that has not begun is an empty one. */
-static bool
-list_messages(void *state, struct http_exchange *x, struct json *w, struct error *err)
-{
-    const struct tg_bot    *bot = path_bot(state, x, err);
-    const struct tg_person *person = bot ? path_person(state, x, err) : NULL;
-    const struct tg_chat   *chat = person ? tg_chat_get(bot, person->id) : NULL;
-
-    if (!person)
-        return false;
-    json_begin_array(w, "data");
-    for (const struct tg_message *m = chat ? chat->oldest : NULL; m; m = m->newer)
-        tg_message_write_seen(m, w, NULL);
-    json_end_array(w);
-    json_put_bool(w, "blocked", chat && chat->blocked);
-    return true;
-}
-
-static void
-put_update_id(struct json *w, int64_t update_id)
-{
-    if (update_id > 0)
-        json_put_int(w, "update_id", update_id);
-    else
-        json_put_null(w, "update_id");
-}
-
-static bool
-write_message(void *state, struct http_exchange *x, struct json *w, struct error *err)
-{
-    struct tg_bot     *bot = path_bot(state, x, err);
-    struct tg_person  *person = bot ? path_person(state, x, err) : NULL;
-    struct tg_written  written;
-    struct tg_message *m;
-    int64_t            update_id;
-
-    if (!person || !tg_written_read(bot, x, &written, err)
-        || !tg_person_writes(bot, person, &written, &m, &update_id, err))
-        return false;
-    x->reply.status = 201;
-    put_update_id(w, update_id);
-    tg_message_write_seen(m, w, "message");
-    return true;
-}
-
-static bool
-edit_message(void *state, struct http_exchange *x, struct json *w, struct error *err)
-{
-    struct tg_message *m = path_message(state, x, err);
-    yyjson_val        *body;
-    struct tg_text     text;
-    struct str         typed;
-    int64_t            update_id;
-    bool               is_text = m && m->body.kind == TG_CONTENT_TEXT;
-
-    if (!m || !read_body(x, &body, err))
-        return false;
-    typed = json_str(body, is_text ? "text" : "caption");
-    if (str_is_none(typed) || (is_text && typed.len == 0))
-        return error_set(err, 400, is_text ? "this message has a text: send {\"text\":\"...\"}"
-                                           : "this message has no text: send {\"caption\":\"...\"}");
-    if (!tg_text_typed(typed, &x->arena, &text, err)
-        || !tg_person_edits(m, text.text, tg_entities_json(&text, &x->arena), &update_id, err))
-        return false;
-    put_update_id(w, update_id);
-    tg_message_write_seen(m, w, "message");
-    return true;
-}
-
-static bool
-tap_button(void *state, struct http_exchange *x, struct json *w, struct error *err)
-{
-    struct tg_chat *chat = path_chat(state, x, err);
-    yyjson_val     *body;
-    int64_t         message_id, tap_id, update_id;
-    char            id[24];
-
-    if (!chat || !read_body(x, &body, err))
-        return false;
-    if (!path_number(x, "message", &message_id))
-        return error_set(err, 404, "there is no such message in this chat");
-    if (!tg_person_taps(chat, message_id, json_str(body, "data"), &tap_id, &update_id, err))
-        return false;
-    snprintf(id, sizeof(id), "%lld", (long long)tap_id);
-    json_put_str(w, "callback_query_id", str_of(id));
-    put_update_id(w, update_id);
-    return true;
-}
-
-static bool
-react(void *state, struct http_exchange *x, struct json *w, struct error *err)
-{
-    struct tg_message *m = path_message(state, x, err);
-    yyjson_val        *body;
-    int64_t            update_id;
-    struct str         emoji;
-
-    if (!m || !read_body(x, &body, err))
-        return false;
-    emoji = json_str(body, "emoji");
-    if (str_is_none(emoji) || emoji.len > 64)
-        return error_set(err, 400, "emoji must be an emoji, or \"\" to take the reaction back");
-    tg_person_reacts(m, emoji, &update_id);
-    put_update_id(w, update_id);
-    return true;
-}
-
-static bool
-set_blocked(void *state, struct http_exchange *x, struct json *w, struct error *err, bool blocks)
-{
-    struct tg_chat *chat = path_chat(state, x, err);
-    int64_t         update_id;
-
-    if (!chat)
-        return false;
-    tg_person_blocks(chat, blocks, &update_id);
-    put_update_id(w, update_id);
-    return true;
-}
-
-static bool
-block(void *state, struct http_exchange *x, struct json *w, struct error *err)
-{
-    return set_blocked(state, x, w, err, true);
-}
-
-static bool
-unblock(void *state, struct http_exchange *x, struct json *w, struct error *err)
-{
-    return set_blocked(state, x, w, err, false);
 }
 
 /* ---- any update ---- */
@@ -430,12 +252,12 @@ members_of(yyjson_val *update, struct arena *a)
 static bool
 deliver_update(void *state, struct http_exchange *x, struct json *w, struct error *err)
 {
-    struct tg_bot *bot = path_bot(state, x, err);
+    struct tg_bot *bot = tg_path_bot(state, x, err);
     yyjson_val    *update;
     struct str     members;
     int64_t        id;
 
-    if (!bot || !read_body(x, &update, err))
+    if (!bot || !stage_read_body(x, &update, err))
         return false;
     id = json_int(update, "update_id", 0);
     if (id > 0)
@@ -448,7 +270,7 @@ deliver_update(void *state, struct http_exchange *x, struct json *w, struct erro
     if (tg_notify_raw(bot, id, queue_of(bot, update), members, stage_now_ms(bot->tg->stage) + TG_DAY_MS) == 0)
         return error_set(err, 409, "the update is too large, or too many wait already");
     x->reply.status = 201;
-    put_update_id(w, id);
+    tg_put_update_id(w, id);
     return true;
 }
 
@@ -464,7 +286,7 @@ static bool
 show_file(void *state, struct http_exchange *x, struct json *w, struct error *err)
 {
     struct tg            *tg = state;
-    const struct tg_bot  *bot = path_bot(tg, x, err);
+    const struct tg_bot  *bot = tg_path_bot(tg, x, err);
     const struct tg_file *f;
     const char           *reason, *mime;
     bool                  plays;
@@ -475,7 +297,7 @@ show_file(void *state, struct http_exchange *x, struct json *w, struct error *er
     f = tg_file_by_id(&tg->files, bot->id, http_param_get(&x->request, STR("file")), &reason);
     if (!f || f->blob->dropped)
         return error_set(err, 404, "there is no such file, or it has been forgotten");
-    mime = tg_mime_of((struct str){ f->blob->bytes, f->blob->size }, str_of(f->extension));
+    mime = sniff_mime((struct str){ f->blob->bytes, f->blob->size }, str_of(f->extension));
     plays = can_be_shown(str_of(mime));
     x->reply.status = 200;
     http_reply_header(x, STR("Content-Type"), plays ? str_of(mime) : STR("application/octet-stream"));
@@ -492,7 +314,7 @@ show_file(void *state, struct http_exchange *x, struct json *w, struct error *er
 static bool
 list_calls(void *state, struct http_exchange *x, struct json *w, struct error *err)
 {
-    const struct tg_bot *bot = path_bot(state, x, err);
+    const struct tg_bot *bot = tg_path_bot(state, x, err);
     struct str           after = http_query_get(&x->request, STR("after"), &x->arena);
     struct str           method = http_query_get(&x->request, STR("method"), &x->arena);
 
@@ -505,7 +327,7 @@ list_calls(void *state, struct http_exchange *x, struct json *w, struct error *e
 static bool
 forget_calls(void *state, struct http_exchange *x, struct json *w, struct error *err)
 {
-    struct tg_bot *bot = path_bot(state, x, err);
+    struct tg_bot *bot = tg_path_bot(state, x, err);
 
     if (!bot)
         return false;
@@ -517,7 +339,7 @@ forget_calls(void *state, struct http_exchange *x, struct json *w, struct error 
 static bool
 list_taps(void *state, struct http_exchange *x, struct json *w, struct error *err)
 {
-    const struct tg_bot *bot = path_bot(state, x, err);
+    const struct tg_bot *bot = tg_path_bot(state, x, err);
 
     if (!bot)
         return false;
@@ -535,14 +357,14 @@ const struct stage_route tg_control_routes[TG_CONTROL_ROUTES] = {
     { { METHOD_POST,   AT "/bots/:bot/revoke" },               revoke_token },
     { { METHOD_GET,    AT "/users" },                          list_people },
     { { METHOD_POST,   AT "/users" },                          make_person },
-    { { METHOD_GET,    AT "/bots/:bot/chats" },                list_chats },
-    { { METHOD_GET,    CHAT "/messages" },                     list_messages },
-    { { METHOD_POST,   CHAT "/messages" },                     write_message, .takes_files = true },
-    { { METHOD_PATCH,  CHAT "/messages/:message" },            edit_message },
-    { { METHOD_POST,   CHAT "/messages/:message/tap" },        tap_button },
-    { { METHOD_POST,   CHAT "/messages/:message/react" },      react },
-    { { METHOD_POST,   CHAT "/block" },                        block },
-    { { METHOD_POST,   CHAT "/unblock" },                      unblock },
+    { { METHOD_GET,    AT "/bots/:bot/chats" },                tg_control_chats },
+    { { METHOD_GET,    CHAT "/messages" },                     tg_control_messages },
+    { { METHOD_POST,   CHAT "/messages" },                     tg_control_write, .takes_files = true },
+    { { METHOD_PATCH,  CHAT "/messages/:message" },            tg_control_edit },
+    { { METHOD_POST,   CHAT "/messages/:message/tap" },        tg_control_tap },
+    { { METHOD_POST,   CHAT "/messages/:message/react" },      tg_control_react },
+    { { METHOD_POST,   CHAT "/block" },                        tg_control_block },
+    { { METHOD_POST,   CHAT "/unblock" },                      tg_control_unblock },
     { { METHOD_POST,   AT "/bots/:bot/updates" },              deliver_update },
     { { METHOD_GET,    AT "/bots/:bot/files/:file" },          show_file, .raw = true },
     { { METHOD_GET,    AT "/bots/:bot/calls" },                list_calls },

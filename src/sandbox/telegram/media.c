@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "sandbox/telegram/avatar.h"
-#include "sandbox/telegram/sniff.h"
+#include "sandbox/avatar.h"
+#include "sandbox/sniff.h"
 
 #define PHOTO_BYTES_MAX      INT64_C(10485760)
 #define VIDEO_NOTE_BYTES_MAX INT64_C(12582912)
@@ -180,7 +180,7 @@ put_thumbnail(struct json *w, struct tg_bot *bot, const struct tg_media *m)
 
     if (!m->thumbnail)
         return;
-    tg_picture_size(bytes_of(m->thumbnail), &width, &height);
+    sniff_picture_size(bytes_of(m->thumbnail), &width, &height);
     f = tg_file_add(&bot->tg->files, bot->id, TG_THUMBNAIL, m->thumbnail, ".jpg");
     put_photo_size(w, "thumbnail", &bot->tg->files, f, width, height);
     put_photo_size(w, "thumb", &bot->tg->files, f, width, height);
@@ -259,7 +259,7 @@ put_file(struct json *w, const char *name, struct tg_bot *bot, const struct tg_m
 static void
 complete(struct tg_media *m)
 {
-    const char *mime = tg_mime_of(bytes_of(m->blob), m->file_name);
+    const char *mime = sniff_mime(bytes_of(m->blob), m->file_name);
     int         width = 0, height = 0;
 
     if (mime || m->mime.len == 0)
@@ -268,7 +268,7 @@ complete(struct tg_media *m)
         m->kind = kind_by_content(m);
     if (m->kind == TG_VOICE && !is_of_type(m->mime, "audio/"))
         m->mime = STR("audio/ogg");
-    if ((m->kind == TG_PHOTO || m->width == 0) && tg_picture_size(bytes_of(m->blob), &width, &height)) {
+    if ((m->kind == TG_PHOTO || m->width == 0) && sniff_picture_size(bytes_of(m->blob), &width, &height)) {
         m->width = width;
         m->height = height;
     } else if (m->kind == TG_PHOTO) {
@@ -330,7 +330,7 @@ check_photo(const struct tg_media *m, struct error *err)
             m->blob->size, (long long)PHOTO_BYTES_MAX);
     if (!is_photo_name(m->file_name))
         return error_set(err, 400, "photo has unsupported extension. Use one of .jpg, .jpeg, .gif, .png, .tif or .bmp");
-    if (!tg_picture_size(bytes_of(m->blob), &width, &height))
+    if (!sniff_picture_size(bytes_of(m->blob), &width, &height))
         return error_set(err, 400, "IMAGE_PROCESS_FAILED");
     if (width + height > 10000 || width > 20 * height || height > 20 * width)
         return error_set(err, 400, "PHOTO_INVALID_DIMENSIONS");
@@ -408,7 +408,7 @@ profile_photo(struct tg_chat *chat, int size)
     if (f && !f->blob->dropped)
         return f;
     buf_init(&picture, 4 * MIB);
-    tg_avatar_draw(chat->person->id, size, &picture);
+    avatar_draw(chat->person->id, size, &picture);
     blob = tg_blob_copy(files, buf_str(&picture));
     buf_deinit(&picture);
     f = tg_file_add(files, chat->bot->id, TG_PROFILE_PHOTO, blob, ".jpg");

@@ -1,5 +1,5 @@
 /* sniff.c -- see sniff.h. */
-#include "sandbox/telegram/sniff.h"
+#include "sandbox/sniff.h"
 
 static unsigned
 u8(struct str s, size_t at)
@@ -91,7 +91,7 @@ read_size(struct str s, int *width, int *height)
 }
 
 bool
-tg_picture_size(struct str bytes, int *width, int *height)
+sniff_picture_size(struct str bytes, int *width, int *height)
 {
     return read_size(bytes, width, height) && *width > 0 && *height > 0;
 }
@@ -129,7 +129,7 @@ static const struct {
 };
 
 const char *
-tg_mime_of(struct str bytes, struct str file_name)
+sniff_mime(struct str bytes, struct str file_name)
 {
     for (size_t i = 0; i < sizeof(magic) / sizeof(magic[0]); i++)
         if (has(bytes, magic[i].at, magic[i].bytes, magic[i].n))

@@ -1,6 +1,6 @@
 /* avatar.c -- see avatar.h. A PNG with a palette of two colours, one bit a pixel, stored without
  * compression. */
-#include "sandbox/telegram/avatar.h"
+#include "sandbox/avatar.h"
 
 #define CELLS 5 /* in a row; the right half mirrors the left one */
 
@@ -115,7 +115,7 @@ put_rows(struct png *p, int side, uint64_t hash)
 }
 
 void
-tg_avatar_draw(int64_t person, int side, struct buf *out)
+avatar_draw(int64_t person, int side, struct buf *out)
 {
     struct png p = { .out = out };
     uint64_t   hash = (uint64_t)person * 0x9E3779B97F4A7C15U;

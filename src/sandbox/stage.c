@@ -1,0 +1,27 @@
+/* stage.c -- what the stand-ins' control APIs and calls have in common; see stage.h. */
+#include "sandbox/stage.h"
+
+bool
+stage_read_body(struct http_exchange *x, yyjson_val **out, struct error *err)
+{
+    if (!json_parse(&x->arena, x->request.body, JSON_DEPTH_MAX, out, err))
+        return false;
+    return yyjson_is_obj(*out) || error_set(err, 400, "the body must be a JSON object");
+}
+
+static void
+nothing(struct http_exchange *x)
+{
+    (void)x;
+}
+
+void
+stage_cut_in_the_middle(struct http_exchange *x)
+{
+    static const struct http_stream_events events = { .drained = nothing, .closed = nothing };
+    struct str half = arena_copy(&x->arena, str_slice(buf_str(&x->reply.body), 0, x->reply.body.len / 2));
+
+    http_stream_begin(x, &events);
+    http_stream_write(x, str_slice(half, 0, 256 * KIB)); /* what the socket takes at once is certain to be sent */
+    http_exchange_cut(x);
+}
