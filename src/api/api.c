@@ -235,12 +235,6 @@ api_address(const struct api *api)
     return http_address(api->http);
 }
 
-int
-api_port(const struct api *api)
-{
-    return http_port(api->http);
-}
-
 void
 api_set_ready(struct api *api, bool ready)
 {

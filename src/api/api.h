@@ -39,7 +39,6 @@ struct api_options {
 /* Binds and answers from now on. False with the address and the reason. */
 bool api_start(const struct api_options *options, struct api **out, struct error *err);
 const char *api_address(const struct api *api); /* "127.0.0.1:8080", with the real port */
-int         api_port(const struct api *api);
 
 /* Whether /readyz says so; a fresh api is ready. Off before a shutdown lets the load balancer go elsewhere. Any
  * thread. */

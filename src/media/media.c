@@ -298,44 +298,6 @@ media_marked(struct media_store *m, int64_t before_ms, struct arena *a, struct s
         closedir(dir);
 }
 
-static bool
-write_file(const char *path, struct str bytes, struct error *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int failure = fd < 0 ? errno : 0;
-
-    while (!failure && bytes.len > 0) {
-        ssize_t put = write(fd, bytes.ptr, bytes.len);
-
-        if (put >= 0)
-            bytes = str_from(bytes, (size_t)put);
-        else if (errno != EINTR)
-            failure = errno;
-    }
-    if (fd >= 0 && close(fd) != 0 && !failure)
-        failure = errno;
-    if (!failure)
-        return true;
-    if (fd >= 0)
-        unlink(path);
-    return media_fail(err, "stored", path, failure);
-}
-
-bool
-media_add_bytes(struct media_store *m, struct str bytes, struct str claimed_type, struct media_info *out,
-                struct error *err)
-{
-    struct arena a;
-    struct str path;
-    bool ok;
-
-    arena_init(&a);
-    path = media_spool_path(m, &a);
-    ok = write_file(path.ptr, bytes, err) && media_add(m, path.ptr, claimed_type, out, err);
-    arena_deinit(&a);
-    return ok;
-}
-
 bool
 media_path(struct media_store *m, struct str name, struct arena *a, struct str *out, struct error *err)
 {

@@ -61,8 +61,6 @@ bool media_inspect(const char *path, struct str claimed_type, struct media_info 
  * nothing may name the object yet. */
 bool media_add(struct media_store *m, const char *path, struct str claimed_type, struct media_info *out,
                struct error *err);
-bool media_add_bytes(struct media_store *m, struct str bytes, struct str claimed_type, struct media_info *out,
-                     struct error *err);
 
 /* Something names the object by now, for good: takes its mark away. Quick, so a loop's thread may. */
 void media_named(struct media_store *m, struct str name);
@@ -88,8 +86,6 @@ bool media_size(struct media_store *m, struct str name, int64_t *out, struct err
 bool media_fetch(struct media_store *m, struct str name, const char *path, struct error *err); /* to a new file */
 /* As media_add(), under a name that another store gave it. */
 bool media_put(struct media_store *m, const char *path, struct str name, struct error *err);
-
-const char *media_extension(const char *content_type); /* "jpg"; "bin" when unknown */
 
 /* Images, audio and video may be shown in a page; everything else is a download. */
 bool media_is_inline_safe(const char *content_type);

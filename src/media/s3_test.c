@@ -11,6 +11,7 @@
 #include "base/testing_str.h"
 #include "db/testing.h"
 #include "media/s3.h"
+#include "media/testing_media.h"
 #include "net/testing.h"
 
 #define UNIT ((size_t)64 * 1024)
@@ -334,7 +335,7 @@ START_TEST(what_a_browser_could_run_is_a_download)
     struct media_info info;
     struct test_request r;
 
-    ck_assert(media_add_bytes(store, STR("<html><body>hello"), STR("text/html"), &info, &err));
+    ck_assert(testing_media_add(store, STR("<html><body>hello"), STR("text/html"), &info, &err));
     r = last_request();
     ck_assert_slice(test_request_header(&r, "content-disposition"), "attachment");
     ck_assert_slice(test_request_header(&r, "content-type"), "text/html");

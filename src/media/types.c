@@ -159,14 +159,6 @@ media_type_refine(const struct media_type *seen, struct str claimed)
     return seen;
 }
 
-const char *
-media_extension(const char *content_type)
-{
-    const struct media_type *t = media_type_by_content(str_of(content_type));
-
-    return (t ? t : media_type_unknown())->suffix + 1;
-}
-
 bool
 media_is_inline_safe(const char *content_type)
 {

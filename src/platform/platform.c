@@ -24,9 +24,3 @@ platform_find(struct str name)
             return platforms[i];
     return NULL;
 }
-
-const struct platform *
-platform_at(size_t i)
-{
-    return i < sizeof(platforms) / sizeof(platforms[0]) ? platforms[i] : NULL;
-}

@@ -314,6 +314,5 @@ extern const struct platform telegram, facebook, instagram, bluesky;
 extern const struct platform_app meta_app;
 
 const struct platform *platform_find(struct str name); /* NULL when it is none of ours */
-const struct platform *platform_at(size_t i);          /* NULL behind the last */
 
 #endif

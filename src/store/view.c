@@ -21,8 +21,9 @@ put_int_or_null(struct json *w, const char *name, int64_t value)
         json_put_null(w, name);
 }
 
-void
-view_media_url(struct buf *out, struct str object)
+/* The stable URL of a media object: config.storage_url + "/storage/" + object. */
+static void
+append_media_url(struct buf *out, struct str object)
 {
     buf_append(out, config.storage_url);
     buf_append(out, STR("/storage/"));
@@ -35,7 +36,7 @@ put_media_url(struct json *w, const char *name, struct str object)
     struct buf url;
 
     buf_init(&url, 4 * KIB);
-    view_media_url(&url, object);
+    append_media_url(&url, object);
     json_put_str(w, name, buf_str(&url));
     buf_deinit(&url);
 }

@@ -19,7 +19,5 @@ void view_comment_event(struct json *w, const char *name, const struct comment *
 void view_webhook(struct json *w, const char *name, const struct webhook *wh); /* with its secret */
 void view_delivery(struct json *w, const char *name, const struct delivery *d);
 
-/* The stable URL of a media object: config.storage_url + "/storage/" + object. */
-void view_media_url(struct buf *out, struct str object);
 
 #endif

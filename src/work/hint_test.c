@@ -1,6 +1,7 @@
 /* hint_test.c -- messages that were only hinted at, and media that nothing shows any more. */
 #include <unistd.h>
 
+#include "media/testing_media.h"
 #include "work/testing_worker.h"
 
 SCRIPTED(CAN_PUSH, .title = "Telegram");
@@ -83,7 +84,7 @@ START_TEST(media_is_forgotten)
     struct media_info info;
     struct str path;
 
-    ck_assert(media_add_bytes(w.media, STR("a text\n"), STR("text/plain"), &info, &w.store.err));
+    ck_assert(testing_media_add(w.media, STR("a text\n"), STR("text/plain"), &info, &w.store.err));
     ck_assert(media_path(w.media, str_of(info.name), &w.store.arena, &path, &w.store.err));
     ck_assert_int_eq(access(path.ptr, F_OK), 0);
     add(JOB_FORGET_MEDIA, str_of(info.name));

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "media/testing_media.h"
 
 #define WINDOW_MS 2000000
 
@@ -276,7 +277,7 @@ write_with_file(void)
     struct media_info info;
     struct message m;
 
-    ck_assert(media_add_bytes(w.media, STR("a text\n"), STR("text/plain"), &info, &w.store.err));
+    ck_assert(testing_media_add(w.media, STR("a text\n"), STR("text/plain"), &info, &w.store.err));
     d.media = (struct attachment){ .type = ATTACH_FILE, .status = ATTACHMENT_PROCESSED,
                                    .media = arena_copy(&w.store.arena, str_of(info.name)),
                                    .content_type = str_of(info.content_type), .size = info.size };

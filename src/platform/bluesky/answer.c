@@ -109,8 +109,9 @@ bluesky_is_about_token(const struct bluesky_refusal *r)
         || (r->status == 400 && (bluesky_is_named(r, "ExpiredToken") || bluesky_is_named(r, "InvalidToken")));
 }
 
-bool
-bluesky_lacks_chat(const struct bluesky_refusal *r)
+/* An app password without access to direct messages. */
+static bool
+lacks_chat(const struct bluesky_refusal *r)
 {
     return str_find_nocase(r->message, STR("bad token method")) >= 0
         || str_find_nocase(r->message, STR("bad token scope")) >= 0;
@@ -164,7 +165,7 @@ refused_token(struct op *op, struct op_step *out, const struct bluesky_refusal *
         && (token->expires_at == 0 || op->now_ms < token->expires_at);
     bool is_servers = str_starts(r->name, STR("BadJwt")) || str_starts(r->name, STR("Jwt"));
 
-    if (bluesky_lacks_chat(r)) {
+    if (lacks_chat(r)) {
         bluesky_fail(op, out, r->status, STR(CHAT_PASSWORD));
         out->token_invalid = true;
     } else if (is_fresh && is_servers) {

@@ -106,7 +106,6 @@ bool bluesky_accepted(struct op *op, const struct net_response *last, struct op_
 bool bluesky_refused(struct op *op, const struct net_response *last, struct bluesky_refusal *out);
 bool bluesky_is_named(const struct bluesky_refusal *r, const char *name);
 bool bluesky_is_about_token(const struct bluesky_refusal *r); /* as opposed to the request */
-bool bluesky_lacks_chat(const struct bluesky_refusal *r); /* an app password without access to direct messages */
 
 /* `text` without any secret of the account, and not longer than an error message may be. */
 struct str bluesky_reason(struct op *op, struct str text);

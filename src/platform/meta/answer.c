@@ -23,8 +23,9 @@ meta_done(struct op_step *out)
 
 /* ---- words ---- */
 
-struct str
-meta_reason(struct op *op, struct str text)
+/* `text` without a token or an app's secret, and not longer than an error message may be. */
+static struct str
+reason_of(struct op *op, struct str text)
 {
     struct arena *a = op->arena;
 
@@ -39,13 +40,13 @@ meta_reason(struct op *op, struct str text)
 void
 meta_fail(struct op *op, struct op_step *out, int code, struct str why)
 {
-    *out = (struct op_step){ .verdict = OP_FAIL, .code = code, .reason = meta_reason(op, why) };
+    *out = (struct op_step){ .verdict = OP_FAIL, .code = code, .reason = reason_of(op, why) };
 }
 
 void
 meta_retry(struct op *op, struct op_step *out, int code, struct str why)
 {
-    *out = (struct op_step){ .verdict = OP_RETRY, .code = code, .reason = meta_reason(op, why) };
+    *out = (struct op_step){ .verdict = OP_RETRY, .code = code, .reason = reason_of(op, why) };
 }
 
 /* ---- no answer ---- */
@@ -54,7 +55,7 @@ static void
 unanswered(struct op *op, const struct net_response *last, struct op_step *out)
 {
     answer_missing(op, last, "Meta", out);
-    out->reason = meta_reason(op, out->reason);
+    out->reason = reason_of(op, out->reason);
     out->maybe_done = out->maybe_done && op->kind == OP_SEND;
 }
 

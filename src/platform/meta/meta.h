@@ -81,7 +81,6 @@ void instagram_step(struct op *op, const struct net_response *last, struct op_st
 struct meta_talk *meta_talk(struct op *op);
 bool meta_token_fits(struct str token); /* whether it can stand in a header at all */
 enum meta_flavour meta_flavour(const struct platform *platform, const struct account *account);
-struct str meta_detail(struct arena *a, const struct account *account, const char *key); /* of account.details */
 
 /* ---- call.c ---- */
 
@@ -120,9 +119,6 @@ bool meta_downloaded(struct op *op, const struct net_response *last, struct op_s
 void meta_done(struct op_step *out);
 void meta_fail(struct op *op, struct op_step *out, int code, struct str reason);
 void meta_retry(struct op *op, struct op_step *out, int code, struct str reason);
-
-/* `text` without a token or an app's secret, and not longer than an error message may be. */
-struct str meta_reason(struct op *op, struct str text);
 
 #define META_REST_SHORT_MS 5000
 

@@ -9,8 +9,9 @@ meta_talk(struct op *op)
     return op->state;
 }
 
-struct str
-meta_detail(struct arena *a, const struct account *account, const char *key)
+/* Of account.details. */
+static struct str
+detail(struct arena *a, const struct account *account, const char *key)
 {
     struct error err;
     yyjson_val  *details;
@@ -29,7 +30,7 @@ meta_flavour(const struct platform *platform, const struct account *account)
     if (platform == &facebook)
         return META_PAGE;
     arena_init(&a);
-    by_login = str_eq(meta_detail(&a, account, "login"), STR("instagram"));
+    by_login = str_eq(detail(&a, account, "login"), STR("instagram"));
     arena_deinit(&a);
     return by_login ? META_INSTAGRAM_LOGIN : META_INSTAGRAM_PAGE;
 }
@@ -71,7 +72,7 @@ begin(const struct platform *platform, struct op *op, struct op_step *out)
     talk->flavour = meta_flavour(platform, &op->account);
     talk->token = op->account.token;
     talk->page_id = talk->flavour == META_PAGE ? op->account.external_id
-                                               : meta_detail(op->arena, &op->account, "page_id");
+                                               : detail(op->arena, &op->account, "page_id");
     if (needs_token(op->kind) && !meta_token_fits(op->account.token)) {
         meta_fail(op, out, 401, STR("This is not an access token: it is empty, or has characters that none has"));
         out->token_invalid = true;

@@ -12,8 +12,8 @@
 
 /* ---- errors ---- */
 
-const char *
-bs_usual_name(int status)
+static const char *
+usual_name(int status)
 {
     static const struct {
         int         status;
@@ -39,7 +39,7 @@ bs_reply_error(struct http_exchange *x, int status, const char *name, const char
     x->reply.status = status;
     buf_clear(&x->reply.body);
     json_begin(&w, NULL);
-    json_put_str(&w, "error", str_of(name ? name : bs_usual_name(status)));
+    json_put_str(&w, "error", str_of(name ? name : usual_name(status)));
     if (message[0])
         json_put_str(&w, "message", str_of(message));
     json_end(&w);
@@ -127,7 +127,7 @@ is_proxied(const struct bs_call *c)
 static void
 fail(struct bs_call *c, const struct error *err)
 {
-    const char *name = c->name ? c->name : bs_usual_name(err->status);
+    const char *name = c->name ? c->name : usual_name(err->status);
     int         status = err->status == 500 && is_proxied(c) ? 502 : err->status;
 
     bs_reply_error(c->x, status, name, err->message);

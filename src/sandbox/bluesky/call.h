@@ -65,7 +65,6 @@ bool bs_membership(struct bs_call *c, struct str convo_id, struct bs_member **ou
 
 /* An XRPC error as a reply, for requests that never became a call. */
 void bs_reply_error(struct http_exchange *x, int status, const char *name, const char *message);
-const char *bs_usual_name(int status);
 
 /* All that is delayed is answered, because the world ends. */
 void bs_calls_abandon(struct bs *bs);

@@ -6,8 +6,9 @@
 #define REACTION_MAX 64
 
 /* Looking from one place to the next would not do: a flag, or a family, is only seen from its beginning. */
-size_t
-bs_graphemes(struct str text)
+/* Of at most BS_TEXT_BYTES. */
+static size_t
+graphemes(struct str text)
 {
     char   begins[BS_TEXT_BYTES];
     size_t n = 0;
@@ -24,7 +25,7 @@ bool
 bs_is_reaction(struct str value)
 {
     return value.len > 0 && value.len <= REACTION_MAX && (unsigned char)value.ptr[0] >= 0x80
-        && bs_graphemes(value) == 1;
+        && graphemes(value) == 1;
 }
 
 static bool
@@ -153,7 +154,7 @@ bs_draft_read(yyjson_val *input, bool embed_is_view, struct arena *a, struct bs_
                                                            : "Input/message must have the property \"text\"");
     if (out->text.len > BS_TEXT_BYTES)
         return error_set(err, 400, "Input/message/text must not be longer than %d characters", BS_TEXT_BYTES);
-    if (bs_graphemes(out->text) > BS_TEXT_GRAPHEMES)
+    if (graphemes(out->text) > BS_TEXT_GRAPHEMES)
         return error_set(err, 400, "Input/message/text must not be longer than %d graphemes", BS_TEXT_GRAPHEMES);
     if (!read_facets(input, a, out, err) || !read_embed(input, embed_is_view, a, out, err)
         || !read_reply(input, out, err))

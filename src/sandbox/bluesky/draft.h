@@ -13,6 +13,5 @@ bool bs_draft_read(yyjson_val *input, bool embed_is_view, struct arena *a, struc
 /* One emoji, or what goes for one: a single character as people count. */
 bool bs_is_reaction(struct str value);
 
-size_t bs_graphemes(struct str text); /* of at most BS_TEXT_BYTES */
 
 #endif

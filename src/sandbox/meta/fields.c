@@ -42,8 +42,9 @@ fb_field_name(enum fb_object object, enum fb_field field)
     return fields[field].names[object];
 }
 
-uint64_t
-fb_field_bit(enum fb_object object, struct str name)
+/* 0 when the object has no such field. */
+static uint64_t
+field_bit(enum fb_object object, struct str name)
 {
     if (object == FB_INSTAGRAM && str_eq(name, STR("messaging_referrals")))
         name = STR("messaging_referral");
@@ -83,7 +84,7 @@ fb_fields_write(enum fb_object object, uint64_t set, struct json *w, const char 
 static bool
 add(enum fb_object object, struct str name, uint64_t *out, struct str *bad)
 {
-    uint64_t bit = fb_field_bit(object, str_trim(name));
+    uint64_t bit = field_bit(object, str_trim(name));
 
     *out |= bit;
     *bad = name;

@@ -11,8 +11,6 @@ enum fb_field {
 };
 #define FB_FIELDS_ALL (~UINT64_C(0))
 
-/* The bit of a name; 0 when the object has no such field. */
-uint64_t fb_field_bit(enum fb_object object, struct str name);
 uint64_t fb_field_set(enum fb_field field);
 const char *fb_field_name(enum fb_object object, enum fb_field field); /* NULL: has none */
 

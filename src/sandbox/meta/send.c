@@ -117,8 +117,9 @@ check_tag(struct fb_call *c, struct str type, struct str tag, struct fb_error *e
     return true;
 }
 
-bool
-fb_within_window(struct fb_call *c, const struct fb_sending *s, struct fb_error *err)
+/* Is there still time, or a tag that gives more? */
+static bool
+within_window(struct fb_call *c, const struct fb_sending *s, struct fb_error *err)
 {
     struct str type = fb_params_text(&c->params, "messaging_type", c->arena);
     struct str tag = fb_params_text(&c->params, "tag", c->arena);
@@ -152,7 +153,7 @@ may_send(struct fb_call *c, const struct fb_sending *s, struct fb_error *err)
         return fb_fail(err, instagram ? 613 : 80006, 0, "(#%d) Calls to this api have exceeded the rate limit.",
             instagram ? 613 : 80006);
     }
-    return fb_within_window(c, s, err);
+    return within_window(c, s, err);
 }
 
 /* ---- what it says ---- */

@@ -44,9 +44,5 @@ struct str fb_attachments_json(struct fb_call *c, const struct fb_sending *s);
 
 bool fb_sender_action(struct fb_call *c, struct fb_sending *s, struct str action, struct json *w, struct fb_error *err);
 
-/* ---- send.c ---- */
-
-/* Is there still time, or a tag that gives more? */
-bool fb_within_window(struct fb_call *c, const struct fb_sending *s, struct fb_error *err);
 
 #endif

@@ -176,8 +176,8 @@ write_reply(const struct tg_message *m, struct json *w)
     put_raw_if_any(w, "quote", m->body.quote);
 }
 
-void
-tg_message_write_members(const struct tg_message *m, bool plain, struct json *w)
+static void
+write_members(const struct tg_message *m, bool plain, struct json *w)
 {
     const struct tg_body *b = &m->body;
     bool                  is_text = b->kind == TG_CONTENT_TEXT;
@@ -201,7 +201,7 @@ void
 tg_message_write(const struct tg_message *m, bool plain, struct json *w, const char *name)
 {
     json_begin(w, name);
-    tg_message_write_members(m, plain, w);
+    write_members(m, plain, w);
     json_end(w);
 }
 
@@ -209,7 +209,7 @@ void
 tg_message_write_seen(const struct tg_message *m, struct json *w, const char *name)
 {
     json_begin(w, name);
-    tg_message_write_members(m, false, w);
+    write_members(m, false, w);
     json_put_str(w, "direction", m->by_person ? STR("in") : STR("out"));
     json_put_bool(w, "edited", m->edit_date > 0);
     put_raw_if_any(w, "keyboard", m->body.keyboard);

@@ -1,4 +1,4 @@
-/* methods.c -- the table of methods, and those that belong to no family. */
+/* methods.c -- the methods that belong to no family, and the table of all. */
 #include "sandbox/telegram/methods.h"
 #include "sandbox/telegram/notify.h"
 #include "sandbox/telegram/poll.h"
@@ -9,41 +9,8 @@
 #define TAP_MS             INT64_C(150000) /* so long a tap can be answered */
 #define ANSWER_MAX         200
 
-const struct tg_method tg_methods[] = { /* the one called most comes first */
-    { "sendMessage", tg_send_message, .sends = true, .in_response = true },
-    { "getUpdates", tg_get_updates },
-    { "getMe", tg_get_me },
-    { "setWebhook", tg_set_webhook },
-    { "deleteWebhook", tg_delete_webhook },
-    { "getWebhookInfo", tg_get_webhook_info },
-    { "sendPhoto", tg_send_photo, .sends = true, .in_response = true },
-    { "sendVideo", tg_send_video, .sends = true, .in_response = true },
-    { "sendAudio", tg_send_audio, .sends = true, .in_response = true },
-    { "sendVoice", tg_send_voice, .sends = true, .in_response = true },
-    { "sendAnimation", tg_send_animation, .sends = true, .in_response = true },
-    { "sendDocument", tg_send_document, .sends = true, .in_response = true },
-    { "sendVideoNote", tg_send_video_note, .sends = true, .in_response = true },
-    { "sendSticker", tg_send_sticker, .sends = true, .in_response = true },
-    { "sendLocation", tg_send_location, .sends = true, .in_response = true },
-    { "sendContact", tg_send_contact, .sends = true, .in_response = true },
-    { "sendMediaGroup", tg_send_media_group, .sends = true, .in_response = true },
-    { "sendChatAction", tg_send_chat_action, .in_response = true },
-    { "editMessageText", tg_edit_text, .in_response = true },
-    { "editMessageCaption", tg_edit_caption, .in_response = true },
-    { "editMessageReplyMarkup", tg_edit_markup, .in_response = true },
-    { "editMessageMedia", tg_edit_media, .in_response = true },
-    { "deleteMessage", tg_delete_message, .in_response = true },
-    { "deleteMessages", tg_delete_messages, .in_response = true },
-    { "setMessageReaction", tg_set_reaction, .in_response = true },
-    { "answerCallbackQuery", tg_answer_callback, .in_response = true },
-    { "getFile", tg_get_file },
-    { "getUserProfilePhotos", tg_get_user_photos },
-    { "getChat", tg_get_chat },
-};
-const size_t tg_method_count = sizeof(tg_methods) / sizeof(tg_methods[0]);
-
-bool
-tg_get_me(struct tg_call *c, struct json *w, struct error *err)
+static bool
+get_me(struct tg_call *c, struct json *w, struct error *err)
 {
     static const char *const abilities[] = {
         "can_read_all_group_messages", "supports_inline_queries", "supports_guest_queries", "can_connect_to_business",
@@ -61,8 +28,8 @@ tg_get_me(struct tg_call *c, struct json *w, struct error *err)
     return true;
 }
 
-bool
-tg_get_chat(struct tg_call *c, struct json *w, struct error *err)
+static bool
+get_chat(struct tg_call *c, struct json *w, struct error *err)
 {
     struct tg_chat *chat;
 
@@ -88,8 +55,8 @@ tg_get_chat(struct tg_call *c, struct json *w, struct error *err)
     return true;
 }
 
-bool
-tg_get_file(struct tg_call *c, struct json *w, struct error *err)
+static bool
+get_file(struct tg_call *c, struct json *w, struct error *err)
 {
     const struct tg_files *files = &c->tg->files;
     struct str             id = str_trim(tg_params_text(&c->params, "file_id"));
@@ -116,8 +83,8 @@ tg_get_file(struct tg_call *c, struct json *w, struct error *err)
     return true;
 }
 
-bool
-tg_get_user_photos(struct tg_call *c, struct json *w, struct error *err)
+static bool
+get_user_photos(struct tg_call *c, struct json *w, struct error *err)
 {
     int64_t         id = tg_params_int(&c->params, "user_id", 0, 0, INT64_MAX);
     int64_t         offset = tg_params_int(&c->params, "offset", 0, 0, INT32_MAX);
@@ -153,8 +120,8 @@ tell_answer(struct tg_call *c, const struct tg_tap *tap)
     buf_deinit(&b);
 }
 
-bool
-tg_answer_callback(struct tg_call *c, struct json *w, struct error *err)
+static bool
+answer_callback(struct tg_call *c, struct json *w, struct error *err)
 {
     struct str     text = tg_params_text(&c->params, "text");
     struct tg_tap *tap = tg_taps_get(&c->bot->taps, str_trim(tg_params_text(&c->params, "callback_query_id")));
@@ -173,3 +140,36 @@ tg_answer_callback(struct tg_call *c, struct json *w, struct error *err)
     json_put_bool(w, "result", true);
     return true;
 }
+
+const struct tg_method tg_methods[] = { /* the one called most comes first */
+    { "sendMessage", tg_send_message, .sends = true, .in_response = true },
+    { "getUpdates", tg_get_updates },
+    { "getMe", get_me },
+    { "setWebhook", tg_set_webhook },
+    { "deleteWebhook", tg_delete_webhook },
+    { "getWebhookInfo", tg_get_webhook_info },
+    { "sendPhoto", tg_send_photo, .sends = true, .in_response = true },
+    { "sendVideo", tg_send_video, .sends = true, .in_response = true },
+    { "sendAudio", tg_send_audio, .sends = true, .in_response = true },
+    { "sendVoice", tg_send_voice, .sends = true, .in_response = true },
+    { "sendAnimation", tg_send_animation, .sends = true, .in_response = true },
+    { "sendDocument", tg_send_document, .sends = true, .in_response = true },
+    { "sendVideoNote", tg_send_video_note, .sends = true, .in_response = true },
+    { "sendSticker", tg_send_sticker, .sends = true, .in_response = true },
+    { "sendLocation", tg_send_location, .sends = true, .in_response = true },
+    { "sendContact", tg_send_contact, .sends = true, .in_response = true },
+    { "sendMediaGroup", tg_send_media_group, .sends = true, .in_response = true },
+    { "sendChatAction", tg_send_chat_action, .in_response = true },
+    { "editMessageText", tg_edit_text, .in_response = true },
+    { "editMessageCaption", tg_edit_caption, .in_response = true },
+    { "editMessageReplyMarkup", tg_edit_markup, .in_response = true },
+    { "editMessageMedia", tg_edit_media, .in_response = true },
+    { "deleteMessage", tg_delete_message, .in_response = true },
+    { "deleteMessages", tg_delete_messages, .in_response = true },
+    { "setMessageReaction", tg_set_reaction, .in_response = true },
+    { "answerCallbackQuery", answer_callback, .in_response = true },
+    { "getFile", get_file },
+    { "getUserProfilePhotos", get_user_photos },
+    { "getChat", get_chat },
+};
+const size_t tg_method_count = sizeof(tg_methods) / sizeof(tg_methods[0]);

@@ -45,12 +45,6 @@ bool tg_delete_message(struct tg_call *c, struct json *w, struct error *err);
 bool tg_delete_messages(struct tg_call *c, struct json *w, struct error *err);
 bool tg_set_reaction(struct tg_call *c, struct json *w, struct error *err);
 
-bool tg_get_me(struct tg_call *c, struct json *w, struct error *err);
-bool tg_get_chat(struct tg_call *c, struct json *w, struct error *err);
-bool tg_get_file(struct tg_call *c, struct json *w, struct error *err);
-bool tg_get_user_photos(struct tg_call *c, struct json *w, struct error *err);
-bool tg_answer_callback(struct tg_call *c, struct json *w, struct error *err);
-
 /* ---- for tests ---- */
 
 enum tg_edit { TG_EDIT_TEXT, TG_EDIT_CAPTION, TG_EDIT_MARKUP, TG_EDIT_MEDIA };

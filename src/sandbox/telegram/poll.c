@@ -35,8 +35,9 @@ may_tell(struct tg_bot *bot, int64_t now_ms)
     return true;
 }
 
-bool
-tg_conflict(struct tg_call *c, const char *description, struct error *err)
+/* 409, but not more often than every three seconds: later ones are held back that long. */
+static bool
+conflict(struct tg_call *c, const char *description, struct error *err)
 {
     int64_t now_ms = stage_now_ms(c->tg->stage);
 
@@ -140,7 +141,7 @@ tg_get_updates(struct tg_call *c, struct json *w, struct error *err)
     yyjson_val    *allowed;
 
     if (bot->webhook.url.len > 0)
-        return tg_conflict(c, webhook_is_active, err);
+        return conflict(c, webhook_is_active, err);
     tg_poll_end(bot, other_poll);
     if (tg_params_json(&c->params, "allowed_updates", c->arena, &allowed))
         tg_allow_updates(bot, allowed);

@@ -9,7 +9,4 @@ bool tg_get_updates(struct tg_call *c, struct json *w, struct error *err);
 void tg_poll_wake(struct tg_bot *bot);                          /* there may be news */
 void tg_poll_end(struct tg_bot *bot, const char *description);  /* 409 to the request that waits, if any */
 
-/* 409, but not more often than every three seconds: later ones are held back that long. */
-bool tg_conflict(struct tg_call *c, const char *description, struct error *err);
-
 #endif

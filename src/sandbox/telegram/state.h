@@ -174,7 +174,6 @@ struct tg_message *tg_message_get(const struct tg_chat *chat, int64_t id); /* NU
 
 /* A Message object. `plain` leaves reply_to_message out: as inside another one, and after an edit. */
 void tg_message_write(const struct tg_message *m, bool plain, struct json *w, const char *name);
-void tg_message_write_members(const struct tg_message *m, bool plain, struct json *w); /* into an object that is open */
 
 /* The same for those who look on: with who wrote it ("direction"), whether it was edited, and the
  * keyboard it brought. */
