@@ -414,14 +414,15 @@ for (const flavour of FLAVOURS)
         });
 
     test("too large is refused with limit and size: before if we know it, else when it was fetched", async () => {
-      const tooLarge = Buffer.concat([picture, Buffer.alloc(8 * 1024 * 1024 + 1 - picture.length)]);
+      const limit = (isPage(talk) ? 25 : 8) * 1024 * 1024;
+      const tooLarge = Buffer.concat([picture, Buffer.alloc(limit + 1 - picture.length)]);
       const answer = await w.api.ask("POST", talk.messagesPath, upload(tooLarge, "large.png", "image/png"));
       assert.equal(answer.status, 422);
       assert.match(answer.json.error, /\d/);
-      assert.ok(answer.json.error.includes(String(8 * 1024 * 1024)) && answer.json.error.includes(String(tooLarge.length)), answer.json.error);
+      assert.ok(answer.json.error.includes(String(limit)) && answer.json.error.includes(String(tooLarge.length)), answer.json.error);
       site.files["/large.png"] = { bytes: tooLarge, type: "image/png" };
       const failed = await talk.reaches(await talk.send({ media: [`${site.url}/large.png`] }), "failed");
-      assert.ok(failed.error_message.includes(String(8 * 1024 * 1024)), failed.error_message);
+      assert.ok(failed.error_message.includes(String(limit)), failed.error_message);
       const film = Buffer.concat([samples.mp4[0], Buffer.alloc(25 * 1024 * 1024 + 1 - samples.mp4[0].length)]);
       const second = await w.api.ask("POST", talk.messagesPath, upload(film, "film.mp4", "video/mp4"));
       assert.equal(second.status, 422, second.text);

@@ -54,6 +54,8 @@ bool str_cut(struct str s, char sep, struct str *head, struct str *tail);
 
 struct str str_trim(struct str s); /* without spaces, tabs, CR and LF at both ends */
 
+int str_hex_digit(char c); /* its value, -1 when it is none */
+
 /* Decimal digits with an optional '-', nothing else, no overflow. */
 bool str_to_i64(struct str s, int64_t *out);
 

@@ -196,6 +196,19 @@ START_TEST(code_points_are_counted_and_cut_whole)
 }
 END_TEST
 
+START_TEST(hex_digits_are_of_either_case)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+
+    for (int c = 0; c < 256; c++) {
+        const char *at = c ? strchr(digits, c) : NULL;
+        int         value = at ? (int)(at - digits) : -1;
+
+        ck_assert_int_eq(str_hex_digit((char)c), value > 15 ? value - 6 : value);
+    }
+}
+END_TEST
+
 static TCase *
 slices(void)
 {
@@ -207,6 +220,7 @@ slices(void)
     tcase_add_test(c, cutting_splits_at_the_first);
     tcase_add_test(c, trimming_takes_both_ends);
     tcase_add_test(c, integers_are_exact);
+    tcase_add_test(c, hex_digits_are_of_either_case);
     return c;
 }
 

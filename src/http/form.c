@@ -1,18 +1,6 @@
 /* form.c -- percent-encoding, query strings and form bodies, see http.h. */
 #include "http/http.h"
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool
 is_plain(struct str in, bool form)
 {
@@ -35,8 +23,8 @@ http_decode(struct str in, bool form, struct arena *a, struct str *out)
         if (form && c == '+')
             c = ' ';
         else if (c == '%') {
-            int high = i + 2 < in.len ? hex_digit(in.ptr[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(in.ptr[i + 2]) : -1;
+            int high = i + 2 < in.len ? str_hex_digit(in.ptr[i + 1]) : -1;
+            int low = high >= 0 ? str_hex_digit(in.ptr[i + 2]) : -1;
 
             if (low < 0 || high + low == 0)
                 return false;

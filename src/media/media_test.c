@@ -218,8 +218,8 @@ START_TEST(what_nothing_names_yet_has_a_mark)
     size_t n;
 
     close(open(file, O_CREAT | O_WRONLY, 0600));
-    ck_assert(media_add_bytes(store, STR(GIF_5x4), STR_NONE, &info, &err));
-    ck_assert(media_add_bytes(store, STR(GIF_5x4), STR_NONE, &other, &err));
+    ck_assert(testing_media_add(store, STR(GIF_5x4), STR_NONE, &info, &err));
+    ck_assert(testing_media_add(store, STR(GIF_5x4), STR_NONE, &other, &err));
     media_named(store, str_of(other.name));
     media_named(store, STR("../spool/upload-1"));
     ck_assert_int_eq(access(file, F_OK), 0);

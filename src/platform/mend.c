@@ -12,9 +12,7 @@ unit_here(struct str text)
     if (text.len < UNIT || text.ptr[0] != '\\' || text.ptr[1] != 'u')
         return -1;
     for (int i = 2; i < UNIT; i++) {
-        char c = text.ptr[i];
-        int  digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                                    : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int digit = str_hex_digit(text.ptr[i]);
 
         if (digit < 0)
             return -1;

@@ -76,22 +76,20 @@ facebook_check_reaction(struct str reaction, struct str emoji, struct str *out_r
 }
 
 bool
-meta_size_fits(const struct op_file *file, bool is_image, const char *title, struct error *err)
+meta_size_fits(const struct op_file *file, int64_t max, const char *title, struct error *err)
 {
-    int64_t max = is_image ? META_IMAGE_MAX : META_FILE_MAX;
-
     if (file->size == 0)
         return error_set(err, 422, "%s takes no empty files", title);
     if (file->size > max)
-        return error_set(err, 422, "%s takes %s of up to %lld bytes; this one has %lld", title,
-            is_image ? "images" : "files", (long long)max, (long long)file->size);
+        return error_set(err, 422, "%s takes files of this type up to %lld bytes; this one has %lld", title,
+            (long long)max, (long long)file->size);
     return true;
 }
 
 static bool
 facebook_check_file(const struct op_file *file, struct error *err)
 {
-    return meta_size_fits(file, str_eq(meta_attachment_type(META_PAGE, file), STR("image")), "Messenger", err);
+    return meta_size_fits(file, META_FILE_MAX, "Messenger", err);
 }
 
 const struct platform facebook = {
@@ -104,7 +102,7 @@ const struct platform facebook = {
      * published: there a refusal has the last word. */
     .pace = { .account_per_minute = 300 * 60, .account_burst = 60, .media_cost = 30, .private_per_hour = 750 },
     .media = {
-        .image_max = META_IMAGE_MAX,
+        .image_max = META_FILE_MAX, /* the 8 MB of Meta's pages are of images that it fetches itself */
         .video_max = META_FILE_MAX,
         .audio_max = META_FILE_MAX,
         .file_max = META_FILE_MAX,

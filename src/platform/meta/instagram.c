@@ -26,7 +26,8 @@ static const struct {
     { "audio/vnd.wave",  ATTACH_AUDIO },
     { "application/pdf", ATTACH_FILE },
 };
-#define TYPES (sizeof(types) / sizeof(types[0]))
+#define TYPES     (sizeof(types) / sizeof(types[0]))
+#define IMAGE_MAX ((int64_t)8 * 1024 * 1024)
 
 static bool
 instagram_check_reaction(struct str reaction, struct str emoji, struct str *out_reaction, struct str *out_emoji,
@@ -40,6 +41,12 @@ instagram_check_reaction(struct str reaction, struct str emoji, struct str *out_
     return emoji.len == 0 || meta_emoji_fits(emoji, err);
 }
 
+static int64_t
+max_of(enum attachment_type type)
+{
+    return type == ATTACH_IMAGE ? IMAGE_MAX : META_FILE_MAX;
+}
+
 /* The type of a file from a URL is known only when it has been fetched; then this is asked again. */
 static bool
 instagram_check_file(const struct op_file *file, struct error *err)
@@ -49,10 +56,10 @@ instagram_check_file(const struct op_file *file, struct error *err)
     str_cut(file->content_type, ';', &type, &parameters);
     type = str_trim(type);
     if (type.len == 0)
-        return meta_size_fits(file, file->type == ATTACH_IMAGE, "Instagram", err);
+        return meta_size_fits(file, max_of(file->type), "Instagram", err);
     for (size_t i = 0; i < TYPES; i++)
         if (str_eq_nocase(type, str_of(types[i].content_type)))
-            return meta_size_fits(file, types[i].type == ATTACH_IMAGE, "Instagram", err);
+            return meta_size_fits(file, max_of(types[i].type), "Instagram", err);
     return error_set(err, 422, "Instagram takes images (png, jpeg, gif), videos (mp4, ogg, avi, mov, webm), audio "
         "(aac, m4a, wav, mp4) and pdf files, not %.*s", STR_ARG(str_utf8_cut(type, 100)));
 }
@@ -66,7 +73,7 @@ const struct platform instagram = {
     /* Meta's pages name 100 and 300 texts a second; 10 files. */
     .pace = { .account_per_minute = 100 * 60, .account_burst = 20, .media_cost = 10, .private_per_hour = 750 },
     .media = {
-        .image_max = META_IMAGE_MAX,
+        .image_max = IMAGE_MAX,
         .video_max = META_FILE_MAX,
         .audio_max = META_FILE_MAX,
         .file_max = META_FILE_MAX,

@@ -151,11 +151,10 @@ struct str meta_attachment_type(enum meta_flavour flavour, const struct op_file 
 
 /* ---- facebook.c: what both check ---- */
 
-#define META_IMAGE_MAX ((int64_t)8 * 1024 * 1024)
-#define META_FILE_MAX  ((int64_t)25 * 1024 * 1024)
+#define META_FILE_MAX ((int64_t)25 * 1024 * 1024)
 
 struct str meta_emoji_of(struct str reaction); /* of one of Messenger's names; none = it is none */
 bool meta_emoji_fits(struct str emoji, struct error *err);
-bool meta_size_fits(const struct op_file *file, bool is_image, const char *title, struct error *err);
+bool meta_size_fits(const struct op_file *file, int64_t max, const char *title, struct error *err);
 
 #endif

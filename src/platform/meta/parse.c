@@ -20,16 +20,6 @@
 
 /* ---- the signature ---- */
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool
 read_signature(struct str value, uint8_t out[SHA256_SIZE])
 {
@@ -39,7 +29,7 @@ read_signature(struct str value, uint8_t out[SHA256_SIZE])
     if (!str_starts(value, prefix) || hex.len != (size_t)2 * SHA256_SIZE)
         return false;
     for (size_t i = 0; i < SHA256_SIZE; i++) {
-        int high = hex_digit(hex.ptr[2 * i]), low = hex_digit(hex.ptr[2 * i + 1]);
+        int high = str_hex_digit(hex.ptr[2 * i]), low = str_hex_digit(hex.ptr[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return false;

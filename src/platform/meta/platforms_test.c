@@ -62,9 +62,8 @@ START_TEST(files_are_of_a_size_and_a_type)
         int64_t                size;
         bool                   taken;
     } tries[] = {
-        { &facebook, ATTACH_IMAGE, "image/png", 8388608, true },
-        { &facebook, ATTACH_IMAGE, "image/png", 8388609, false },
-        { &facebook, ATTACH_IMAGE, "image/tiff", 8388609, true }, /* goes as a file */
+        { &facebook, ATTACH_IMAGE, "image/png", 26214400, true },
+        { &facebook, ATTACH_IMAGE, "image/png", 26214401, false },
         { &facebook, ATTACH_VIDEO, "video/mp4", 26214400, true },
         { &facebook, ATTACH_VIDEO, "video/mp4", 26214401, false },
         { &facebook, ATTACH_FILE, "application/zip", 5, true },

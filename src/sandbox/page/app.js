@@ -1,5 +1,5 @@
 // The page to play the participant with. What a bot sends is untrusted: it only ever becomes text nodes and checked links.
-import { $, ask, attempt, control, el, link, listen, toast } from "./common.js";
+import { $, ask, attempt, control, el, fitText, link, listen, loadFaults, toast, toggle, wire } from "./common.js";
 
 const state = { bots: [], people: [], bot: 0, person: 0, messages: [], blocked: false, last: new Map(), replyTo: null, editing: null };
 
@@ -297,49 +297,6 @@ const sendFile = attempt(async () => {
   setContext(null, null);
 });
 
-function fitText() {
-  $("text").style.height = "auto";
-  $("text").style.height = `${$("text").scrollHeight + 2}px`;
-}
-
-// ---- trouble ----
-
-async function loadFaults() {
-  const { data } = await control("GET", "/faults");
-  const detail = (f) => [f.status && f.kind !== "rate_limit" ? `${f.status}` : "", f.description, f.retry_after !== undefined ? `${f.retry_after} s` : "",
-    f.delay_ms ? `${f.delay_ms} ms` : "", f.bot ? `bot ${f.bot}` : "", f.count < 0 ? "until cleared" : f.count > 1 ? `${f.count} times` : "",
-    f.every > 1 ? `every ${f.every}` : ""].filter(Boolean).join(", ");
-  $("faults").replaceChildren(...data.map((f) => el("li", {}, `${f.kind} on ${f.on}${detail(f) ? `: ${detail(f)}` : ""}`)));
-  if (data.length === 0) $("faults").append(el("li", {}, "none"));
-}
-
-function showFaultFields() {
-  const kind = $("fault").elements.kind.value;
-  for (const label of $("fault").querySelectorAll("[data-for]")) label.hidden = !label.dataset.for.split(" ").includes(kind);
-  if (kind === "duplicate") $("fault").elements.on.value = "webhook";
-}
-
-async function orderFault(event) {
-  event.preventDefault();
-  const { kind, on, status, description, retry_after, delay_ms, count, every, here } = $("fault").elements;
-  const order = { kind: kind.value, on: on.value, count: Number(count.value), every: Number(every.value) };
-  if (here.checked) order.bot = state.bot;
-  for (const input of [status, description, retry_after, delay_ms])
-    if (!input.closest("label").hidden && input.value !== "") order[input.name] = input.type === "number" ? Number(input.value) : input.value;
-  $("fault-error").hidden = true;
-  try {
-    await control("POST", "/faults", order);
-  } catch (error) {
-    $("fault-error").textContent = error.message;
-    $("fault-error").hidden = false;
-  }
-}
-
-function showTrouble(shown) {
-  $("trouble").hidden = !shown;
-  $("to-trouble").setAttribute("aria-expanded", String(shown));
-}
-
 // ---- the live stream ----
 
 let typingTimer;
@@ -421,29 +378,9 @@ $("new-person").addEventListener("click", attempt(async () => {
   await loadPeople();
   await loadChat();
 }));
-$("ask-cancel").addEventListener("click", () => $("ask").close());
-$("to-people").addEventListener("click", () => document.body.classList.add("people-shown"));
 $("block").addEventListener("click", attempt(() => control("POST", `${chatPath()}/${state.blocked ? "unblock" : "block"}`)));
-$("to-trouble").addEventListener("click", () => showTrouble($("trouble").hidden));
-$("trouble-end").addEventListener("click", () => showTrouble(false));
-$("fault").addEventListener("submit", orderFault);
-$("fault").addEventListener("change", showFaultFields);
-$("clear-faults").addEventListener("click", attempt(() => control("DELETE", "/faults")));
-$("clock").addEventListener("click", attempt(async (event) => {
-  const ms = Number(event.target.dataset.ms ?? 0);
-  if (ms > 0) toast(`It is now ${new Date((await control("POST", "/clock", { advance_ms: ms })).now).toLocaleString()} in here.`);
-}));
+$("to-trouble").addEventListener("click", () => toggle("trouble", "to-trouble", $("trouble").hidden));
 $("reset").addEventListener("click", attempt(() => control("POST", "/reset")));
-$("composer").addEventListener("submit", submit);
-$("context-end").addEventListener("click", () => {
-  if (state.editing) $("text").value = "";
-  setContext(null, null);
-});
-$("text").addEventListener("input", fitText);
-$("text").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
-  if (event.key === "Escape") $("context-end").click();
-});
 $("kind").addEventListener("change", () => {
   if ($("kind").value === "") return;
   $("file").accept = $("kind").selectedOptions[0].dataset.accept;
@@ -452,7 +389,14 @@ $("kind").addEventListener("change", () => {
 $("file").addEventListener("change", sendFile);
 $("file").addEventListener("cancel", () => ($("kind").value = ""));
 
-showFaultFields();
+wire({
+  submit,
+  endContext: () => {
+    if (state.editing) $("text").value = "";
+    setContext(null, null);
+  },
+  whose: () => ($("fault").elements.here.checked ? { bot: state.bot } : {}),
+});
 listen(loadAll, {
   telegram: (event) => {
     const e = JSON.parse(event.data);

@@ -1,5 +1,5 @@
 // The page to be anyone on Bluesky. What others send is untrusted: it only ever becomes text nodes and checked links.
-import { $, ask, attempt, control, el, link, listen, toast } from "./common.js";
+import { $, ask, attempt, control, el, fitText, link, listen, loadFaults, toast, toggle, wire } from "./common.js";
 
 const state = { accounts: [], me: "", convos: [], convo: "", messages: [], replyTo: null };
 
@@ -151,32 +151,6 @@ const submit = attempt(async (event) => {
   $("messages").scrollTop = $("messages").scrollHeight;
 });
 
-function fitText() {
-  $("text").style.height = "auto";
-  $("text").style.height = `${$("text").scrollHeight + 2}px`;
-}
-
-// ---- trouble ----
-
-async function loadFaults() {
-  const { data } = await control("GET", "/faults");
-  $("faults").replaceChildren(...data.map((f) => el("li", {}, `${f.kind} on ${f.on}${f.count < 0 ? ", until cleared" : f.count > 1 ? `, ${f.count} times` : ""}`)));
-  if (data.length === 0) $("faults").append(el("li", {}, "none"));
-}
-
-function showFaultFields() {
-  const kind = $("fault").elements.kind.value;
-  for (const label of $("fault").querySelectorAll("[data-for]")) label.hidden = !label.dataset.for.split(" ").includes(kind);
-}
-
-const orderFault = attempt(async () => {
-  const { kind, on, count, status, description, delay_ms } = $("fault").elements;
-  const order = { platform: "bluesky", kind: kind.value, on: on.value, count: Number(count.value) };
-  for (const input of [status, description, delay_ms])
-    if (!input.closest("label").hidden && input.value !== "") order[input.name] = input.type === "number" ? Number(input.value) : input.value;
-  await control("POST", "/faults", order);
-});
-
 // ---- the live stream ----
 
 let reload;
@@ -220,23 +194,7 @@ $("truncate").addEventListener("click", attempt(async () => {
   await control("DELETE", `${mine()}/log`);
   toast("Every cursor of its log is invalid now.");
 }));
-$("ask-cancel").addEventListener("click", () => $("ask").close());
-$("to-people").addEventListener("click", () => document.body.classList.add("people-shown"));
-$("to-trouble").addEventListener("click", () => {
-  $("trouble").hidden = !$("trouble").hidden;
-  $("to-trouble").setAttribute("aria-expanded", String(!$("trouble").hidden));
-});
-$("trouble-end").addEventListener("click", () => $("to-trouble").click());
-$("fault").addEventListener("submit", orderFault);
-$("fault").addEventListener("change", showFaultFields);
-$("clear-faults").addEventListener("click", attempt(() => control("DELETE", "/faults")));
-$("composer").addEventListener("submit", submit);
-$("context-end").addEventListener("click", () => setReply(null));
-$("text").addEventListener("input", fitText);
-$("text").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
-  if (event.key === "Escape") setReply(null);
-});
+$("to-trouble").addEventListener("click", () => toggle("trouble", "to-trouble", $("trouble").hidden));
 
-showFaultFields();
+wire({ submit, endContext: () => setReply(null), whose: () => ({ platform: "bluesky" }) });
 listen(loadAll, { bluesky: () => soon(loadAll), faults: attempt(loadFaults), reset: loadAll });

@@ -1,6 +1,6 @@
 // The page to be anyone who writes to a business on Messenger or Instagram. What the business sends is untrusted: it only
 // ever becomes text nodes and checked links.
-import { $, ask, attempt, control, el, link, listen, toast } from "./common.js";
+import { $, ask, attempt, control, el, fitText, link, listen, loadFaults, toast, toggle, wire } from "./common.js";
 
 const state = { accounts: [], people: [], account: "", person: 0, messages: [], blocked: false, replyTo: null, editing: null, unread: new Set() };
 
@@ -179,11 +179,6 @@ function clearText() {
   fitText();
 }
 
-function fitText() {
-  $("text").style.height = "auto";
-  $("text").style.height = `${$("text").scrollHeight + 2}px`;
-}
-
 const write = (body) => control("POST", `${chatPath()}/messages`, body);
 
 const submit = attempt(async () => {
@@ -256,35 +251,6 @@ function postNode(post, comments) {
     }) }, input, el("button", { className: "primary" }, "Comment")));
 }
 
-// ---- trouble ----
-
-async function loadFaults() {
-  const { data } = await control("GET", "/faults");
-  const detail = (f) => [f.code ? `code ${f.code}` : "", f.subcode ? `subcode ${f.subcode}` : "", f.delay_ms ? `${f.delay_ms} ms` : "",
-    f.count < 0 ? "until cleared" : f.count > 1 ? `${f.count} times` : "", f.every > 1 ? `every ${f.every}` : ""].filter(Boolean).join(", ");
-  $("faults").replaceChildren(...data.map((f) => el("li", {}, `${f.kind} on ${f.on}${detail(f) ? `: ${detail(f)}` : ""}`)));
-  if (data.length === 0) $("faults").append(el("li", {}, "none"));
-}
-
-function showFaultFields() {
-  const kind = $("fault").elements.kind.value;
-  for (const label of $("fault").querySelectorAll("[data-for]")) label.hidden = !label.dataset.for.split(" ").includes(kind);
-  if (kind === "duplicate") $("fault").elements.on.value = "webhook";
-}
-
-const orderFault = attempt(async () => {
-  const { kind, on, code, subcode, status, delay_ms, count, every } = $("fault").elements;
-  const order = { platform: "meta", bot: state.account, kind: kind.value, on: on.value, count: Number(count.value), every: Number(every.value) };
-  for (const input of [code, subcode, status, delay_ms])
-    if (!input.closest("label").hidden && input.value !== "") order[input.name] = Number(input.value);
-  await control("POST", "/faults", order);
-});
-
-function toggle(panel, opener, shown) {
-  $(panel).hidden = !shown;
-  $(opener).setAttribute("aria-expanded", String(shown));
-}
-
 // ---- the live stream ----
 
 let typingTimer;
@@ -346,8 +312,6 @@ $("new-person").addEventListener("click", attempt(async () => {
   await loadPeople();
   await loadChat();
 }));
-$("ask-cancel").addEventListener("click", () => $("ask").close());
-$("to-people").addEventListener("click", () => document.body.classList.add("people-shown"));
 $("read").addEventListener("click", attempt(() => control("POST", `${chatPath()}/read`, {})));
 $("block").addEventListener("click", attempt(() => control("POST", `${chatPath()}/${state.blocked ? "unblock" : "block"}`)));
 $("to-posts").addEventListener("click", attempt(async () => {
@@ -364,10 +328,6 @@ $("to-trouble").addEventListener("click", () => {
   toggle("posts", "to-posts", false);
   toggle("trouble", "to-trouble", $("trouble").hidden);
 });
-$("trouble-end").addEventListener("click", () => toggle("trouble", "to-trouble", false));
-$("fault").addEventListener("submit", orderFault);
-$("fault").addEventListener("change", showFaultFields);
-$("clear-faults").addEventListener("click", attempt(() => control("DELETE", "/faults")));
 for (const [id, what] of [["revoke", "revoke"], ["expire", "expire"], ["new-token", "tokens"]])
   $(id).addEventListener("click", attempt(() => control("POST", `${accountPath()}/${what}`)));
 for (const id of ["hold", "release"])
@@ -375,18 +335,7 @@ for (const id of ["hold", "release"])
     await control("POST", `/meta/${id}`);
     await showFacts();
   }));
-$("clock").addEventListener("click", attempt(async (event) => {
-  const ms = Number(event.target.dataset.ms ?? 0);
-  if (ms > 0) toast(`It is now ${new Date((await control("POST", "/clock", { advance_ms: ms })).now).toLocaleString()} in here.`);
-}));
-$("composer").addEventListener("submit", submit);
 $("inbox").addEventListener("click", asBusiness);
-$("context-end").addEventListener("click", clearText);
-$("text").addEventListener("input", fitText);
-$("text").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
-  if (event.key === "Escape") $("context-end").click();
-});
 $("more").addEventListener("change", attempt(async () => {
   const what = $("more").value;
   $("more").value = "";
@@ -394,7 +343,7 @@ $("more").addEventListener("change", attempt(async () => {
 }));
 $("files").addEventListener("change", sendFiles);
 
-showFaultFields();
+wire({ submit, endContext: clearText, whose: () => ({ platform: "meta", bot: state.account }) });
 listen(loadAll, {
   meta: (event) => onEvent(JSON.parse(event.data)),
   faults: attempt(loadFaults),
