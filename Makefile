@@ -21,7 +21,7 @@ demo: build
 	@build/parley demo
 
 test:
-	@tools/install-deps build test
+	@tools/install-deps build test postgres
 	@tools/run-tests
 
 lint:
