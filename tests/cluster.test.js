@@ -17,8 +17,8 @@ import { KEY, onPostgres, World } from "./lib/world.js";
 
 const BOTS = 60;
 const SERVERS = 3;
-const SECONDS = Number(process.env.PARLEY_TEST_CLUSTER_SECONDS ?? 40) * slowness;
-const LEASE_SECONDS = 3 * slowness;
+const SECONDS = Number(process.env.PARLEY_TEST_CLUSTER_SECONDS ?? 20 * slowness);
+const LEASE_SECONDS = 1.5 * slowness;
 const chance = startChance();
 
 /** What a load balancer is: connections to any of the servers that are up. */
@@ -161,7 +161,7 @@ describe("several servers on one database", { skip: !onPostgres && "there is no 
     ear = await startEar();
     w = new World({
       env: {
-        PARLEY_LEASE_TIME: `${LEASE_SECONDS}s`,
+        PARLEY_LEASE_TIME: `${LEASE_SECONDS * 1000}ms`,
         PARLEY_RETRY_AFTER: Array(16).fill("200ms").join(","),
         PARLEY_WEBHOOK_RETRY_AFTER: Array(16).fill("200ms").join(","),
         PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8",
@@ -198,7 +198,7 @@ describe("several servers on one database", { skip: !onPostgres && "there is no 
     const end = Date.now() + SECONDS * 1000;
     const kinds = Object.keys(troubles);
     for (let n = 0; Date.now() < end; n++) {
-      await pause(1000 * slowness);
+      await pause(500 * slowness);
       await troubles[kinds[n % kinds.length]](chance.pick(servers));
     }
     over = true;

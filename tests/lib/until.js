@@ -2,8 +2,8 @@
 import "./node18.js";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** How much slower everything is under sanitizers. */
-export const slowness = { asan: 4, tsan: 10, cov: 3 }[process.env.PARLEY_TEST_MODE] ?? 1;
+/** How much slower everything is under sanitizers, and where each statement is a message to another process. */
+export const slowness = { asan: 4, tsan: 10, cov: 3, postgres: 2 }[process.env.PARLEY_TEST_MODE] ?? 1;
 
 /** Asks again until `fn` gives something true, and gives that; fails when it takes longer than it may. */
 export async function until(fn, what = fn.toString(), seconds = 10) {
