@@ -13,7 +13,7 @@ export const namedIn = (text) => {
 /** Counts by talk, direction and number. */
 export class Tally {
   constructor(name, { ordered = false } = {}) {
-    Object.assign(this, { name, ordered, counts: { i: [], o: [] }, next: { i: [], o: [] }, doubles: [], disorder: [] });
+    Object.assign(this, { name, ordered, counts: { i: [], o: [] }, next: { i: [], o: [] }, doubles: [], disorder: [], total: 0 });
   }
 
   add({ talk, way, n }, at = Date.now()) {
@@ -25,6 +25,7 @@ export class Tally {
     }
     this.counts[way][talk] = list;
     if (++list[n] > 1) return void this.doubles.push({ talk, way, n, at });
+    this.total++;
     const due = this.next[way][talk] ?? 0;
     if (this.ordered && way === 'o' && n !== due) this.disorder.push(`${nameOf(talk, way, n)} came when o${due} was due`);
     this.next[way][talk] = n + 1;

@@ -12,16 +12,18 @@ export class Load {
   repeats = 0; /* of requests whose answer did not come */
   unread = 0;
   ids = []; /* of what we sent, by talk and number */
-  arrived = 0;
+  heldBackMs = 0;
   wrong = [];
 
-  constructor(world) {
-    this.world = world;
+  /** `listeners` are [tally, ways]: all who should hear of what is said. */
+  constructor(world, listeners) {
+    Object.assign(this, { world, listeners });
   }
 
-  /** How much was accepted that no platform has yet. */
+  /** How much was said that somebody has not heard of yet. */
   get backlog() {
-    return this.done.post - this.arrived;
+    const said = { i: this.done.write, o: this.done.post };
+    return Math.max(...this.listeners.map(([tally, ways]) => ways.reduce((sum, way) => sum + said[way], 0) - tally.total));
   }
 
   free(way) {
@@ -84,7 +86,7 @@ export class Load {
     return this.done.write + this.done.post + this.done.read;
   }
 
-  /** As fast as it goes with so many at once, for so long, and until the platforms have all of it: operations a second. */
+  /** As fast as it goes with so many at once, for so long, and until everybody has heard of all of it: operations a second. */
   async flatOut(seconds, atOnce) {
     const began = performance.now(), before = this.total;
     const worker = async () => {
@@ -97,7 +99,10 @@ export class Load {
     return (this.total - before) / ((performance.now() - began) / 1000);
   }
 
-  /** At that rate until `over()`; what could not be begun when it was due is begun later, as far as there are chats for it. */
+  /**
+   * At that rate until `over()`; what could not be begun when it was due is begun later, as far as there are chats for it. When what
+   * was said half a minute ago has not been heard (another load on the machine), it waits.
+   */
   async at(rate, over) {
     const underWay = new Set();
     let credit = 0, last = performance.now();
@@ -105,6 +110,10 @@ export class Load {
       await pause(5);
       const now = performance.now();
       credit = Math.min(credit + ((now - last) / 1000) * rate, rate);
+      if (this.backlog > rate * 30) {
+        this.heldBackMs += now - last;
+        credit = 0;
+      }
       last = now;
       for (; credit >= 1 && underWay.size < 256; credit--) {
         const op = this.one();
