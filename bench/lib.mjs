@@ -170,6 +170,7 @@ export function measured(pids, run) {
   const before = sum();
   const r = run();
   if (r.failed) throw new Error(`${r.failed} of ${r.done} requests failed: ${r.refusal}`);
+  if (!r.done) throw new Error('no request was answered; is the machine busy with something else?');
   return { ...r, cpu_us: ((sum() - before) / r.done) * 1e6 };
 }
 
