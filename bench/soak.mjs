@@ -244,7 +244,7 @@ await drain(listeners);
 isOver = true;
 await Promise.all([watching, collecting]);
 
-report.begin('soak', 'Soak', `${machine}. ${SECONDS >= 120 ? `${Math.round(SECONDS / 60)} minutes` : `${SECONDS} s`} at 70 % of the most that went through before without trouble: ${whole(rate)} operations/s (2/5 people write, `
+report.begin('soak', 'Soak', `${machine}. ${SECONDS % 60 === 0 ? `${SECONDS / 60} minutes` : `${SECONDS} s`} at 70 % of the most that went through before without trouble: ${whole(rate)} operations/s (2/5 people write, `
   + '2/5 messages are posted, 1/5 reads) in chats on all four platforms, with two streams and three webhook endpoints (one of them slow, one failing). All on one machine, with the sandbox and the load generator. '
   + `\`make soak\` (\`SOAK_SECONDS\`).`);
 report.row('operations', [operations / SECONDS], '/s');
