@@ -187,6 +187,9 @@ bool db_backup(struct db_engine *e, const char *path, struct error *err);
 /* Reads everything (slow); false with the first damage found, in the file itself or in what refers to what. */
 bool db_check(struct db_engine *e, struct error *err);
 
+/* Gives back the memory that connections which only read keep between transactions. */
+void db_tidy(struct db_engine *e);
+
 struct db_stats { /* of writes, since db_open() */
     int64_t commits;
     int64_t transactions, rollbacks; /* answered, and those of them with an error */

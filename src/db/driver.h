@@ -54,6 +54,8 @@ struct db_driver {
     const char *together_sql;         /* as many as like, but nobody who is alone */
     bool        is_remote;            /* a statement waits for a network: nothing runs on the submitter's thread */
 
+    void (*tidy)(struct db *db); /* gives back memory, between transactions; NULL = there is none worth it */
+
     /* NULL where a connection is never lost. */
     bool (*is_alive)(struct db *db); /* between transactions: whether it is worth beginning one */
     bool (*was_committed)(const struct db_options *o, struct db *db); /* after a commit that left no answer */

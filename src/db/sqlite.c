@@ -235,7 +235,7 @@ static const char write_settings[] =
 static const char read_settings[] =
     "PRAGMA query_only = ON;"
     "PRAGMA temp_store = MEMORY;"
-    "PRAGMA cache_size = -4096;";
+    "PRAGMA cache_size = -2048;";
 
 static bool
 set_up(struct sqlite *c, enum db_mode mode, int busy_timeout_ms, struct error *err)
@@ -305,6 +305,12 @@ sqlite_check(struct db *db, struct error *err)
     return err->status == 0;
 }
 
+static void
+sqlite_tidy(struct db *db)
+{
+    sqlite3_db_release_memory(sqlite_of(db)->handle);
+}
+
 const struct db_driver db_sqlite = {
     .name = "sqlite",
     .key_type = "INTEGER PRIMARY KEY",
@@ -313,6 +319,7 @@ const struct db_driver db_sqlite = {
     .prepare = sqlite_prepare,
     .connect = sqlite_connect,
     .disconnect = sqlite_disconnect,
+    .tidy = sqlite_tidy,
     .control = sqlite_control,
     .bury = sqlite_bury,
     .exec = sqlite_exec,

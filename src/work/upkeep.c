@@ -1,5 +1,7 @@
 #include "work/upkeep.h"
 
+#include <malloc.h>
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "store/idempotency.h"
@@ -10,6 +12,7 @@
 #define EVERY_MS       15000 /* alone; else several times in a lease */
 #define ROUNDS         5     /* of upkeep in a lease */
 #define PRUNE_EVERY_MS 15000
+#define TIDY_EVERY_MS  60000
 #define PRUNE_ROWS     500 /* so many at once, that no writer waits long for it */
 #define GIFTS_MAX      1000
 #define PATIENCE       3   /* rounds that a lane waits for somebody who has less than their share */
@@ -59,6 +62,43 @@ upkeep_pruned(struct db_txn *txn)
     }
     if (u->worker->draining)
         worker_maybe_close(u->worker);
+}
+
+/* ---- memory ---- */
+
+/* What a busy minute needed is not needed for ever: each thread's heap keeps what was freed in it, and each connection
+ * the pages it read. */
+static void
+upkeep_tidy(uv_work_t *work)
+{
+    struct upkeep *u = container_of(work, struct upkeep, tidy);
+
+    db_tidy(u->worker->options.engine);
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+static void
+upkeep_tidied(uv_work_t *work, int status)
+{
+    struct upkeep *u = container_of(work, struct upkeep, tidy);
+
+    (void)status; /* nobody cancels it */
+    u->busy--;
+    if (u->worker->draining)
+        worker_maybe_close(u->worker);
+}
+
+static void
+upkeep_begin_tidying(struct upkeep *u, int64_t mono_ms)
+{
+    if (mono_ms - u->tidied_mono_ms < TIDY_EVERY_MS)
+        return;
+    u->tidied_mono_ms = mono_ms;
+    u->busy++;
+    if (uv_queue_work(&u->worker->loop, &u->tidy, upkeep_tidy, upkeep_tidied) != 0)
+        u->busy--;
 }
 
 /* ---- whose lanes are whose ---- */
@@ -259,6 +299,7 @@ upkeep_tick(uv_timer_t *timer)
     if (u->busy > 0 || w->draining)
         return;
     u->in_a_hurry = false;
+    upkeep_begin_tidying(u, mono_ms);
     u->busy++;
     u->look = (struct db_txn){ .run = upkeep_look, .done = upkeep_looked, .reply_to = &w->mailbox };
     db_submit(w->options.engine, w->options.alone ? DB_READ : DB_WRITE, &u->look);
@@ -285,7 +326,7 @@ upkeep_start(struct worker *w)
 
     u->worker = w;
     u->tick = upkeep_tick;
-    u->pruned_mono_ms = clock_mono_ms();
+    u->pruned_mono_ms = u->tidied_mono_ms = clock_mono_ms();
     arena_init(&u->arena);
     uv_timer_init(&w->loop, &u->timer);
     u->timer.data = u;

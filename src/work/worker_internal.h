@@ -14,7 +14,8 @@ struct upkeep {
     struct db_txn  prune, look, give;
     int            busy;
     bool           more, in_a_hurry;
-    int64_t        pruned_mono_ms;
+    int64_t        pruned_mono_ms, tidied_mono_ms;
+    uv_work_t      tidy;
     struct arena   arena;
     int64_t       *lanes;       /* with jobs that have been due for a while */
     size_t         lanes_count;
