@@ -1,6 +1,6 @@
 // What happened, as a list and as a stream that leaves nothing out.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { afterEach, describe, test } from "node:test";
 
 import { EventSource } from "eventsource";
 
@@ -270,9 +270,12 @@ describe("the stream", () => {
 });
 
 describe("nothing is left out and nothing comes twice", () => {
+  let going = false;
+  afterEach(() => (going = false)); // also when something failed before they were told to stop
+
   /** Lets people write until it is told to stop; gives how many lines there were. */
   function chatter(talks) {
-    let going = true;
+    going = true;
     let lines = 0;
     const done = Promise.all(talks.map(async (talk) => {
       while (going) await talk.write(`line ${++lines}`);

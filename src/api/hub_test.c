@@ -31,6 +31,8 @@ fake_of(const struct listener *l)
     return container_of(l, struct fake, l);
 }
 
+static bool takes_long; /* so that beats may come in, which are not counted then */
+
 static bool
 fake_write(struct listener *l, struct str bytes)
 {
@@ -39,6 +41,8 @@ fake_write(struct listener *l, struct str bytes)
     ck_assert(f->has_joined && !f->has_ended);
     if (f->is_broken)
         return false;
+    if (takes_long && bytes.len > 0 && bytes.ptr[0] == ':')
+        return true;
     buf_append(&f->out, bytes);
     if (f->is_slow)
         f->unsent += bytes.len;
@@ -507,6 +511,7 @@ START_TEST(whatever_happens_nothing_is_missed_or_told_twice)
     int64_t      begun[FAKES] = { 0 }, id;
     struct fake *f;
 
+    takes_long = true;
     random_seed((uint64_t)_i + 1);
     for (int step = 0; step < 200; step++) {
         f = &fakes[random_below(FAKES)];

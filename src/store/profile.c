@@ -5,6 +5,8 @@
 #include "store/event.h"
 #include "store/job.h"
 
+#define CONNECT_LOCK 5 /* db_alone(): two connects of one account make one profile */
+
 #define PROFILE_COLUMNS                                                                              \
     "p.id, p.workspace_id, p.group_id, p.platform, p.external_id, p.username, p.name, p.status,"    \
     " p.status_detail, p.poll_cursor, p.chats_count, p.created_at, p.hook_url, p.alt_external_id,"  \
@@ -227,7 +229,8 @@ profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t i
 
     buf_init(&token, 64 * KIB);
     buf_init(&hook, 4 * KIB);
-    if (!profile_by_account(db, workspace_id, platform->name, account->external_id, a, out, &found, err))
+    if (!db_alone(db, CONNECT_LOCK, err)
+        || !profile_by_account(db, workspace_id, platform->name, account->external_id, a, out, &found, err))
         goto out;
     if (!found)
         *out = (struct profile){ .id = id, .workspace_id = workspace_id, .group_id = group_id, .platform = platform,
