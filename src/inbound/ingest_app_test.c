@@ -122,15 +122,15 @@ END_TEST
 /* Accounts are found by what they are called, however many there are and in whatever order they come. */
 START_TEST(many_accounts_come_in_any_order)
 {
-    enum { ACCOUNTS = 100, ROUNDS = 2 };
-    static struct inbound_event e[ACCOUNTS * ROUNDS];
+    enum { ACCOUNTS = 100, EVENTS = 200 };
+    static struct inbound_event e[EVENTS];
 
     for (int i = 0; i < ACCOUNTS; i += 2)
         ts_account(&s, &facebook, arena_printf(&s.arena, "page-%d", i).ptr);
-    for (int i = 0; i < ACCOUNTS * ROUNDS; i++)
+    for (int i = 0; i < EVENTS; i++)
         e[i] = to(arena_printf(&s.arena, "page-%d", i * 7 % ACCOUNTS).ptr, arena_printf(&s.arena, "m%d", i).ptr);
-    ck_assert_int_eq(take(e, ACCOUNTS * ROUNDS).unrouted, ACCOUNTS * ROUNDS / 2);
-    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM message"), ACCOUNTS * ROUNDS / 2);
+    ck_assert_int_eq(take(e, EVENTS).unrouted, EVENTS / 2);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM message"), EVENTS / 2);
     ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM chat WHERE n_received <> 2"), 0);
 }
 END_TEST
