@@ -52,17 +52,11 @@ hint_store(struct task *t, struct db *db, struct error *err)
 static bool
 hint_store_failure(struct task *t, struct db *db, struct error *err)
 {
-    const struct op_step *end = &t->run.end;
-    bool again = false, blamed;
+    bool over;
 
-    if (!task_blame_account(t, db, &blamed, err))
+    if (!task_try_again(t, db, HINT_TRIES, &over, err))
         return false;
-    if (blamed)
-        return true;
-    if (end->verdict == OP_RETRY
-        && !task_retry(t, db, end->retry_after_ms, end->retry_after_ms == 0, HINT_TRIES, &again, err))
-        return false;
-    return again || task_finish(t, db, err);
+    return !over || task_finish(t, db, err);
 }
 
 static void

@@ -321,18 +321,3 @@ lane_limit(struct lane *l, int running_max)
     l->running_max = running_max;
     l->running_now = running_max;
 }
-
-bool
-lane_is_idle(const struct lane *l, int64_t now_ms)
-{
-    size_t at = 0;
-    int64_t id;
-    void *full;
-
-    if (l->known.count > 0 || l->held_until_ms > now_ms || l->account_full_us > now_ms * 1000)
-        return false;
-    while (map_next(&l->chats, &at, &id, &full))
-        if ((int64_t)(intptr_t)full > now_ms * 1000)
-            return false;
-    return true;
-}

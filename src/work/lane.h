@@ -99,7 +99,4 @@ int lane_free(const struct lane *l); /* places for jobs that could start now */
 /* Sets running_max. */
 void lane_limit(struct lane *l, int running_max);
 
-/* Nothing known, nothing running, nothing to remember. */
-bool lane_is_idle(const struct lane *l, int64_t now_ms);
-
 #endif

@@ -60,17 +60,11 @@ mirror_give_up(struct task *t, struct db *db, struct str reason, struct error *e
 static bool
 mirror_store_failure(struct task *t, struct db *db, struct error *err)
 {
-    const struct op_step *end = &t->run.end;
-    bool again = false, blamed;
+    bool over;
 
-    if (!task_blame_account(t, db, &blamed, err))
+    if (!task_try_again(t, db, MIRROR_TRIES, &over, err))
         return false;
-    if (blamed)
-        return true;
-    if (end->verdict == OP_RETRY
-        && !task_retry(t, db, end->retry_after_ms, end->retry_after_ms == 0, MIRROR_TRIES, &again, err))
-        return false;
-    return again || mirror_give_up(t, db, end->reason, err);
+    return !over || mirror_give_up(t, db, t->run.end.reason, err);
 }
 
 static void

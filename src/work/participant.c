@@ -35,17 +35,11 @@ participant_store(struct task *t, struct db *db, struct error *err)
 static bool
 participant_store_failure(struct task *t, struct db *db, struct error *err)
 {
-    const struct op_step *end = &t->run.end;
-    bool again = false, blamed;
+    bool over;
 
-    if (!task_blame_account(t, db, &blamed, err))
+    if (!task_try_again(t, db, PARTICIPANT_TRIES, &over, err))
         return false;
-    if (blamed)
-        return true;
-    if (end->verdict == OP_RETRY
-        && !task_retry(t, db, end->retry_after_ms, end->retry_after_ms == 0, PARTICIPANT_TRIES, &again, err))
-        return false;
-    return again
+    return !over
         || (chat_set_participant_asked(db, t->chat.id, clock_now_ms(), err)
             && job_finish(db, &t->job, clock_now_ms(), err));
 }

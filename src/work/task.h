@@ -142,6 +142,10 @@ bool task_hold_lane(struct task *t, struct db *db, struct str reason, struct err
  * token (which is asked for) or for a reconnect (task_hold_lane), and nothing is left to do about it. */
 bool task_blame_account(struct task *t, struct db *db, bool *blamed, struct error *err);
 
+/* In a transaction, for an operation that is worth asking for again: waits for the account where its token is at fault,
+ * and else for the next try. Only with *over is there anything left to write: it will not be tried again. */
+bool task_try_again(struct task *t, struct db *db, int tries, bool *over, struct error *err);
+
 /* The lane's token is new. */
 void task_token_refreshed(struct task *t);
 

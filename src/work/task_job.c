@@ -198,3 +198,23 @@ task_blame_account(struct task *t, struct db *db, bool *blamed, struct error *er
         return task_hold_lane(t, db, end->reason, err);
     return end->verdict != OP_RETRY || !end->token_stale || task_await_refresh(t, db, blamed, err);
 }
+
+bool
+task_try_again(struct task *t, struct db *db, int tries, bool *over, struct error *err)
+{
+    const struct op_step *end = &t->run.end;
+    bool again = false, blamed;
+
+    *over = false;
+    if (!task_blame_account(t, db, &blamed, err))
+        return false;
+    if (blamed)
+        return true;
+    *over = end->verdict != OP_RETRY;
+    if (*over)
+        return true;
+    if (!task_retry(t, db, end->retry_after_ms, end->retry_after_ms == 0, tries, &again, err))
+        return false;
+    *over = !again;
+    return true;
+}
