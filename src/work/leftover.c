@@ -1,6 +1,9 @@
 #include "work/leftover.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "store/stored.h"
@@ -104,6 +107,29 @@ leftover_done(uv_work_t *work, int status)
     free(l);
 }
 
+/* Before which time marks are of the dead: now, when nobody else has the folder locked, as all do who live. */
+static int64_t
+marks_before_ms(struct worker *w)
+{
+    int64_t now_ms = clock_now_ms();
+    bool only_one;
+
+    if (w->options.alone)
+        return INT64_MAX;
+    w->spool_lock = open(media_spool_dir(w->options.media), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    only_one = w->spool_lock >= 0 && flock(w->spool_lock, LOCK_EX | LOCK_NB) == 0;
+    if (w->spool_lock >= 0)
+        (void)flock(w->spool_lock, LOCK_SH);
+    return only_one ? now_ms : now_ms - SHARED_AGE_MS;
+}
+
+void
+leftover_stop(struct worker *w)
+{
+    if (w->spool_lock >= 0)
+        close(w->spool_lock);
+}
+
 void
 leftover_start(struct worker *w)
 {
@@ -115,8 +141,7 @@ leftover_start(struct worker *w)
     arena_init(&l->arena);
     arena_init(&l->page);
     arena_init(&l->last);
-    media_marked(w->options.media, w->options.alone ? INT64_MAX : clock_now_ms() - SHARED_AGE_MS, &l->arena,
-                 &l->names, &l->count);
+    media_marked(w->options.media, marks_before_ms(w), &l->arena, &l->names, &l->count);
     if (l->count > 1)
         qsort(l->names, l->count, sizeof(l->names[0]), compare_names);
     if (l->count == 0 || uv_queue_work(&w->loop, &l->work, leftover_work, leftover_done) != 0)

@@ -214,6 +214,7 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
     if (!w || uv_loop_init(&w->loop) != 0 || uv_mutex_init(&w->woken_lock) != 0)
         out_of_memory();
     w->options = *options;
+    w->spool_lock = -1;
     w->errors = run_errors_new();
     w->woken_mail.open = worker_woken;
     arena_init(&w->start_arena);
@@ -343,6 +344,7 @@ worker_stop(struct worker *w, int64_t drain_ms)
     mailbox_post(&w->mailbox, &w->stop_mail);
     uv_thread_join(&w->thread);
     uv_loop_close(&w->loop);
+    leftover_stop(w);
     map_deinit(&w->lanes);
     map_deinit(&w->woken);
     map_deinit(&w->freed);

@@ -76,6 +76,7 @@ struct worker {
     struct upkeep upkeep;
     struct vigil  vigil;
     struct setback setback;
+    int            spool_lock; /* leftover.c's; -1 = none */
     struct mail stop_mail;
     bool        draining; /* nothing new is begun */
     bool        closing;  /* nothing goes on either */
