@@ -2,8 +2,8 @@
  * given to another.
  *
  * A mark holds what such a proof needs: the machine's boot, the pid and time namespaces, the number and when the
- * process began. Who has the first three in common with the writer sees the same processes under the same numbers. A process
- * that is stopped, swapped out or merely slow exists, and no look at it says otherwise. */
+ * process began. Who has the first three in common with the writer sees the same processes under the same numbers. A
+ * process that is stopped, swapped out or merely slow exists, and no look at it says otherwise. */
 #ifndef PARLEY_BASE_PROCESS_H
 #define PARLEY_BASE_PROCESS_H
 

@@ -60,8 +60,8 @@ struct db_driver {
     bool (*is_alive)(struct db *db); /* between transactions: whether it is worth beginning one */
     bool (*was_committed)(const struct db_options *o, struct db *db); /* after a commit that left no answer */
 
-    /* After a commit that failed and was undone: makes sure that a later start does not find it all the same. NULL where
-     * that cannot be. */
+    /* After a commit that failed and was undone: makes sure that a later start does not find it all the same. NULL
+     * where that cannot be. */
     void (*bury)(struct db *db);
 
     /* No limit of time holds for this transaction; NULL where none does anyway. */
