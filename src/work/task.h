@@ -77,10 +77,10 @@ struct task {
     struct str        used_token;     /* what a refresh began with */
 };
 
-/* Runs `work` in a transaction, then `then`. One that writes is only done while the lane is ours, and otherwise ends
- * the task: whose the lane is now finds what we did, and what we did not. When the database fails, a task_txn ends the task
- * and the job is tried again in a moment; a task_txn_must is repeated until it succeeds, because it holds what a
- * platform answered. */
+/* Runs `work` in a transaction, then `then`. One that writes is only done while the lane is ours, and otherwise
+ * ends the task: whose the lane is now finds what we did, and what we did not. When the database fails, a task_txn
+ * ends the task and the job is tried again in a moment; a task_txn_must is repeated until it succeeds, because it
+ * holds what a platform answered. */
 void task_txn(struct task *t, enum db_mode mode, task_work *work, task_next *then);
 void task_txn_must(struct task *t, task_work *work, task_next *then);
 
