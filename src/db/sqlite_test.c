@@ -360,6 +360,42 @@ all_are_there(void *arg, struct db *db, struct error *e)
     return true;
 }
 
+/* More than the cache holds, so that SQLite writes to its log before the commit, and reads it again. */
+static bool
+insert_much(void *arg, struct db *db, struct error *e)
+{
+    const bool *goes_on = arg;
+    int64_t n = 0;
+
+    for (int i = 0; i < 24; i++)
+        if (!db_exec(db, "INSERT INTO item (data) VALUES (zeroblob(1048576))", DB_NO_ARGS, NULL, e))
+            return false;
+    if (!db_get_int(db, "SELECT count(*) FROM item WHERE hex(substr(data, 1000000, 1)) = '00'", DB_NO_ARGS, &n, NULL,
+                    e))
+        return false;
+    ck_assert_int_ge(n, 24);
+    return *goes_on || error_set(e, 409, "no");
+}
+
+START_TEST(what_is_written_before_the_commit_goes_with_it)
+{
+    bool goes_on = false;
+
+    open_engine();
+    ck_assert(!db_run(engine, DB_WRITE, insert_much, &goes_on, &err));
+    ck_assert(db_run(engine, DB_WRITE, insert_small, NULL, &err));
+    ck_assert_int_eq(items(), 1);
+    goes_on = true;
+    ck_assert_msg(db_run(engine, DB_WRITE, insert_much, &goes_on, &err), "%s", err.message);
+    ck_assert_int_eq(items(), 25);
+    db_tidy(engine);
+    ck_assert_msg(db_check(engine, &err), "%s", err.message);
+    db_close(engine);
+    open_engine();
+    ck_assert_int_eq(items(), 25);
+}
+END_TEST
+
 START_TEST(what_was_answered_survives_a_kill)
 {
     static bool reported[IDS];
@@ -515,6 +551,7 @@ others_and_limits(void)
     tcase_add_test(c, a_lock_held_by_another_process_is_waited_for_and_then_reported);
     tcase_add_test(c, a_file_locked_as_a_whole_cannot_be_opened);
     tcase_add_loop_test(c, a_full_disk_ends_the_batch_and_is_recovered_from, 0, 2);
+    tcase_add_test(c, what_is_written_before_the_commit_goes_with_it);
     tcase_add_test(c, what_was_answered_survives_a_kill);
     return c;
 }

@@ -111,6 +111,27 @@ START_TEST(one_that_only_waits_takes_no_place)
 }
 END_TEST
 
+START_TEST(as_many_may_be_written_down_as_there_are_places)
+{
+    struct lane_job *answered[2];
+
+    lane_limit(&l, 2);
+    for (int64_t id = 1; id <= 5; id++)
+        lane_add(&l, id, SEND, id);
+    for (int i = 0; i < 2; i++) {
+        answered[i] = lane_next(&l, now, &again);
+        lane_uncount(&l, answered[i]);
+        lane_uncount(&l, answered[i]); /* once is as good as twice */
+    }
+    ck_assert_int_eq(next(0), 3);
+    ck_assert_int_eq(next(0), 4);
+    ck_assert_int_eq(lane_free(&l), 0);
+    ck_assert_int_eq(next(0), 0);
+    lane_end(&l, answered[0]);
+    ck_assert_int_eq(next(0), 0); /* both places are taken */
+}
+END_TEST
+
 /* ---- pace ---- */
 
 START_TEST(a_chat_keeps_its_pace)
@@ -393,7 +414,8 @@ lanes(void)
 {
     static const TTest *const *const tests[] = {
         &a_job_is_known_once, &an_ended_job_may_come_again, &without_a_pace_all_go_in_order,
-        &only_so_many_run_at_once, &one_that_only_waits_takes_no_place, &a_chat_keeps_its_pace,
+        &only_so_many_run_at_once, &one_that_only_waits_takes_no_place,
+        &as_many_may_be_written_down_as_there_are_places, &a_chat_keeps_its_pace,
         &a_chat_has_its_burst_and_gets_it_back, &other_chats_do_not_wait_for_a_slow_one,
         &an_account_keeps_its_pace_over_all_chats, &what_is_no_send_knows_no_pace,
         &a_file_counts_as_several_sends_of_the_account, &private_replies_take_places_of_their_own,
