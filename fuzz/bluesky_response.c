@@ -1,11 +1,6 @@
 /* Answers to operations: whatever an account's server, a proxy or an impostor says, each operation comes to an end
- * that the rest of the server can rely on, no secret gets out, and none goes to where it does not belong.
- *
- * Input: the kind of operation, flags, then answers: 2 bytes of status, 1 of result, 2 of the body's length,
- * the body. */
-#include <assert.h>
-#include <stdio.h>
-
+ * that the rest of the server can rely on, no secret gets out, and none goes to where it does not belong. */
+#include "talk.h"
 #include "platform/bluesky/bluesky.h"
 
 #define PASSWORD  "pass-word-made-up-x"
@@ -13,25 +8,12 @@
 #define REFRESH   "refresh-made-up"
 #define CALLS_MAX 16 /* the worker's own limit */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { KNOWS_CONVO = 1, IS_FRESH = 2, IS_PINNED = 4, HAS_WALK = 8, RECOVERS = 16, HAS_LOG = 32, BY_HANDLE = 64 };
 
 static const struct platform_env env = {
     .bluesky_service_url = { "http://social", 13 }, .bluesky_appview_url = { "http://appview", 14 },
     .bluesky_plc_url = { "http://plc", 10 }, .bluesky_chat_proxy = { "did:web:chat#c", 14 }, .bluesky_history = 150,
 };
-
-static unsigned
-take(struct str *in, size_t n)
-{
-    unsigned value = 0;
-
-    for (size_t i = 0; i < n && i < in->len; i++)
-        value = value << 8 | (unsigned char)in->ptr[i];
-    *in = str_from(*in, n);
-    return value;
-}
 
 static struct op
 new_op(struct arena *a, unsigned kind, unsigned flags)
@@ -110,20 +92,6 @@ check_step(const struct op *op, const struct op_step *step)
     }
 }
 
-static void
-take_answer(struct str *in, struct net_response *answer)
-{
-    size_t len;
-
-    *answer = (struct net_response){ .status = (int)take(in, 2) };
-    answer->result = take(in, 1) % (NET_LOCAL_FAULT + 1);
-    len = take(in, 2);
-    answer->body = str_slice(*in, 0, len);
-    *in = str_from(*in, len);
-    if (answer->result != NET_ANSWERED)
-        snprintf(answer->error, sizeof(answer->error), "why");
-}
-
 /* What a poll hands on must be readable, or the account would never get past it. */
 static void
 check_poll(struct op *op)
@@ -137,25 +105,15 @@ check_poll(struct op *op)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct str          in = { (const char *)data, size };
-    struct net_response answer;
-    struct op_step      step;
-    struct arena        a;
-    struct op           op;
-    unsigned            kind = take(&in, 1);
-    int                 calls = 0;
+    struct str     in = { (const char *)data, size };
+    unsigned       kind = talk_number(&in, 1), flags = talk_number(&in, 1);
+    struct op_step step;
+    struct arena   a;
+    struct op      op;
 
     arena_init(&a);
-    op = new_op(&a, kind, take(&in, 1));
-    bluesky.step(&op, NULL, &step);
-    check_step(&op, &step);
-    while (step.verdict == OP_CALL) {
-        calls++;
-        assert(calls <= CALLS_MAX);
-        take_answer(&in, &answer);
-        bluesky.step(&op, &answer, &step);
-        check_step(&op, &step);
-    }
+    op = new_op(&a, kind, flags);
+    step = talk(&bluesky, &op, &in, CALLS_MAX, check_step);
     if (op.kind == OP_POLL && step.verdict == OP_DONE)
         check_poll(&op);
     arena_deinit(&a);

@@ -1,21 +1,12 @@
 /* Answers to operations: whatever Meta, a proxy or an impostor says, each operation comes to an end that the rest of
- * the server can rely on, and no secret gets out.
- *
- * Input: the kind of operation, flags, then answers: 2 bytes of status, 1 of result, 1 of the length of a header about
- * usage, the header, 2 of the body's length, the body. */
-#include <assert.h>
-#include <stdio.h>
-
-#include "json/json.h"
-#include "platform/platform.h"
+ * the server can rely on, and no secret gets out. */
+#include "talk.h"
 
 #define PAGE_TOKEN   "EAAtestPageToken123"
 #define LOGIN_TOKEN  "IGAAtestToken456"
 #define APP_SECRET   "made-up-secret-of-the-app"
 #define LOGIN_SECRET "made-up-secret-of-instagram"
 #define CALLS_MAX    15
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { IS_INSTAGRAM = 1, BY_LOGIN = 2, HAS_FILE = 4, HAS_COMMENT = 8, HAS_APP = 16, HAS_PAGE = 32, IS_OTHER = 64 };
 
@@ -29,27 +20,6 @@ static const struct platform_env with_apps = {
     URLS, .meta_app_id = TEXT("55"), .meta_app_secret = TEXT(APP_SECRET), .instagram_app_id = TEXT("66"),
     .instagram_app_secret = TEXT(LOGIN_SECRET),
 };
-
-static unsigned
-take(struct str *in, size_t n)
-{
-    unsigned value = 0;
-
-    for (size_t i = 0; i < n && i < in->len; i++)
-        value = value << 8 | (unsigned char)in->ptr[i];
-    *in = str_from(*in, n);
-    return value;
-}
-
-static struct str
-take_text(struct str *in, size_t size_len)
-{
-    size_t     len = take(in, size_len);
-    struct str text = str_slice(*in, 0, len);
-
-    *in = str_from(*in, len);
-    return text;
-}
 
 static struct account
 new_account(unsigned flags)
@@ -150,42 +120,17 @@ check_step(const struct op *op, const struct op_step *step)
     }
 }
 
-static void
-take_answer(struct str *in, struct net_response *answer, struct net_header *usage)
-{
-    *answer = (struct net_response){ .status = (int)take(in, 2), .headers = usage, .header_count = 1 };
-    answer->result = take(in, 1) % (NET_LOCAL_FAULT + 1);
-    *usage = (struct net_header){ STR("x-business-use-case-usage"), take_text(in, 1) };
-    answer->body = take_text(in, 2);
-    if (answer->result != NET_ANSWERED)
-        snprintf(answer->error, sizeof(answer->error), "why");
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct str             in = { (const char *)data, size };
-    struct net_response    answer;
-    struct net_header      usage;
-    struct op_step         step;
-    struct arena           a;
-    struct op              op;
-    const struct platform *platform;
-    unsigned               kind = take(&in, 1), flags = take(&in, 1);
-    int                    calls = 0;
+    struct str   in = { (const char *)data, size };
+    unsigned     kind = talk_number(&in, 1), flags = talk_number(&in, 1);
+    struct arena a;
+    struct op    op;
 
     arena_init(&a);
-    platform = flags & (IS_INSTAGRAM | BY_LOGIN) ? &instagram : &facebook;
     op = new_op(&a, kind, flags);
-    platform->step(&op, NULL, &step);
-    check_step(&op, &step);
-    while (step.verdict == OP_CALL) {
-        calls++;
-        assert(calls <= CALLS_MAX);
-        take_answer(&in, &answer, &usage);
-        platform->step(&op, &answer, &step);
-        check_step(&op, &step);
-    }
+    talk(flags & (IS_INSTAGRAM | BY_LOGIN) ? &instagram : &facebook, &op, &in, CALLS_MAX, check_step);
     arena_deinit(&a);
     return 0;
 }

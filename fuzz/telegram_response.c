@@ -1,33 +1,13 @@
 /* Answers to operations: whatever Telegram, a proxy or an impostor says, each operation comes to an end that
- * the rest of the server can rely on, and no secret gets out.
- *
- * Input: the kind of operation, flags, then answers: 2 bytes of status, 1 of result, 2 of the body's length,
- * the body. */
-#include <assert.h>
-#include <stdio.h>
-
-#include "json/json.h"
-#include "platform/platform.h"
+ * the rest of the server can rely on, and no secret gets out. */
+#include "talk.h"
 
 #define SECRET    "made-up-token-for-tests"
 #define CALLS_MAX 3
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { HAS_FILE = 1, HAS_BODY = 2, HAS_MARKUP = 4, HAS_HOOK = 8, IS_MEDIA = 16, HAS_REPLY = 32, IS_PHOTO = 64 };
 
 static const struct platform_env env = { .telegram_url = { "http://tg", 9 }, .poll_seconds = 25 };
-
-static unsigned
-take(struct str *in, size_t n)
-{
-    unsigned value = 0;
-
-    for (size_t i = 0; i < n && i < in->len; i++)
-        value = value << 8 | (unsigned char)in->ptr[i];
-    *in = str_from(*in, n);
-    return value;
-}
 
 static struct op
 new_op(struct arena *a, unsigned kind, unsigned flags)
@@ -74,42 +54,17 @@ check_step(const struct op *op, const struct op_step *step)
     }
 }
 
-static void
-take_answer(struct str *in, struct net_response *answer)
-{
-    size_t len;
-
-    *answer = (struct net_response){ .status = (int)take(in, 2) };
-    answer->result = take(in, 1) % (NET_LOCAL_FAULT + 1);
-    len = take(in, 2);
-    answer->body = str_slice(*in, 0, len);
-    *in = str_from(*in, len);
-    if (answer->result != NET_ANSWERED)
-        snprintf(answer->error, sizeof(answer->error), "why");
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct str          in = { (const char *)data, size };
-    struct net_response answer;
-    struct op_step      step;
-    struct arena        a;
-    struct op           op;
-    unsigned            kind = take(&in, 1);
-    int                 calls = 0;
+    struct str   in = { (const char *)data, size };
+    unsigned     kind = talk_number(&in, 1), flags = talk_number(&in, 1);
+    struct arena a;
+    struct op    op;
 
     arena_init(&a);
-    op = new_op(&a, kind, take(&in, 1));
-    telegram.step(&op, NULL, &step);
-    check_step(&op, &step);
-    while (step.verdict == OP_CALL) {
-        calls++;
-        assert(calls <= CALLS_MAX);
-        take_answer(&in, &answer);
-        telegram.step(&op, &answer, &step);
-        check_step(&op, &step);
-    }
+    op = new_op(&a, kind, flags);
+    talk(&telegram, &op, &in, CALLS_MAX, check_step);
     arena_deinit(&a);
     return 0;
 }

@@ -62,6 +62,9 @@ bool import_same_tables(const struct import_side *from, const struct import_side
 bool import_read(const struct import_side *side, const struct import_table *t, const struct db_value *key, int64_t max,
                  bool clean, struct import_page *page, int64_t *cleaned, struct error *err);
 
+/* `text` as PostgreSQL can hold it, in `a` where it changed; then *cleaned is one more. */
+struct str import_clean_text(struct str text, struct arena *a, int64_t *cleaned);
+
 /* Writes the page in the transaction at hand. */
 bool import_write(struct db *db, const struct import_table *t, const struct import_page *page, struct error *err);
 

@@ -14,14 +14,14 @@ struct reading {
 };
 
 /* As PostgreSQL's driver would: it has no NUL in texts, and nothing that is not UTF-8. */
-static struct str
-clean_text(struct str text, struct arena *a, int64_t *cleaned)
+struct str
+import_clean_text(struct str text, struct arena *a, int64_t *cleaned)
 {
     struct buf out;
     struct str done;
     size_t n;
 
-    if (str_is_utf8(text) && !memchr(text.ptr, '\0', text.len))
+    if (str_is_utf8(text) && (text.len == 0 || !memchr(text.ptr, '\0', text.len)))
         return text;
     buf_init(&out, 3 * text.len);
     for (; text.len > 0; text = str_from(text, n > 0 ? n : 1)) {
@@ -53,7 +53,7 @@ read_value(struct reading *r, struct db_rows *rows, size_t i, struct db_value *o
     if (!out->text.ptr) /* of no length */
         out->text = STR("");
     if (c->type == DB_TEXT && r->clean)
-        out->text = clean_text(out->text, a, &r->cleaned);
+        out->text = import_clean_text(out->text, a, &r->cleaned);
     r->page->bytes += (int64_t)out->text.len;
 }
 

@@ -14,6 +14,7 @@
 
 static struct secret secret_key;
 static bool was_given[SETTINGS_MAX];
+static struct arena kept; /* texts of the configuration */
 
 /* ---- values ---- */
 
@@ -81,12 +82,10 @@ parse_bool(struct str text, bool *out)
     return *out || str_eq_nocase(text, STR("no")) || str_eq_nocase(text, STR("false")) || str_eq(text, STR("0"));
 }
 
-/* Kept for the life of the process, like everything in the configuration. */
+/* Kept until everything is read anew, which is as long as the process. */
 static struct str
 keep(struct str text)
 {
-    static struct arena kept;
-
     return text.len > 0 ? arena_copy(&kept, text) : STR_NONE;
 }
 
@@ -250,6 +249,7 @@ options_read(int argc, char **argv, unsigned use, char **rest, int rest_max, int
     const char *config_file = getenv("PARLEY_CONFIG");
     int given_count = 0, flag_count = 0, c, index = 0;
 
+    arena_reset(&kept);
     *rest_count = 0;
     flags[flag_count++] = (struct option){ "config", required_argument, NULL, 'c' };
     flags[flag_count++] = (struct option){ "help", no_argument, NULL, 'h' };

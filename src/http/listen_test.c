@@ -2,6 +2,7 @@
 #include "http/testing_client.h"
 
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +11,8 @@ static void
 answer(void *ctx, struct http_exchange *x)
 {
     (void)ctx;
-    x->reply.status = 204;
+    x->reply.status = 200;
+    buf_append(&x->reply.body, str_of(x->request.peer));
     http_exchange_done(x);
 }
 
@@ -121,6 +123,63 @@ START_TEST(every_thread_gets_connections)
 }
 END_TEST
 
+/* Whom the server sees when `family` connects to `port` of this machine. */
+static void
+peer_of(int family, int port, char *out, size_t size)
+{
+    static const char   request[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = htons((uint16_t)port) };
+    struct sockaddr_in  v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                               .sin_port = htons((uint16_t)port) };
+    int                 fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char                reply[1024];
+    size_t              len = 0;
+    ssize_t             n;
+    ptrdiff_t           body;
+
+    ck_assert_int_eq(family == AF_INET ? connect(fd, (struct sockaddr *)&v4, sizeof(v4))
+                                       : connect(fd, (struct sockaddr *)&v6, sizeof(v6)), 0);
+    ck_assert_int_eq(send(fd, request, sizeof(request) - 1, 0), (ssize_t)sizeof(request) - 1);
+    while (len < sizeof(reply) && (n = recv(fd, reply + len, sizeof(reply) - len, 0)) > 0)
+        len += (size_t)n;
+    close(fd);
+    body = str_find((struct str){ reply, len }, STR("\r\n\r\n"));
+    ck_assert_int_gt(body, 0);
+    snprintf(out, size, "%.*s", STR_ARG(str_from((struct str){ reply, len }, (size_t)body + 4)));
+}
+
+START_TEST(the_peer_has_its_address)
+{
+    struct http_options o = options(has_ipv6() ? "[::]:0" : "0.0.0.0:0", 1);
+    struct http_server *s;
+    struct error        err;
+    char                peer[64];
+
+    ck_assert_msg(http_start(&o, &s, &err), "%s", err.message);
+    peer_of(AF_INET, http_port(s), peer, sizeof(peer));
+    ck_assert_str_eq(peer, "127.0.0.1");
+    if (has_ipv6()) {
+        peer_of(AF_INET6, http_port(s), peer, sizeof(peer));
+        ck_assert_str_eq(peer, "::1");
+    }
+    http_stop(s, 0);
+}
+END_TEST
+
+START_TEST(there_is_a_thread_for_each_processor)
+{
+    struct http_options o = options("127.0.0.1:0", 0);
+    struct http_server *s;
+    struct error        err;
+    cpu_set_t           set;
+
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(set), &set), 0);
+    ck_assert_msg(http_start(&o, &s, &err), "%s", err.message);
+    ck_assert_int_eq(http_thread_count(s), CPU_COUNT(&set));
+    http_stop(s, 0);
+}
+END_TEST
+
 START_TEST(no_server_can_be_stopped)
 {
     http_stop(NULL, 1000);
@@ -136,6 +195,8 @@ listening(void)
     tcase_add_loop_test(c, an_address_that_is_none_is_refused, 0, sizeof(bad) / sizeof(bad[0]));
     tcase_add_loop_test(c, a_port_in_use_is_refused, 0, 2);
     tcase_add_test(c, every_thread_gets_connections);
+    tcase_add_test(c, the_peer_has_its_address);
+    tcase_add_test(c, there_is_a_thread_for_each_processor);
     tcase_add_test(c, no_server_can_be_stopped);
     return c;
 }

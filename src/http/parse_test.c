@@ -286,6 +286,37 @@ START_TEST(a_head_is_taken_apart)
 }
 END_TEST
 
+START_TEST(a_method_of_no_use_here_is_another)
+{
+    struct outcome o;
+
+    outcome_init(&o);
+    ck_assert_int_eq(read_head(&o, "PROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n"), HTTP_PARSED_HEAD);
+    ck_assert_int_eq(o.request.method, METHOD_OTHER);
+    outcome_deinit(&o);
+}
+END_TEST
+
+static const struct {
+    const char *line;
+    int         status; /* 0 = it is one */
+} request_lines[] = {
+    { "GET / HTTP/1.1", 0 },    { "g-E~T /a?b HTTP/1.0", 0 }, { "GET / HTTP/2.0", 505 },   { "GET / HTTP/1.x", 400 },
+    { "GET / HTTPS/1.1", 400 }, { "GET / HTTP/1.1 ", 400 },   { "GET /", 400 },            { "GET", 400 },
+    { "GET  HTTP/1.1", 400 },   { " / HTTP/1.1", 400 },       { "G@T / HTTP/1.1", 400 },
+};
+
+START_TEST(a_request_line_has_three_words)
+{
+    struct error     err = { 0 };
+    struct head_line out;
+    int              status = request_lines[_i].status;
+
+    ck_assert_int_eq(head_parse_line(str_of(request_lines[_i].line), &out, &err), status == 0);
+    ck_assert_int_eq(err.status, status);
+}
+END_TEST
+
 static const struct {
     const char *target, *path, *query;
 } targets[] = {
@@ -425,6 +456,8 @@ parsing(void)
     tcase_add_loop_test(c, input_reads_the_same_however_it_is_cut, 0, sizeof(inputs) / sizeof(inputs[0]));
     tcase_add_test(c, a_null_byte_is_refused_wherever_it_stands);
     tcase_add_test(c, a_head_is_taken_apart);
+    tcase_add_test(c, a_method_of_no_use_here_is_another);
+    tcase_add_loop_test(c, a_request_line_has_three_words, 0, sizeof(request_lines) / sizeof(request_lines[0]));
     tcase_add_loop_test(c, a_target_has_a_path_and_a_query, 0, sizeof(targets) / sizeof(targets[0]));
     tcase_add_loop_test(c, a_connection_is_kept_as_the_client_says, 0, sizeof(connections) / sizeof(connections[0]));
     tcase_add_loop_test(c, a_plain_request_id_is_taken_over, 0, sizeof(ids) / sizeof(ids[0]));

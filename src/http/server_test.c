@@ -272,6 +272,54 @@ START_TEST(a_connection_can_be_cut_without_a_reply)
 }
 END_TEST
 
+static void
+cut_held(struct testing_server *t, void *arg)
+{
+    (void)arg;
+    http_exchange_cut(t->held);
+    t->held = NULL;
+}
+
+START_TEST(who_has_gone_already_can_be_cut_off)
+{
+    int thread;
+
+    testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    thread = testing_held(&server)->thread;
+    setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
+    testing_close(&client);
+    testing_await_connections(&server, 0);
+    testing_on_loop(&server, thread, cut_held, NULL);
+    testing_await(&server, &server.finished, 1);
+}
+END_TEST
+
+static const struct {
+    int         status;
+    const char *line;
+} lines[] = {
+    { 200, "HTTP/1.1 200 OK\r\n" }, { 404, "HTTP/1.1 404 Not Found\r\n" },
+    { 503, "HTTP/1.1 503 Service Unavailable\r\n" }, { 599, "HTTP/1.1 599 Other\r\n" },
+};
+
+START_TEST(every_status_has_its_line)
+{
+    char request[64], begin[16];
+
+    for (int status = 200; status < 600; status++) {
+        struct testing_reply r;
+
+        snprintf(request, sizeof(request), "GET /status?%d HTTP/1.1\r\nHost: a\r\n\r\n", status);
+        testing_send(&client, request);
+        r = status == 204 || status == 304 ? testing_read_head(&client) : testing_read(&client);
+        snprintf(begin, sizeof(begin), "HTTP/1.1 %d ", status);
+        ck_assert_msg(str_starts(r.head, str_of(begin)) && r.head.ptr[strlen(begin)] >= 'A', "%.*s", STR_ARG(r.head));
+        for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+            ck_assert(lines[i].status != status || str_starts(r.head, str_of(lines[i].line)));
+    }
+}
+END_TEST
+
 static const struct {
     const char *header, *range; /* the reply's Content-Range */
     int         status;
@@ -395,6 +443,8 @@ replies(void)
     tcase_add_test(c, a_large_reply_arrives_whole);
     tcase_add_test(c, a_reply_that_would_split_is_not_sent);
     tcase_add_test(c, a_connection_can_be_cut_without_a_reply);
+    tcase_add_test(c, who_has_gone_already_can_be_cut_off);
+    tcase_add_test(c, every_status_has_its_line);
     return c;
 }
 

@@ -20,6 +20,7 @@ static const struct {
     { POST "Content-Length: 3 \x0b\r\n\r\nabc", 400 },
     { POST "Content-Length: 0x3\r\n\r\nabc", 400 },
     { POST "Content-Length: 99999999999999999999\r\n\r\n", 400 },
+    { POST "Content-Length: 9999999999999999999\r\n\r\n", 400 },
     { POST "Content-Length : 3\r\n\r\nabc", 400 },
     { POST "Content-Length:\r\n 3\r\n\r\nabc", 400 },
     { POST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400 },

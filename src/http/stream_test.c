@@ -279,6 +279,29 @@ START_TEST(a_stream_may_begin_too_late)
 }
 END_TEST
 
+static void
+begin_held_and_end(struct testing_server *t, void *arg)
+{
+    (void)arg;
+    testing_begin_stream(t, t->held);
+    http_stream_end(t->held);
+    t->held = t->stream = NULL;
+}
+
+START_TEST(a_stream_that_began_too_late_may_still_be_ended)
+{
+    start(NULL);
+    testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    testing_held(&server);
+    setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
+    testing_close(&client);
+    testing_await_connections(&server, 0);
+    testing_on_loop(&server, 0, begin_held_and_end, NULL);
+    testing_await(&server, &server.finished, 1);
+    ck_assert_int_eq(server.closed, 0);
+}
+END_TEST
+
 START_TEST(what_comes_during_a_stream_ends_the_connection_after_it)
 {
     pair_start(NULL);
@@ -356,6 +379,7 @@ streams(void)
     tcase_add_test(c, an_idle_stream_has_no_time_limit);
     tcase_add_test(c, a_stream_that_was_slow_has_no_time_limit_afterwards);
     tcase_add_test(c, a_stream_may_begin_too_late);
+    tcase_add_test(c, a_stream_that_began_too_late_may_still_be_ended);
     tcase_add_test(c, what_comes_during_a_stream_ends_the_connection_after_it);
     tcase_add_test(c, stopping_ends_streams_properly);
     tcase_add_test(c, thousands_of_streams_take_little);

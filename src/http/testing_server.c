@@ -131,6 +131,7 @@ on_request(void *ctx, struct http_exchange *x)
 {
     struct testing_server *t = ctx;
     struct str             path = x->request.path;
+    int64_t                status;
 
     x->reply.status = 200;
     if (str_eq(path, STR("/hello")) || str_eq(path, STR("/elsewhere")) || str_eq(path, STR("/hold")))
@@ -147,6 +148,8 @@ on_request(void *ctx, struct http_exchange *x)
         http_reply_header(x, STR("X-Split"), STR("a\r\nSet-Cookie: b"));
     else if (str_eq(path, STR("/big")))
         memset(buf_room(&x->reply.body, BIG_SIZE), 'x', BIG_SIZE), buf_grew(&x->reply.body, BIG_SIZE);
+    else if (str_eq(path, STR("/status")) && str_to_i64(x->request.query, &status))
+        x->reply.status = (int)status;
     else if (str_eq(path, STR("/file")))
         http_reply_file(x, open(t->file, O_RDONLY | O_CLOEXEC), STR("text/plain"), STR("v1"), 784111777000);
     else if (!str_eq(path, STR("/stream")))

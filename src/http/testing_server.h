@@ -6,7 +6,8 @@
  *     GET /hold         when testing_release() is called GET /file        the 1,000 bytes of testing_file_byte()
  *     GET /big          BIG_SIZE bytes                   GET /forbidden   403, decided before the body is read
  *     GET /broken       a reply that cannot be sent      GET /stream      testing_stream() gets it
- *     GET /cut          no reply at all                  POST /crowd      as /echo; what each body has beyond 100 bytes
+ *     GET /cut          no reply at all                  GET /status?599  that status
+ *                                                        POST /crowd      as /echo; what each body has beyond 100 bytes
  *                                                                         may be 1,500 bytes at once
  *
  * Whatever is awaited is awaited with a condition variable and a time limit, never by sleeping. */

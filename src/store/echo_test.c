@@ -50,7 +50,7 @@ answer(struct message *m, enum message_status status, const char *external_id)
     const struct send_result r = { .status = status, .external_id = str_of(external_id),
                                    .error_message = status == STATUS_PUBLISHED ? STR_NONE : STR("Later") };
 
-    OK(message_settle(s.db, m, &r, s.now, &s.arena, &s.err));
+    OK_OF(*m, message_settle(s.db, m, &r, s.now, &s.arena, &s.err));
 }
 
 /* The send of the chat's oldest message has begun. */
@@ -370,7 +370,7 @@ answer_naming(struct message *m, const char *participant)
     const struct send_result r = { .status = STATUS_PUBLISHED, .external_id = STR("mid.1"),
                                    .participant_id = str_of(participant) };
 
-    OK(message_settle(s.db, m, &r, s.now, &s.arena, &s.err));
+    OK_OF(*m, message_settle(s.db, m, &r, s.now, &s.arena, &s.err));
 }
 
 START_TEST(the_answer_names_the_person)

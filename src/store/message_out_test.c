@@ -14,7 +14,7 @@ settle(struct message *m, enum message_status status)
         .error_message = status == STATUS_PUBLISHED ? STR_NONE : STR("Too Many Requests"),
     };
 
-    OK(message_settle(s.db, m, &r, s.now, &s.arena, &s.err));
+    OK_OF(*m, message_settle(s.db, m, &r, s.now, &s.arena, &s.err));
 }
 
 static void
@@ -152,7 +152,7 @@ START_TEST(the_platforms_time_and_conversation_are_taken_over)
     const struct send_result r = { .status = STATUS_PUBLISHED, .external_id = STR("ext"), .posted_at = s.now - 2000,
                                    .conversation_id = STR("conv") };
 
-    OK(message_settle(s.db, &m, &r, s.now, &s.arena, &s.err));
+    OK_OF(m, message_settle(s.db, &m, &r, s.now, &s.arena, &s.err));
     ck_assert_int_eq(ts_message_again(&s, &m).posted_at, s.now - 2000);
     c = ts_chat_again(&s, &c);
     ck_assert_int_eq(c.last_outbound_at, s.now - 2000);
@@ -229,11 +229,11 @@ START_TEST(the_event_shows_the_message_as_it_is_then)
     yyjson_val *data;
 
     settle(&m, STATUS_WAITING);
-    OK(json_parse(&s.arena, ts_text(&s, "SELECT data FROM event WHERE type = 7"), 16, &data, &s.err));
+    OK_ONCE(json_parse(&s.arena, ts_text(&s, "SELECT data FROM event WHERE type = 7"), 16, &data, &s.err));
     ck_assert(str_eq(json_str(data, "status"), STR("failed_waiting_for_retry")));
     ck_assert(str_eq(json_str(data, "error_message"), STR("Too Many Requests")));
     settle(&m, STATUS_PUBLISHED);
-    OK(json_parse(&s.arena, ts_text(&s, "SELECT data FROM event WHERE type = 2"), 16, &data, &s.err));
+    OK_ONCE(json_parse(&s.arena, ts_text(&s, "SELECT data FROM event WHERE type = 2"), 16, &data, &s.err));
     ck_assert(str_eq(json_str(data, "status"), STR("published")));
     ck_assert(str_eq(json_str(data, "external_id"), STR("ext-1")));
     ck_assert(yyjson_is_null(json_get(data, "error_message")));

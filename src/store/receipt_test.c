@@ -101,7 +101,7 @@ START_TEST(what_comes_later_takes_its_times_from_what_covers_it)
     receipt(INBOUND_DELIVERY, "", T + 5, T + 20);
     receipt(INBOUND_READ, "", T + 3, T + 30);
     sent("a", T + 1);
-    OK(message_settle(s.db, &m, &r, s.now, &s.arena, &s.err));
+    OK_OF(m, message_settle(s.db, &m, &r, s.now, &s.arena, &s.err));
     sent("c", T + 6);
     ck_times(DELIVERED, "10 20 -");
     ck_times(READ, "30 - -");

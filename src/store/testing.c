@@ -4,6 +4,7 @@
 #include "base/config.h"
 #include "base/id.h"
 #include "db/driver.h"
+#include "db/testing_fail.h"
 #include "store/schema.h"
 
 static void
@@ -39,6 +40,7 @@ open_database(struct testing_store *s)
                       && db_migrate(s->engine, store_migrations, store_migration_count, &s->err)
                       && s->engine->driver->connect(&options, DB_WRITE, &s->db, &s->err),
                   "%s", s->err.message);
+    fail_watch(s->db);
 }
 
 void
@@ -96,6 +98,41 @@ ts_rollback(struct testing_store *s)
 {
     end(s, DB_ROLLBACK);
     begin(s);
+}
+
+void
+ts_trial_begin(struct testing_store *s, int n)
+{
+    if (n > 0)
+        ck_assert_msg(s->db->driver->control(s->db, DB_SAVEPOINT, &s->err), "%s", s->err.message);
+    s->told_before = s->db->told_count;
+    s->later_before = s->db->later_count;
+    s->is_trial = n > 0;
+    s->err.message[0] = '\0';
+    fail_at(n);
+}
+
+bool
+ts_trial_end(struct testing_store *s, bool was_true)
+{
+    bool happened = fail_happened();
+    struct error err;
+
+    fail_at(0);
+    if (happened) {
+        ck_assert_msg(!was_true, "true although a statement failed");
+        ck_assert_msg(strstr(s->err.message, FAIL_MESSAGE), "\"%s\"", s->err.message);
+        ck_assert_int_eq(s->db->open_rows, 0);
+        ck_assert_msg(s->db->driver->control(s->db, DB_ROLLBACK_TO, &err), "%s", err.message);
+        s->db->told_count = s->told_before;
+        s->db->later_count = s->later_before;
+        db_start(s->db);
+    } else {
+        ck_assert_msg(was_true, "%s", s->err.message);
+    }
+    if (s->is_trial)
+        ck_assert_msg(s->db->driver->control(s->db, DB_RELEASE, &err), "%s", err.message);
+    return !happened;
 }
 
 void

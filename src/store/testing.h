@@ -12,6 +12,7 @@
 #include "store/job.h"
 #include "store/message.h"
 
+#define TESTING_FAILS_MAX 100 /* statements of a call that are made to fail */
 #define TESTING_NOW ((int64_t)1780236120000) /* 2026-05-31T14:02:00Z */
 
 struct testing_store {
@@ -24,10 +25,36 @@ struct testing_store {
     struct scope      scope;  /* all of the workspace */
     struct group      group;
     struct profile    profile;
+    bool              is_trial; /* of OK(), with what there was before it: */
+    size_t            told_before, later_before;
 };
 
-/* `call` as a store function of this test: true, or the test fails with its error. */
-#define OK(call) ck_assert_msg((call), "%s", s.err.message)
+/* `call` as a store function of this test: true, or the test fails with its error. Before that, the first time in each
+ * test, with its first statement failing, then with its second, and so on: each time it must be false and say why, and
+ * what it did until then is undone. So `call` is made several times: OK_OF() puts back `thing` if it changes that. */
+#define OK(call) OK_AGAIN((void)0, (call))
+#define OK_OF(thing, call)                                                                    \
+    do {                                                                                      \
+        const __typeof__(thing) ok_before = (thing);                                          \
+                                                                                              \
+        OK_AGAIN((thing) = ok_before, (call));                                                \
+    } while (0)
+#define OK_AGAIN(put_back, call)                                                              \
+    do {                                                                                      \
+        static bool ok_was_tried;                                                             \
+        int ok_fails = ok_was_tried ? 0 : 1;                                                  \
+        bool ok_is_true;                                                                      \
+                                                                                              \
+        ok_was_tried = true;                                                                  \
+        do {                                                                                  \
+            put_back;                                                                         \
+            ts_trial_begin(&s, ok_fails);                                                     \
+            ok_is_true = (call);                                                              \
+            ok_fails = ok_fails < TESTING_FAILS_MAX ? ok_fails + 1 : 0;                       \
+        } while (!ts_trial_end(&s, ok_is_true));                                              \
+    } while (0)
+/* Made once. */
+#define OK_ONCE(call) ck_assert_msg((call), "%s", s.err.message)
 /* It must be refused like this; the sentence must hold `part`. */
 #define REFUSED(call, code, part)                                                             \
     do {                                                                                      \
@@ -47,6 +74,10 @@ void ts_settle(struct testing_store *s);
 /* Ends it and begins none, so that others may write; and goes on. */
 void ts_pause(struct testing_store *s);
 void ts_resume(struct testing_store *s);
+
+/* For OK(). The second is true when nothing was made to fail. */
+void ts_trial_begin(struct testing_store *s, int fail_at);
+bool ts_trial_end(struct testing_store *s, bool was_true);
 
 void ts_tick(struct testing_store *s, int64_t ms); /* lets time pass */
 

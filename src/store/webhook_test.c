@@ -423,7 +423,7 @@ START_TEST(all_since_a_time_is_queued_in_pieces)
     OK(job_next_of_kind(s.db, w.id, JOB_REPLAY, 0, &s.arena, &job, &found, &s.err));
     ck_assert(found && str_cut(job.payload, ',', &head, &tail) && str_to_i64(head, &after) && str_to_i64(tail, &until));
     for (; after != 0; pieces++)
-        OK(webhook_replay_some(s.db, &w, after, until, s.now, &after, &s.err));
+        OK_OF(after, webhook_replay_some(s.db, &w, after, until, s.now, &after, &s.err));
     ck_assert_int_eq(pieces, 2);
     ck_assert_int_eq(queued(&w, JOB_DELIVER), 601);
 }

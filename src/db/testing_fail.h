@@ -1,0 +1,14 @@
+/* testing_fail.h -- a connection of which a chosen statement fails, as it would with a full disk or a lost server.
+ * Linked into tests only; one connection of a process. */
+#ifndef PARLEY_DB_TESTING_FAIL_H
+#define PARLEY_DB_TESTING_FAIL_H
+
+#include "db/db.h"
+
+#define FAIL_MESSAGE "the statement that was to fail"
+
+void fail_watch(struct db *db);
+void fail_at(int n);      /* the n-th statement from now on, counted from 1; 0 = none */
+bool fail_happened(void); /* since fail_at() */
+
+#endif
