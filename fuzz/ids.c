@@ -27,15 +27,17 @@ check_ids(struct str in)
     char    text[ID_TEXT_MAX];
     int64_t id, again;
 
-    for (int kind = 0; kind < ID_KINDS; kind++) {
-        if (id_parse((enum id_kind)kind, in, &id))
-            assert(id > 0 && str_eq(in, str_of(id_format((enum id_kind)kind, id, text))));
+    for (int i = 0; i < ID_KINDS; i++) {
+        enum id_kind kind = (enum id_kind)i;
+
+        if (id_parse(kind, in, &id))
+            assert(id > 0 && str_eq(in, str_of(id_format(kind, id, text))));
         if (in.len < sizeof(id))
             continue;
         memcpy(&id, in.ptr, sizeof(id));
         id &= INT64_MAX;
         if (id > 0)
-            assert(id_parse((enum id_kind)kind, str_of(id_format((enum id_kind)kind, id, text)), &again) && again == id);
+            assert(id_parse(kind, str_of(id_format(kind, id, text)), &again) && again == id);
     }
 }
 

@@ -26,12 +26,13 @@ check_key(unsigned types, struct str bytes, struct arena *a)
 {
     struct import_column  columns[KEYS] = { { .name = STR("a") }, { .name = STR("b") }, { .name = STR("c") } };
     size_t                keys[KEYS] = { 2, 0, 1 };
-    struct import_table   t = { .columns = columns, .column_count = KEYS, .keys = keys, .key_count = 1 + types / 8 % KEYS };
+    struct import_table   t = { .columns = columns, .column_count = KEYS, .keys = keys };
     struct db_value      *row = arena_array(a, struct db_value, KEYS);
     struct import_page    page = { .values = row, .times = (int64_t[]){ 2 }, .rows = 1 };
     struct import_sum     sum = { 0 };
     const struct db_value *key;
 
+    t.key_count = 1 + types / 8 % KEYS;
     for (int i = 0; i < KEYS; i++)
         columns[i].type = types >> i & 1 ? DB_INT : types & 128 ? DB_BLOB : DB_TEXT;
     key = import_key_read(&t, bytes, a);

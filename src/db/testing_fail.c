@@ -2,10 +2,10 @@
 
 #include "db/driver.h"
 
-static const struct db_driver *inner;
-static struct db_driver failing;
-static int left;
-static bool happened;
+static _Thread_local const struct db_driver *inner;
+static _Thread_local struct db_driver failing;
+static _Thread_local int left;
+static _Thread_local bool happened;
 
 static bool
 is_to_fail(struct error *err)
@@ -39,6 +39,12 @@ fail_watch(struct db *db)
     failing.exec = failing_exec;
     failing.query = failing_query;
     db->driver = &failing;
+}
+
+void
+fail_watch_no_more(struct db *db)
+{
+    db->driver = inner;
 }
 
 void

@@ -1,5 +1,5 @@
 /* testing_fail.h -- a connection of which a chosen statement fails, as it would with a full disk or a lost server.
- * Linked into tests only; one connection of a process. */
+ * Linked into tests only; one connection of a thread at a time. */
 #ifndef PARLEY_DB_TESTING_FAIL_H
 #define PARLEY_DB_TESTING_FAIL_H
 
@@ -8,7 +8,8 @@
 #define FAIL_MESSAGE "the statement that was to fail"
 
 void fail_watch(struct db *db);
-void fail_at(int n);      /* the n-th statement from now on, counted from 1; 0 = none */
+void fail_watch_no_more(struct db *db);
+void fail_at(int n);      /* the n-th statement of this thread from now on, counted from 1; 0 = none */
 bool fail_happened(void); /* since fail_at() */
 
 #endif

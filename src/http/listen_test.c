@@ -128,7 +128,8 @@ static void
 peer_of(int family, int port, char *out, size_t size)
 {
     static const char   request[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = htons((uint16_t)port) };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+                               .sin6_port = htons((uint16_t)port) };
     struct sockaddr_in  v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                .sin_port = htons((uint16_t)port) };
     int                 fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);

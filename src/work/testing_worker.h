@@ -14,6 +14,9 @@
  *   fail         never
  *   token        the credentials are no longer valid
  *
+ * In the programs of this folder, before any transaction of the worker is made for good, each of its statements fails
+ * once (testing_trial.c).
+ *
  * A test's program puts this platform in Telegram's place with SCRIPTED_TELEGRAM, or SCRIPTED() with more. */
 #ifndef PARLEY_WORK_TESTING_WORKER_H
 #define PARLEY_WORK_TESTING_WORKER_H
