@@ -80,7 +80,7 @@ write_all(int fd, struct str bytes)
         ssize_t n = write(fd, bytes.ptr, bytes.len);
 
         if (n < 0 && errno == EINTR)
-            continue;
+            continue; /* not reached: no signal of ours interrupts a write to a file */
         if (n < 0)
             return false;
         bytes = str_from(bytes, (size_t)n);

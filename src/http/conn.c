@@ -143,7 +143,7 @@ head_arrived(struct http_conn *c)
         static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
         if (!http_conn_write(c, &(uv_buf_t){ .base = (char *)(uintptr_t)go_on, .len = sizeof(go_on) - 1 }, 1))
-            http_conn_close(c);
+            http_conn_close(c); /* not reached: who refuses a write has gone, and then reading said so */
     }
 }
 
@@ -198,7 +198,7 @@ read_some(struct http_conn *c)
         http_conn_refuse(c, &err);
         return true;
     }
-    return false;
+    return false; /* not reached: every case returns */
 }
 
 /* Replies that are ready at once come back to http_conn_next() while this runs; it sees the flag and leaves the next
@@ -408,6 +408,7 @@ http_conn_tick(struct http_conn *c, int64_t at_ms)
     case CONN_LINGERING:
         http_conn_close(c);
         break;
+    /* not reached: these have no deadline */
     case CONN_HANDLING:
     case CONN_CLOSED:
         break;

@@ -47,7 +47,7 @@ http_conn_send_file(struct http_conn *c)
         c->file_at += n;
         c->file_left -= n;
         if (!http_conn_write(c, &(uv_buf_t){ .base = piece, .len = (size_t)n }, 1))
-            return false;
+            return false; /* not reached: who refuses a write has gone, and then reading said so */
     }
     return true;
 }

@@ -90,6 +90,7 @@ step(struct head_scan *s, char c, struct error *err)
             return refuse(err, "a carriage return without a line feed");
         s->state = HEAD_END;
         return true;
+    /* not reached: head_scan() stops there */
     case HEAD_END:
         break;
     }

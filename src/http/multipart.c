@@ -105,6 +105,7 @@ read_delimiter_line(struct multipart *m, char c, struct error *err)
             return refuse(err, "something else stands behind a boundary");
         m->place = MULTIPART_EPILOGUE;
         return true;
+    /* not reached: the caller comes here for none of these */
     case MULTIPART_PREAMBLE:
     case MULTIPART_HEAD:
     case MULTIPART_DATA:

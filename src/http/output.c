@@ -30,6 +30,7 @@ on_written(uv_write_t *write, int status)
     if (c->state == CONN_CLOSED)
         return;
     if (status != 0 || (c->waiting.len > 0 && !take_off(c))) {
+        /* not reached: who refuses a write has gone, and then reading said so */
         buf_clear(&c->flying);
         http_conn_close(c);
         return;

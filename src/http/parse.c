@@ -199,6 +199,7 @@ read_fields(struct http_parser *p, struct error *err)
     if (p->minor > 0 && seen.host == 0)
         return refuse(err, "the Host header is missing");
     if (seen.encoding > 0 && seen.length > 0)
+        /* not reached: llhttp refuses them first */
         return refuse(err, "Content-Length and Transfer-Encoding together");
     if (seen.encoding > 0 && p->minor == 0)
         return refuse(err, "Transfer-Encoding does not exist in HTTP/1.0");
@@ -207,6 +208,7 @@ read_fields(struct http_parser *p, struct error *err)
     has_body = p->chunked || p->content_length > 0;
     if (p->chunked != (seen.encoding > 0) || p->length_by_llhttp != (uint64_t)p->content_length
         || has_body == (p->place == HTTP_AT_END))
+        /* not reached: llhttp and we agree, as far as anybody knows */
         return refuse(err, "the length of its body is in doubt");
     return true;
 }

@@ -59,6 +59,7 @@ http_stream_begin(struct http_exchange *x, const struct http_stream_events *even
     watch_peer(c);
     head = http_reply_head(c, true);
     if (!http_conn_write(c, &(uv_buf_t){ .base = (char *)(uintptr_t)head.ptr, .len = head.len }, 1))
+        /* not reached: who refuses a write has gone, and then reading said so */
         lose(c);
     else if (c->stream_mute || c->loop->stopping)
         http_conn_later(c);
@@ -90,6 +91,7 @@ http_stream_write(struct http_exchange *x, struct str bytes)
     }
     if (http_conn_write(c, bufs, n))
         return true;
+    /* not reached: who refuses a write has gone, and then reading said so */
     lose(c);
     return false;
 }
@@ -111,6 +113,7 @@ finish(struct http_conn *c)
     c->file_left = 0;
     if (c->stream_chunked && !c->stream_mute
         && !http_conn_write(c, &(uv_buf_t){ .base = last, .len = sizeof(last) - 1 }, 1)) {
+        /* not reached: who refuses a write has gone, and then reading said so */
         http_conn_close(c);
         return;
     }

@@ -1,6 +1,9 @@
 #include "http/testing_pair.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -195,6 +198,27 @@ START_TEST(a_spool_that_cannot_be_written_is_a_503)
 }
 END_TEST
 
+START_TEST(a_full_disk_is_a_503)
+{
+    struct rlimit limit, little = { .rlim_cur = 1 };
+    struct str    bytes = { memset(malloc(50000), 'x', 50000), 50000 };
+    struct buf    body;
+
+    buf_init(&body, 100000);
+    buf_printf(&body, PART("f", "n", "t/x", "%.*s") END, STR_ARG(bytes));
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    little.rlim_max = limit.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &little), 0);
+    send_upload("/upload", buf_str(&body), body.len);
+    ck_assert_int_eq(testing_read(&client).status, 503);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert_uint_eq(testing_spooled(&server), 0);
+    buf_deinit(&body);
+    free((char *)(uintptr_t)bytes.ptr);
+}
+END_TEST
+
 static TCase *
 uploads(void)
 {
@@ -205,6 +229,7 @@ uploads(void)
     tcase_add_test(c, a_chunked_upload_may_be_cut_anywhere);
     tcase_add_test(c, text_fields_share_one_bound);
     tcase_add_test(c, a_renamed_file_stays);
+    tcase_add_test(c, a_full_disk_is_a_503);
     tcase_add_loop_test(c, sizes_are_bounded, 0, sizeof(sizes) / sizeof(sizes[0]));
     tcase_add_loop_test(c, a_broken_upload_leaves_nothing, 0, sizeof(broken) / sizeof(broken[0]));
     tcase_add_test(c, a_broken_off_upload_leaves_nothing);

@@ -25,6 +25,7 @@ struct testing_store {
     struct scope      scope;  /* all of the workspace */
     struct group      group;
     struct profile    profile;
+    bool              is_open;  /* a transaction of the test's */
     bool              is_trial; /* of OK(), with what there was before it: */
     size_t            told_before, later_before;
 };

@@ -67,6 +67,7 @@ bluesky_poll_finish(struct op *op, struct op_step *out)
     struct str text = envelope(op, state(op));
 
     if (str_is_none(text)) {
+        /* not reached: it would take 48 MiB of answers */
         bluesky_retry(op, out, 200, STR("Bluesky's answers are too large"));
         return;
     }

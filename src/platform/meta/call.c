@@ -145,6 +145,7 @@ meta_call(struct op *op, const char *method, struct str path, const struct meta_
     out->call.headers = arena_array(op->arena, struct net_header, 2);
     add_header(&out->call, STR("Authorization"), arena_printf(op->arena, "Bearer %.*s", STR_ARG(talk->token)));
     if (str_is_none(out->call.url))
+        /* not reached: what goes into such an address has bounds of its own */
         meta_fail(op, out, 413, STR("The call to Meta would be too long"));
 }
 

@@ -106,6 +106,87 @@ START_TEST(what_no_request_can_hold_is_refused_here)
 }
 END_TEST
 
+static void
+ck_end(const struct op_step *step, enum op_verdict verdict, const char *reason)
+{
+    ck_assert_msg(step->verdict == verdict && str_find(step->reason, str_of(reason)) >= 0, "%d: %.*s", step->verdict,
+                  STR_ARG(step->reason));
+}
+
+static struct op_step
+after(const struct platform *platform, struct op *op, struct str body)
+{
+    const struct net_response answer = { .status = 200, .body = body };
+    struct op_step            step;
+
+    platform->step(op, &answer, &step);
+    return step;
+}
+
+/* Codes and tokens come through a browser and from a server, so they may be of any length. */
+START_TEST(a_code_or_token_without_end_is_refused_here)
+{
+    struct arena   a;
+    struct op      op;
+    struct op_step step;
+    struct str     big;
+
+    arena_init(&a);
+    big = (struct str){ memset(arena_bytes(&a, 100 * KIB), 'x', 100 * KIB), 100 * KIB };
+    op = new_op(&a, OP_EXCHANGE, &nobody);
+    op.env = &with_both;
+    op.code = big;
+    instagram.step(&op, NULL, &step);
+    ck_end(&step, OP_FAIL, "The code is too long");
+    op.code = STR("c");
+    op.stage = 0;
+    instagram.step(&op, NULL, &step);
+    ck_assert_int_eq(step.verdict, OP_CALL);
+    step = after(&instagram, &op, arena_printf(&a, "{\"access_token\":\"%.*s\"}", STR_ARG(big)));
+    ck_end(&step, OP_FAIL, "The token is too long");
+    arena_deinit(&a);
+}
+END_TEST
+
+START_TEST(an_account_must_be_the_one_that_was_named)
+{
+    struct arena   a;
+    struct op      op;
+    struct op_step step;
+
+    arena_init(&a);
+    op = new_op(&a, OP_CONNECT, &test_linked);
+    instagram.step(&op, NULL, &step);
+    step = after(&instagram, &op, STR("{\"id\":\"17841400000000009\"}"));
+    ck_end(&step, OP_FAIL, "does not know 17841400000000001");
+    op = new_op(&a, OP_CONNECT, &test_linked);
+    instagram.step(&op, NULL, &step);
+    step = after(&instagram, &op, STR("{\"id\":\"17841400000000001\"}"));
+    ck_assert_int_eq(step.verdict, OP_CALL);
+    step = after(&instagram, &op, STR("{\"name\":\"Shop\"}"));
+    ck_end(&step, OP_RETRY, "which Page this token is for");
+    arena_deinit(&a);
+}
+END_TEST
+
+START_TEST(without_a_version_it_is_the_apps_own)
+{
+    const struct platform_env unversioned = { .meta_graph_url = TEXT("https://graph.facebook.com/") };
+    struct arena              a;
+    struct op                 op;
+    struct op_step            step;
+
+    arena_init(&a);
+    op = new_op(&a, OP_SEND, &test_page);
+    op.env = &unversioned;
+    op.body = STR("Hello");
+    facebook.step(&op, NULL, &step);
+    ck_assert_msg(str_eq(step.call.url, STR("https://graph.facebook.com/1029384756/messages")), "%.*s",
+                  STR_ARG(step.call.url));
+    arena_deinit(&a);
+}
+END_TEST
+
 /* Pages of accounts lead to more of them for as long as Meta likes, but not for as long as we do. */
 START_TEST(a_list_without_end_ends)
 {
@@ -157,6 +238,9 @@ closer(void)
 
     tcase_add_test(c, a_text_leaves_to_the_last_byte);
     tcase_add_test(c, what_no_request_can_hold_is_refused_here);
+    tcase_add_test(c, a_code_or_token_without_end_is_refused_here);
+    tcase_add_test(c, an_account_must_be_the_one_that_was_named);
+    tcase_add_test(c, without_a_version_it_is_the_apps_own);
     tcase_add_test(c, a_list_without_end_ends);
     tcase_add_test(c, a_flavour_is_told_from_the_details);
     return c;

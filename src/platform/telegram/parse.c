@@ -238,18 +238,6 @@ read_update(struct reader *r, yyjson_val *update, struct inbound_event *event)
 
 /* ---- batches ---- */
 
-/* The bot's id is the part of its token before the colon. */
-static struct str
-bot_id(const struct account *account)
-{
-    struct str id, secret;
-
-    if (account->external_id.len > 0)
-        return account->external_id;
-    str_cut(account->token, ':', &id, &secret);
-    return id;
-}
-
 static void
 take(struct reader *r, yyjson_val *update, struct inbound_batch *out)
 {
@@ -271,7 +259,7 @@ take(struct reader *r, yyjson_val *update, struct inbound_batch *out)
 void
 telegram_parse(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out)
 {
-    struct reader r = { .a = a, .bot_id = bot_id(account) };
+    struct reader r = { .a = a, .bot_id = account->external_id };
     struct error  err;
     yyjson_val   *update;
 
@@ -308,7 +296,7 @@ cursor_in_text(struct arena *a, struct str payload)
 void
 telegram_parse_poll(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out)
 {
-    struct reader   r = { .a = a, .bot_id = bot_id(account) };
+    struct reader   r = { .a = a, .bot_id = account->external_id };
     struct error    err;
     yyjson_val     *root = NULL, *updates, *update;
     yyjson_arr_iter it;

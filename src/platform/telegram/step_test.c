@@ -105,6 +105,35 @@ START_TEST(what_no_request_can_hold_is_refused_here)
 }
 END_TEST
 
+/* Telegram refuses some files in the form they are sent in, and takes them as documents; other refusals stand. */
+START_TEST(only_what_is_about_its_form_goes_as_a_document)
+{
+    const struct net_response about_form = { .status = 400,
+        .body = STR("{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: PHOTO_INVALID_DIMENSIONS\"}") };
+    const struct net_response other = { .status = 400,
+        .body = STR("{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: chat not found\"}") };
+    struct arena   a;
+    struct op      op;
+    struct op_step step;
+
+    arena_init(&a);
+    op = new_op(&a, OP_SEND);
+    op.has_file = true;
+    op.file = (struct op_file){ .path = STR("/data/x"), .size = 5, .content_type = STR("image/png") };
+    telegram.step(&op, NULL, &step);
+    ck_assert(str_ends(step.call.url, STR("/sendPhoto")));
+    telegram.step(&op, &about_form, &step);
+    ck_assert_int_eq(step.verdict, OP_CALL);
+    ck_assert(str_ends(step.call.url, STR("/sendDocument")));
+    op.stage = 0;
+    telegram.step(&op, NULL, &step);
+    telegram.step(&op, &other, &step);
+    ck_assert_int_eq(step.verdict, OP_FAIL);
+    ck_assert(str_find(step.reason, STR("chat not found")) >= 0);
+    arena_deinit(&a);
+}
+END_TEST
+
 static int64_t
 poll_timeout(struct arena *a, int64_t poll_seconds, int64_t *total_ms)
 {
@@ -174,6 +203,7 @@ closer(void)
     tcase_add_test(c, a_keyboard_passes_byte_for_byte);
     tcase_add_test(c, a_text_leaves_to_the_last_byte);
     tcase_add_test(c, what_no_request_can_hold_is_refused_here);
+    tcase_add_test(c, only_what_is_about_its_form_goes_as_a_document);
     tcase_add_test(c, a_poll_waits_no_longer_than_telegram_does);
     tcase_add_test(c, updates_that_cannot_be_parsed_are_handed_on);
     return c;
