@@ -33,7 +33,7 @@ platform_data_of(const struct message *m, struct arena *a)
     struct error ignored;
     yyjson_val *data;
 
-    return m->platform_data.len > 0 && json_parse(a, m->platform_data, JSON_DEPTH_MAX, &data, &ignored) ? data : NULL;
+    return m->platform_data.len > 0 && json_parse(a, m->platform_data, PLATFORM_DATA_DEPTH, &data, &ignored) ? data : NULL;
 }
 
 static bool

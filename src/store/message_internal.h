@@ -13,6 +13,8 @@
 
 #include "store/message.h"
 
+#define PLATFORM_DATA_DEPTH (JSON_DEPTH_MAX + 2) /* a part of a payload lies deeper there */
+
 /* As numbers in the database; also the order in which those of one message are applied. */
 enum followup_kind {
     FOLLOWUP_DELETION = 1, FOLLOWUP_EDIT, FOLLOWUP_REACTION, FOLLOWUP_DELIVERY, FOLLOWUP_READ, FOLLOWUP_KINDS

@@ -170,7 +170,7 @@ message_note(struct db *db, struct message *m, const char *key, yyjson_val *valu
     yyjson_val *old = NULL;
 
     if (m->platform_data.len > 0)
-        (void)json_parse(a, m->platform_data, JSON_DEPTH_MAX, &old, &ignored);
+        (void)json_parse(a, m->platform_data, PLATFORM_DATA_DEPTH, &old, &ignored);
     buf_init(&text, 2 * MIB);
     w = (struct json){ .buf = &text };
     json_begin(&w, NULL);

@@ -5,7 +5,7 @@
 #define NOW_MS  1780000000000
 #define DESK    "did:plc:desk"
 #define SESSION "{\"accessJwt\":\"a1\",\"refreshJwt\":\"r1\",\"did\":\"" DESK "\",\"handle\":\"desk.example.com\"}"
-#define KNOWN   "{\"identifier\":\"desk.example.com\",\"password\":\"pw\",\"access\":\"a\",\"refresh\":\"r\"}"
+#define KNOWN   "{\"identifier\":\"desk.example.com\",\"password\":\"pass-word\",\"access\":\"access-1\",\"refresh\":\"refresh-1\"}"
 
 static const struct platform_env env = {
     .bluesky_service_url = { "https://bsky.social", 19 }, .bluesky_appview_url = { "https://view", 12 },
@@ -141,7 +141,8 @@ START_TEST(an_endless_conversation_id_is_passed_over)
     op.account.token = STR(KNOWN);
     op.account.cursor = STR("{\"log\":\"2222222222222\"}");
     answer.body = arena_printf(&a, "{\"cursor\":\"2222222222223\",\"logs\":[{\"$type\":"
-                               "\"chat.bsky.convo.defs#logCreateMessage\",\"rev\":\"2222222222223\",\"convoId\":\"%.*s\",\"message\":{\"id\":\"m\"}}]}", 17000,
+                               "\"chat.bsky.convo.defs#logCreateMessage\",\"rev\":\"2222222222223\","
+                               "\"convoId\":\"%.*s\",\"message\":{\"id\":\"m\"}}]}", 17000,
                                (char *)memset(arena_bytes(&a, 17000), 'c', 17000));
     bluesky.step(&op, NULL, &step);
     ck_assert_int_eq(step.verdict, OP_CALL);

@@ -194,6 +194,7 @@ meta_call_url(struct op *op, struct str url, struct op_step *out)
     out->call.method = STR("GET");
     out->call.url = url;
     if (str_is_none(url))
+        /* not reached: no token that long is taken (meta_token_fits) */
         meta_fail(op, out, 413, STR("The token is too long"));
 }
 

@@ -143,7 +143,7 @@ START_TEST(a_code_or_token_without_end_is_refused_here)
     instagram.step(&op, NULL, &step);
     ck_assert_int_eq(step.verdict, OP_CALL);
     step = after(&instagram, &op, arena_printf(&a, "{\"access_token\":\"%.*s\"}", STR_ARG(big)));
-    ck_end(&step, OP_FAIL, "The token is too long");
+    ck_end(&step, OP_RETRY, "no token"); /* that could be one */
     arena_deinit(&a);
 }
 END_TEST
