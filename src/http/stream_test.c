@@ -290,7 +290,7 @@ begin_held_and_end(struct testing_server *t, void *arg)
 
 START_TEST(a_stream_that_began_too_late_may_still_be_ended)
 {
-    start(NULL);
+    pair_start(NULL);
     testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     testing_held(&server);
     setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));

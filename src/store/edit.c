@@ -33,7 +33,9 @@ platform_data_of(const struct message *m, struct arena *a)
     struct error ignored;
     yyjson_val *data;
 
-    return m->platform_data.len > 0 && json_parse(a, m->platform_data, PLATFORM_DATA_DEPTH, &data, &ignored) ? data : NULL;
+    if (m->platform_data.len == 0 || !json_parse(a, m->platform_data, PLATFORM_DATA_DEPTH, &data, &ignored))
+        return NULL;
+    return data;
 }
 
 static bool

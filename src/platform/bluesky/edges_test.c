@@ -5,7 +5,8 @@
 #define NOW_MS  1780000000000
 #define DESK    "did:plc:desk"
 #define SESSION "{\"accessJwt\":\"a1\",\"refreshJwt\":\"r1\",\"did\":\"" DESK "\",\"handle\":\"desk.example.com\"}"
-#define KNOWN   "{\"identifier\":\"desk.example.com\",\"password\":\"pass-word\",\"access\":\"access-1\",\"refresh\":\"refresh-1\"}"
+#define KNOWN \
+    "{\"identifier\":\"desk.example.com\",\"password\":\"pass-word\",\"access\":\"access-1\",\"refresh\":\"refresh-1\"}"
 
 static const struct platform_env env = {
     .bluesky_service_url = { "https://bsky.social", 19 }, .bluesky_appview_url = { "https://view", 12 },

@@ -471,8 +471,10 @@ markdown_step(struct parser *p, bool version2)
         return code(p, version2);
     if (version2 && quotation(p))
         return true;
-    if (!mark(p, version2, &taken) || taken)
-        return taken;
+    if (!mark(p, version2, &taken))
+        return false;
+    if (taken)
+        return true;
     if (version2 && strchr("_*[]()~`>#+-=|{}.!", c))
         return error_set(p->err, 400,
             "can't parse entities: Character '%c' is reserved and must be escaped with the preceding '\\'", c);

@@ -77,6 +77,7 @@ static const struct {
     { "MarkdownV2", "__a", "!can't parse entities: Can't find end of Underline entity at byte offset 0" },
     { "MarkdownV2", "x [a", "!can't parse entities: Can't find end of TextUrl entity at byte offset 2" },
     { "MarkdownV2", "`a", "!can't parse entities: Can't find end of Code entity at byte offset 0" },
+    { "MarkdownV2", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "!can't parse entities: too deeply nested" },
     /* the old Markdown */
     { "Markdown", "*a* _b_ `c` [d](https://e.f)",
         "a b c d|bold 0+1|italic 2+1|code 4+1|text_link 6+1 \"url\":\"https://e.f\"" },
