@@ -7,10 +7,12 @@
 static const char parked_get_sql[] =
     "SELECT kind, at, sequence, sender, body, emoji, is_removed, is_history FROM parked"
     " WHERE chat_id = $1 AND external_id = $2 ORDER BY kind, at, sender";
-/* Whether anything waits for a message at all, or a receipt covers it: seldom, and then much is to be done. */
+/* Whether anything waits for a message at all, or a receipt covers it: seldom, and then much is to be done. For "kind IN
+ * (4, 5)" SQLite would fill a table each time. */
 static const char parked_any_sql[] =
     "SELECT 1 WHERE EXISTS (SELECT 1 FROM parked WHERE chat_id = $1 AND external_id = $2)"
-    " OR EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind IN (4, 5) AND watermark >= $3)";
+    " OR EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind = 4 AND watermark >= $3)"
+    " OR EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind = 5 AND watermark >= $3)";
 static const char parked_remove_sql[] = "DELETE FROM parked WHERE chat_id = $1 AND external_id = $2";
 /* Which of two counts: as in message_internal.h. */
 static const char parked_put_latest_sql[] =
