@@ -7,8 +7,8 @@
 static const char parked_get_sql[] =
     "SELECT kind, at, sequence, sender, body, emoji, is_removed, is_history FROM parked"
     " WHERE chat_id = $1 AND external_id = $2 ORDER BY kind, at, sender";
-/* Whether anything waits for a message at all, or a receipt covers it: seldom, and then much is to be done. For "kind IN
- * (4, 5)" SQLite would fill a table each time. */
+/* Whether anything waits for a message at all, or a receipt covers it: seldom, and then much is to be done. For
+ * "kind IN (4, 5)" SQLite would fill a table each time. */
 static const char parked_any_sql[] =
     "SELECT 1 WHERE EXISTS (SELECT 1 FROM parked WHERE chat_id = $1 AND external_id = $2)"
     " OR EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind = 4 AND watermark >= $3)"
