@@ -68,9 +68,11 @@ limit_from_query(struct call *call, int64_t *out, struct error *err)
                      STR_ARG(str_utf8_cut(text, SHOWN_MAX)));
 }
 
-/* The event after which to begin. `from_now`: where nothing was said, the newest; else what is oldest. */
+/* The event after which to begin. `from_now`: where nothing was said, the newest; else what is oldest. Who has heard of
+ * one elsewhere that others may still come before begins a little earlier. */
 static bool
-position(struct db *db, struct call *call, struct str text, bool from_now, int64_t *out, struct error *err)
+position(struct db *db, struct call *call, struct str text, bool from_now, int64_t until, int64_t *out,
+         struct error *err)
 {
     bool found = false;
 
@@ -78,9 +80,11 @@ position(struct db *db, struct call *call, struct str text, bool from_now, int64
     if (text.len == 0 && !from_now)
         return true;
     if (text.len == 0 || str_eq(text, STR("now")))
-        return event_newest(db, call->scope.workspace_id, out, err);
+        return event_newest(db, call->scope.workspace_id, until, out, err);
     if (id_parse(ID_EVENT, text, out) && !event_exists(db, call->scope.workspace_id, *out, &found, err))
         return false;
+    if (found && *out > until)
+        *out = until;
     return found
         || error_set(err, 400, "There is no event '%.*s' to go on from; events are kept for a limited time",
                      STR_ARG(str_utf8_cut(text, SHOWN_MAX)));
@@ -112,11 +116,14 @@ static bool
 list_some(struct db *db, struct call *call, const struct event_filter *f, struct error *err)
 {
     struct event_page page;
-    int64_t           after, limit;
+    int64_t           until, after, limit;
+    bool              held;
 
-    return position(db, call, call_query(call, "after"), false, &after, err)
+    return event_settled(db, &until, &held, err)
+        && position(db, call, call_query(call, "after"), false, until, &after, err)
         && limit_from_query(call, &limit, err)
-        && event_list(db, call->scope.workspace_id, f, after, LOOK, (size_t)limit, LIST_BYTES, call->arena, &page, err)
+        && event_list(db, call->scope.workspace_id, f, after, until, LOOK, (size_t)limit, LIST_BYTES, call->arena, &page,
+                      err)
         && reply_events(call, &page);
 }
 
@@ -197,13 +204,15 @@ stream_from_now_on(struct db *db, struct call *call, const struct event_filter *
     struct stream                   *s = arena_new(call->arena, struct stream);
     struct str                       last = http_header_get(&call->x->request, STR("Last-Event-ID"));
     struct scope                     scope;
-    bool                             found;
+    int64_t                          until;
+    bool                             found, held;
 
     if (last.len == 0)
         last = call_query(call, "after");
     s->x = call->x;
     s->listener = (struct listener){ .ops = &ops, .workspace_id = call->scope.workspace_id, .filter = *f };
-    if (!position(db, call, last, true, &s->listener.at, err)
+    if (!event_settled(db, &until, &held, err)
+        || !position(db, call, last, true, until, &s->listener.at, err)
         || !key_find(db, call->key_hash, &scope, &s->listener.key_id, &found, err)
         || !(found || key_refused(err)))
         return false;

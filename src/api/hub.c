@@ -8,8 +8,11 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/id.h"
+#include "base/log.h"
 
-#define TICK_MS 1000
+#define TICK_MS  1000
+#define HURRY_MS 10
+#define KEYS_MS  900 /* so often, other processes may have revoked keys */
 
 /* ---- lists ---- */
 
@@ -178,10 +181,13 @@ static void
 on_tick(uv_timer_t *timer)
 {
     struct hub *h = timer->data;
-    int64_t due_ms = clock_mono_ms() - HUB_BEAT_MS + TICK_MS;
+    int64_t now_ms = clock_mono_ms(), due_ms = now_ms - HUB_BEAT_MS + TICK_MS;
 
-    h->is_troubled = false;
-    h->keys_due = true; /* other processes may have revoked some */
+    h->is_troubled = h->is_hurried = false;
+    if (now_ms - h->keys_asked_ms >= KEYS_MS) {
+        h->keys_due = true;
+        h->keys_asked_ms = now_ms;
+    }
     while (h->quietest && h->quietest->wrote_ms <= due_ms)
         beat(h, h->quietest);
     soil_all(h);
@@ -195,7 +201,17 @@ tick_start(struct hub *h)
     if (!h->tick || uv_timer_init(h->mailbox->wake.loop, h->tick) != 0)
         out_of_memory();
     h->tick->data = h;
+    h->keys_asked_ms = clock_mono_ms();
     uv_timer_start(h->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+void
+hub_hurry(struct hub *h)
+{
+    if (!h->tick || h->is_hurried)
+        return;
+    h->is_hurried = true;
+    uv_timer_start(h->tick, on_tick, HURRY_MS, TICK_MS);
 }
 
 static void
@@ -212,6 +228,7 @@ hub_rest(struct hub *h)
         return;
     uv_close((uv_handle_t *)h->tick, tick_closed);
     h->tick = NULL;
+    h->is_hurried = false;
 }
 
 /* ---- coming and going ---- */
@@ -373,6 +390,7 @@ struct hub *
 hub_new(struct db_engine *engine)
 {
     struct hub *h = calloc(1, sizeof(*h));
+    struct error err;
 
     if (!h || pthread_mutex_init(&h->lock, NULL) != 0)
         out_of_memory();
@@ -382,6 +400,8 @@ hub_new(struct db_engine *engine)
     h->dirty_end = &h->dirty;
     arena_init(&h->arena);
     buf_init(&h->text, HUB_TEXT_MAX);
+    if (!event_find_settled(engine, &err))
+        log_warn("events cannot be read yet", LOG_CSTR("error", err.message));
     return h;
 }
 

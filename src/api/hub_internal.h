@@ -29,6 +29,8 @@ struct hub {
     struct db_engine *engine;
     struct mailbox   *mailbox;
     uv_timer_t       *tick; /* while anyone listens */
+    int64_t           keys_asked_ms;
+    bool              is_hurried; /* the next tick comes soon */
 
     struct map           feeds; /* by workspace */
     struct feed         *dirty, **dirty_end;
@@ -46,6 +48,7 @@ struct hub {
     int64_t             read_workspace, read_after;
     struct event_filter read_filter;
     size_t              read_look;
+    bool                is_held;       /* there are events that cannot be read yet */
 
     /* and what it brought */
     struct arena      arena;
@@ -78,6 +81,7 @@ void listener_be_live(struct listener *l);   /* only after a read of its own tha
 bool listener_write(struct listener *l, struct str bytes); /* false: it is lost */
 void listener_end(struct listener *l);
 void feed_soil(struct hub *h, struct feed *f); /* it has something to read */
+void hub_hurry(struct hub *h);                 /* all look again soon, though nobody may wake them */
 
 /* ---- hub_read.c ---- */
 

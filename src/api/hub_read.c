@@ -204,11 +204,13 @@ static bool
 run_read(struct db_txn *txn, struct db *db, struct error *err)
 {
     struct hub *h = container_of(txn, struct hub, txn);
+    int64_t until;
 
     arena_reset(&h->arena);
     if (h->asked_keys.count > 0)
         return read_keys(h, db, err);
-    return event_list(db, h->read_workspace, &h->read_filter, h->read_after, h->read_look, READ_MAX, READ_BYTES,
+    return event_settled(db, &until, &h->is_held, err)
+        && event_list(db, h->read_workspace, &h->read_filter, h->read_after, until, h->read_look, READ_MAX, READ_BYTES,
                       &h->arena, &h->page, err);
 }
 
@@ -240,6 +242,8 @@ read_done(struct db_txn *txn)
         listener_has_read(h, h->read_listener);
     h->read_feed = NULL;
     h->read_listener = NULL;
+    if (h->is_held && !txn->err.status)
+        hub_hurry(h);
     map_deinit(&h->asked_keys);
     if (!h->is_working)
         hub_work(h);
@@ -252,6 +256,7 @@ submit(struct hub *h)
 {
     h->is_reading = true;
     http_expect_mail();
+    h->is_held = false;
     h->txn = (struct db_txn){ .run = run_read, .done = read_done, .reply_to = h->mailbox };
     db_submit(h->engine, DB_READ, &h->txn);
 }

@@ -75,6 +75,7 @@ db_run_read(struct db_engine *e, struct db_txn *t)
     if (!db)
         return;
     db_start(db);
+    db_tide_begin(db, &e->tide);
     if (e->driver->control(db, DB_BEGIN, &t->err)) {
         if (db_ended(db, t->run(t, db, &t->err), &t->err))
             usable = e->driver->control(db, DB_COMMIT, &t->err);
@@ -201,6 +202,7 @@ db_open(const struct db_options *options, struct db_engine **out, struct error *
     random_bytes(&e->origin, sizeof(e->origin));
     set_options(e, options);
     pthread_mutex_init(&e->pool_lock, NULL);
+    db_tide_init(&e->tide);
     db_queue_init(&e->writes);
     db_queue_init(&e->reads);
     if (e->driver->prepare(&e->options, err)
@@ -235,6 +237,7 @@ db_close(struct db_engine *e)
     db_queue_deinit(&e->writes);
     db_queue_deinit(&e->reads);
     pthread_mutex_destroy(&e->pool_lock);
+    db_tide_deinit(&e->tide);
     free((char *)e->options.path);
     free((char *)e->options.url);
     free(e);

@@ -123,6 +123,29 @@ bool db_together(struct db *db, int64_t key, struct error *err);
 /* A place for what those who share the commit find out together at its very end; NULL before that. */
 void **db_note(struct db *db);
 
+/* ---- rows that are read in order ---- */
+
+/* Who takes rows up by "all behind this number" must find that none appears below later. Where many write at once they
+ * get their numbers in order, but the later may be through first; so db_settled() says how far that is over. There is
+ * one series in a database. */
+struct db_series {
+    const char *after_sql;  /* the numbers there are behind $1, in order, $2 at most */
+    const char *newest_sql; /* the last one; 0 = there is none */
+};
+
+/* Gives `n` numbers in order, each greater than all that anybody was given before. For what is left for the end
+ * (db_at_commit): what decides on the order of two must be locked before. `numbers` holds those one would like best,
+ * which are given where only one writes at a time and none is there yet. */
+bool db_numbers(struct db *db, const struct db_series *s, int64_t *numbers, size_t n, struct error *err);
+
+/* Goes on behind the rows that are there, which may have come from another database. While nobody writes. */
+bool db_numbers_go_on(struct db *db, const struct db_series *s, struct error *err);
+
+/* The last number at or below which nothing appears any more; *held: there are some behind it, and others are still to
+ * come in between, or will turn out to have been given up. In the transaction that then reads. A 503 when that is not
+ * known yet, of an engine that has just been opened: then the next transaction knows, or one soon after. */
+bool db_settled(struct db *db, const struct db_series *s, int64_t *out, bool *held, struct error *err);
+
 /* ---- transactions ---- */
 
 enum db_mode { DB_READ, DB_WRITE };
@@ -172,7 +195,8 @@ void db_close(struct db_engine *e); /* runs what is queued, then closes; NULL is
 struct db_migration {
     int         number; /* 1, 2, 3 ... */
     const char *name;
-    const char *sql; /* several statements; "id $KEY" is the 64-bit primary key, $BLOB the type of bytes */
+    const char *sql; /* several statements; "id $KEY" is the 64-bit primary key, $BLOB the type of bytes,
+                        $SERIES makes the numbers of db_numbers() */
 };
 
 /* Brings the schema up to the last of `list`, all or nothing per migration. Refuses (err) a database that a

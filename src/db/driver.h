@@ -21,6 +21,16 @@ struct db_later {
     void *arg;
 };
 
+/* How far the numbers of a series are settled, for all of an engine (series.c). */
+struct db_tide {
+    pthread_mutex_t lock;
+    bool    is_known;
+    int64_t settled;
+    int64_t gap_since_ms; /* when the number behind it was first missed, in clock_mono_ms(); 0 = it was not */
+    int64_t fence;        /* what will be settled when none of the holders is left */
+    char   *holders;      /* NULL = there is no fence */
+};
+
 /* A connection as every driver has it, which sets `lost` and `conflict`; the rest is connection.c's and writer.c's. */
 struct db {
     const struct db_driver *driver;
@@ -38,6 +48,10 @@ struct db {
     size_t later_count, later_cap;
     struct arena memory;    /* of this batch */
     void  *note;            /* what db_note() points at */
+
+    struct db_tide *tide;   /* NULL = nobody else writes */
+    bool    knows_settled;  /* as it was when this transaction began, */
+    int64_t settled;        /* and what it has found out since */
 };
 
 /* What moves a transaction along. BEGIN of a writing connection waits for the right to write; of a reading
@@ -52,6 +66,13 @@ struct db_driver {
                                          does that already */
     const char *try_alone_sql;        /* the same without waiting, 1 or 0 */
     const char *together_sql;         /* as many as like, but nobody who is alone */
+
+    /* Numbers where several write at once (series.c); NULL = only one does. */
+    const char *series_sql;           /* what $SERIES in a migration stands for */
+    const char *numbers_sql;          /* $1 of them */
+    const char *numbers_from_sql;     /* no number up to $1 is given out */
+    const char *numbering_sql;        /* who holds the lock $1, as one text */
+    const char *numbering_still_sql;  /* how many of those in the text $2 still do */
     bool        is_remote;            /* a statement waits for a network: nothing runs on the submitter's thread */
 
     void (*tidy)(struct db *db); /* gives back memory, between transactions; NULL = there is none worth it */
@@ -144,6 +165,8 @@ struct db_engine {
     pthread_mutex_t pool_lock;
     struct db      *idle_readers;
 
+    struct db_tide tide;
+
     int64_t origin;   /* tells this engine's signals from those of others */
     void   *listener; /* the driver's */
 
@@ -171,6 +194,12 @@ void db_free_parts(struct db *db);                /* for a driver that frees a c
 
 void db_answer(struct db_txn *t); /* gives `t` back to its submitter */
 void db_run_read(struct db_engine *e, struct db_txn *t); /* here and now, without answering */
+
+/* ---- series.c ---- */
+
+void db_tide_init(struct db_tide *t);
+void db_tide_deinit(struct db_tide *t);
+void db_tide_begin(struct db *db, struct db_tide *t); /* before a transaction's first statement */
 
 /* ---- queue.c ---- */
 

@@ -35,11 +35,11 @@ db_version(struct db_engine *e, int *out, struct error *err)
     return db_run(e, DB_READ, read_version, out, err);
 }
 
-/* Puts the engine's words for $KEY and $BLOB in. */
+/* Puts the engine's words for $KEY, $BLOB and $SERIES in. */
 static void
 translate(const struct db_driver *driver, struct str sql, struct buf *out)
 {
-    static const struct str key = STR("$KEY"), blob = STR("$BLOB");
+    static const struct str key = STR("$KEY"), blob = STR("$BLOB"), series = STR("$SERIES");
     struct str head, tail;
 
     while (str_cut(sql, '$', &head, &tail)) {
@@ -52,6 +52,9 @@ translate(const struct db_driver *driver, struct str sql, struct buf *out)
         } else if (str_starts(word, blob)) {
             buf_append(out, str_of(driver->blob_type));
             sql = str_from(word, blob.len);
+        } else if (str_starts(word, series)) {
+            buf_append(out, str_of(driver->series_sql ? driver->series_sql : ""));
+            sql = str_from(word, series.len);
         } else {
             buf_append_char(out, '$');
             sql = tail;

@@ -326,6 +326,10 @@ postgres_check(struct db *db, struct error *err)
     return postgres_send_plain(postgres_of(db), "SELECT 1", err) && postgres_settle(postgres_of(db), err);
 }
 
+#define HOLDS_LOCK                                                                                   \
+    "locktype = 'advisory' AND objsubid = 1 AND classid::bigint << 32 | objid::bigint = $1 AND granted" \
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
 const struct db_driver db_postgres = {
     .name = "postgres",
     .key_type = "BIGINT PRIMARY KEY",
@@ -335,6 +339,12 @@ const struct db_driver db_postgres = {
     .alone_sql = "SELECT pg_advisory_xact_lock($1)",
     .try_alone_sql = "SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN 1 ELSE 0 END",
     .together_sql = "SELECT pg_advisory_xact_lock_shared($1)",
+    .series_sql = "CREATE SEQUENCE db_number;",
+    .numbers_sql = "SELECT nextval('db_number') FROM generate_series(1, $1)",
+    .numbers_from_sql = "SELECT setval('db_number', $1) FROM db_number WHERE last_value < $1 OR NOT is_called",
+    .numbering_sql = "SELECT string_agg(virtualtransaction, ',') FROM pg_locks WHERE " HOLDS_LOCK,
+    .numbering_still_sql = "SELECT count(*) FROM pg_locks WHERE " HOLDS_LOCK
+                           " AND strpos(',' || $2 || ',', ',' || virtualtransaction || ',') > 0",
     .is_remote = true,
     .is_alive = postgres_is_alive,
     .be_patient = postgres_be_patient,

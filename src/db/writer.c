@@ -170,6 +170,7 @@ begin(struct db_writer *w, struct error *err)
         return false;
     db_forget(w->db);
     db_start(w->db);
+    db_tide_begin(w->db, &w->engine->tide);
     w->db->conflict = false;
     return driver->control(w->db, DB_BEGIN, err);
 }

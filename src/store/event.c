@@ -1,13 +1,17 @@
 #include "store/event.h"
 
+#include <time.h>
+
 #include "base/clock.h"
 #include "base/id.h"
 #include "store/job.h"
+#include "store/tail.h"
 #include "store/view.h"
 #include "store/webhook.h"
 
 #define EVENT_MAX     (4 * MIB)
-#define EVENTS_LOCK   2 /* db_alone(): whoever holds it is the only one that numbers events */
+#define SETTLE_TRIES    500
+#define SETTLE_PAUSE_MS 10
 #define EVENT_COLUMNS "id, workspace_id, group_id, profile_id, chat_id, type, created_at, data"
 
 const char *const event_type_names[EVENT_TYPES] = {
@@ -28,16 +32,13 @@ const char *const event_type_names[EVENT_TYPES] = {
     [EVENT_PING] = "ping",
 };
 
-static const char event_newest_of_all_sql[] = "SELECT COALESCE(MAX(id), 0) FROM event";
-static const char event_group_sql[] = "SELECT group_id FROM profile WHERE id = $1";
-static const char event_insert_sql[] =
-    "INSERT INTO event (" EVENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 static const char event_get_sql[] = "SELECT " EVENT_COLUMNS " FROM event WHERE id = $1";
 static const char event_list_sql[] =
-    "SELECT " EVENT_COLUMNS " FROM event WHERE workspace_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+    "SELECT " EVENT_COLUMNS " FROM event WHERE workspace_id = $1 AND id > $2 AND id <= $4 ORDER BY id LIMIT $3";
 static const char event_exists_sql[] = "SELECT 1 FROM event WHERE id = $1 AND workspace_id = $2";
 static const char event_newest_sql[] =
-    "SELECT id FROM event WHERE workspace_id = $1 ORDER BY id DESC LIMIT 1";
+    "SELECT id FROM event WHERE workspace_id = $1 AND id <= $2 ORDER BY id DESC LIMIT 1";
+static const char event_time_sql[] = "SELECT created_at FROM event WHERE id >= $1 ORDER BY id LIMIT 1";
 static const char event_prune_sql[] =
     "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < $1 ORDER BY id LIMIT $2)";
 
@@ -72,80 +73,16 @@ event_data_of_row(struct db_rows *rows, struct arena *a)
 }
 
 static bool
-event_insert(struct db *db, const struct event *e, struct error *err)
-{
-    return db_exec(db, event_insert_sql,
-                   DB_ARGS(db_int(e->id), db_int(e->workspace_id), db_int(e->group_id), db_int(e->profile_id),
-                           db_int(e->chat_id), db_int(e->type), db_int(e->created_at), db_text(e->data)),
-                   NULL, err);
-}
-
-/* ---- at the end of the batch ---- */
-
-struct told_event {
-    struct event     event;
-    struct listening listening;
-};
-
-/* The newest event there is; found out once for all of a batch, with nobody else adding any before its commit. */
-static bool
-events_begin(struct db *db, int64_t **newest, struct error *err)
-{
-    void **note = db_note(db);
-
-    if (!*note) {
-        int64_t *first = arena_new(db_memory(db), int64_t);
-
-        if (!db_alone(db, EVENTS_LOCK, err) || !db_get_int(db, event_newest_of_all_sql, DB_NO_ARGS, first, NULL, err))
-            return false;
-        *note = first;
-    }
-    *newest = *note;
-    return true;
-}
-
-bool
-events_alone(struct db *db, struct error *err)
-{
-    int64_t *newest;
-
-    return events_begin(db, &newest, err);
-}
-
-static bool
-event_commit(struct db *db, void *arg, struct error *err)
-{
-    struct told_event *told = arg;
-    struct event *e = &told->event;
-    int64_t *newest;
-
-    if (!events_begin(db, &newest, err))
-        return false;
-    e->id = id_generate(e->created_at);
-    if (e->id <= *newest)
-        e->id = *newest + 1;
-    *newest = e->id;
-    return event_insert(db, e, err) && webhook_fan_out(db, e, &told->listening, e->created_at, err);
-}
-
-/* All that can be found out before is, so that others are held up as shortly as can be. The group is kept because its
- * profile may be erased before the event is read. */
-static bool
 event_add(struct db *db, const struct event *e, struct buf *data, int64_t now_ms, struct error *err)
 {
-    struct told_event *told = arena_new(db_memory(db), struct told_event);
+    struct event told = *e;
 
     if (!buf_ok(data))
         return error_set(err, 500, "An event of type %s would be larger than %zu bytes", event_type_names[e->type],
                          EVENT_MAX);
-    told->event = *e;
-    told->event.data = arena_copy(db_memory(db), buf_str(data));
-    told->event.created_at = now_ms;
-    if ((e->profile_id && !db_get_int(db, event_group_sql, DB_ARGS(db_int(e->profile_id)), &told->event.group_id, NULL,
-                                      err))
-        || !webhook_listening(db, &told->event, db_memory(db), &told->listening, err))
-        return false;
-    db_at_commit(db, event_commit, told);
+    told.data = arena_copy(db_memory(db), buf_str(data));
+    told.created_at = now_ms;
+    tail_event(db, &told);
     db_signal(db, TOPIC_EVENTS, e->workspace_id);
     return true;
 }
@@ -341,15 +278,15 @@ event_matches(const struct event_filter *f, const struct event *e)
 }
 
 bool
-event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, size_t look, size_t max,
-           size_t bytes, struct arena *a, struct event_page *out, struct error *err)
+event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, int64_t until, size_t look,
+           size_t max, size_t bytes, struct arena *a, struct event_page *out, struct error *err)
 {
     size_t looked = 0, size = 0;
     struct db_rows rows;
     struct event *e;
 
     *out = (struct event_page){ .events = arena_array(a, struct event, max), .last = after };
-    if (!db_query(db, event_list_sql, DB_ARGS(db_int(workspace_id), db_int(after), db_int((int64_t)look)), &rows, err))
+    if (!db_query(db, event_list_sql, DB_ARGS(db_int(workspace_id), db_int(after), db_int((int64_t)look), db_int(until)), &rows, err))
         return false;
     while (out->count < max && size < bytes && db_next(&rows)) {
         e = &out->events[out->count];
@@ -375,14 +312,74 @@ event_exists(struct db *db, int64_t workspace_id, int64_t id, bool *out, struct 
 }
 
 bool
-event_newest(struct db *db, int64_t workspace_id, int64_t *out, struct error *err)
+event_newest(struct db *db, int64_t workspace_id, int64_t until, int64_t *out, struct error *err)
 {
     *out = 0;
-    return db_get_int(db, event_newest_sql, DB_ARGS(db_int(workspace_id)), out, NULL, err);
+    return db_get_int(db, event_newest_sql, DB_ARGS(db_int(workspace_id), db_int(until)), out, NULL, err);
+}
+
+bool
+event_settled(struct db *db, int64_t *out, bool *held, struct error *err)
+{
+    return db_settled(db, &event_series, out, held, err);
+}
+
+static bool
+event_look(void *arg, struct db *db, struct error *err)
+{
+    int64_t settled;
+    bool held;
+
+    (void)arg;
+    return event_settled(db, &settled, &held, err);
+}
+
+bool
+event_find_settled(struct db_engine *e, struct error *err)
+{
+    const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_MS * 1000000L };
+
+    for (int i = 0; i < SETTLE_TRIES; i++) {
+        if (db_run(e, DB_READ, event_look, NULL, err))
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+/* The moment goes up with the number, but for what clocks differ by: halving the numbers finds the place. */
+bool
+event_first_since(struct db *db, int64_t since_ms, int64_t *out, struct error *err)
+{
+    int64_t low = 0, high = 0, at_ms;
+    bool found;
+
+    if (!db_get_int(db, event_series.newest_sql, DB_NO_ARGS, &high, NULL, err))
+        return false;
+    high++;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+
+        if (!db_get_int(db, event_time_sql, DB_ARGS(db_int(middle)), &at_ms, &found, err))
+            return false;
+        if (!found || at_ms >= since_ms)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    *out = low;
+    return true;
 }
 
 bool
 event_prune(struct db *db, int64_t older_than_ms, int limit, int64_t *removed, struct error *err)
 {
-    return db_exec(db, event_prune_sql, DB_ARGS(db_int(id_first_at(older_than_ms)), db_int(limit)), removed, err);
+    int64_t first, at_ms = older_than_ms;
+
+    *removed = 0;
+    if (!db_get_int(db, event_time_sql, DB_ARGS(db_int(0)), &at_ms, NULL, err))
+        return false;
+    return at_ms >= older_than_ms
+        || (event_first_since(db, older_than_ms, &first, err)
+            && db_exec(db, event_prune_sql, DB_ARGS(db_int(first), db_int(limit)), removed, err));
 }

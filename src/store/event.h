@@ -2,13 +2,12 @@
  *
  * An event carries the object as it was when it happened; delivering it later shows nothing newer.
  *
- * "Everything after this id" is a complete answer: no event is ever committed below one that could
- * be read before. So an event only gets its id, and its deliveries are only queued, at the very end of
- * the batch that commits it (db_at_commit), under a lock of all processes that is held from there to
- * the commit: ids go up in the order of commits, also across restarts and processes. The id is the
- * time-ordered one that id_generate() gives, or one more than the newest when that is not smaller
- * (the clock was set back, or another process has a faster one). A transaction does not see its own
- * events. */
+ * "Everything after this id" is a complete answer: events get their numbers in order, at the very end of
+ * the batch that commits them (tail.h), and readers go no further than event_settled(), below which none
+ * appears any more. The events of a chat are numbered in the order of commits, because whoever tells of one
+ * has locked the chat. On SQLite the number is the time-ordered one that id_generate() gives, or one more
+ * than the newest when that is not smaller (the clock was set back); on PostgreSQL they are counted. A
+ * transaction does not see its own events. */
 #ifndef PARLEY_STORE_EVENT_H
 #define PARLEY_STORE_EVENT_H
 
@@ -58,10 +57,6 @@ bool event_comment(struct db *db, const struct comment *c, int64_t now_ms, struc
 bool event_profile(struct db *db, enum event_type type, const struct profile *p, int64_t now_ms, struct error *err);
 bool event_webhook_disabled(struct db *db, const struct webhook *w, int64_t now_ms, struct error *err);
 
-/* In what was left for the end (db_at_commit): from here to the commit nobody else adds events or queues deliveries, in
- * any process. */
-bool events_alone(struct db *db, struct error *err);
-
 /* What is sent and streamed: {"id","object":"event","type","created_at","data"}, with the data in
  * the shape its type has. */
 void event_write(struct buf *out, const struct event *e);
@@ -74,7 +69,12 @@ struct event_filter {
 };
 bool event_matches(const struct event_filter *f, const struct event *e);
 
-/* Those events of a workspace after id `after` that match, oldest first: a piece of them, so that
+/* How far readers may go; *held: there are some behind that, which the wait for others holds back. A 503 for a moment
+ * after the engine was opened, which event_find_settled() waits for (some seconds at most). */
+bool event_settled(struct db *db, int64_t *out, bool *held, struct error *err);
+bool event_find_settled(struct db_engine *e, struct error *err);
+
+/* Those events of a workspace after id `after` and up to `until` that match, oldest first: a piece of them, so that
  * neither a rare type among many events nor very large ones stop anyone. At most `max`, out of at
  * most `look`, and not many more than `bytes` of data. */
 struct event_page {
@@ -83,14 +83,17 @@ struct event_page {
     int64_t       last; /* the last one looked at (`after` when there is none), from which to go on */
     bool          more; /* there may be more behind it */
 };
-bool event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, size_t look,
-                size_t max, size_t bytes, struct arena *a, struct event_page *out, struct error *err);
+bool event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, int64_t until,
+                size_t look, size_t max, size_t bytes, struct arena *a, struct event_page *out, struct error *err);
 
 /* Whether the workspace has the event (or still has it). */
 bool event_exists(struct db *db, int64_t workspace_id, int64_t id, bool *out, struct error *err);
 
-/* The newest event's id, 0 when there is none. */
-bool event_newest(struct db *db, int64_t workspace_id, int64_t *out, struct error *err);
+/* The id of the newest event up to `until`, 0 when there is none. */
+bool event_newest(struct db *db, int64_t workspace_id, int64_t until, int64_t *out, struct error *err);
+
+/* Below it there are only older events; as exact as the clocks of those who wrote them agree. */
+bool event_first_since(struct db *db, int64_t since_ms, int64_t *out, struct error *err);
 
 /* Forgets what is older, at most `limit` rows; *removed counts them. */
 bool event_prune(struct db *db, int64_t older_than_ms, int limit, int64_t *removed, struct error *err);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/id.h"
+#include "store/tail.h"
 #include "store/webhook.h"
 
 #define REPLAY_PIECE 500
@@ -9,14 +10,13 @@
 #define SWEEP_PIECE  500
 
 static const char webhook_listening_sql[] =
-    "SELECT id, events, queued_from FROM webhook"
-    " WHERE workspace_id = $1 AND enabled = 1 AND (group_id = 0 OR group_id = $2)";
+    "SELECT id, events, group_id, queued_from FROM webhook WHERE workspace_id = $1 AND enabled = 1";
 
 /* What keeps one chat's events in order on their way to one endpoint: the queue their jobs share.
  * Negative, so that no chat's own queue of sends is hit; two pairs meeting in one number would only
  * wait for each other. */
-static int64_t
-delivery_queue(int64_t webhook_id, const struct event *e)
+int64_t
+webhook_queue(int64_t webhook_id, const struct event *e)
 {
     uint64_t x = (uint64_t)webhook_id * UINT64_C(0x9E3779B97F4A7C15);
 
@@ -26,65 +26,25 @@ delivery_queue(int64_t webhook_id, const struct event *e)
     return -(int64_t)((x ^ (x >> 31)) >> 1) - 1;
 }
 
-struct replayed {
-    int64_t      webhook_id, now_ms;
-    struct event event; /* without its data */
-};
-
-static bool
-delivery_add(struct db *db, int64_t webhook_id, const struct event *e, int64_t now_ms, struct error *err)
-{
-    struct job job = { .kind = JOB_DELIVER, .lane_id = webhook_id, .queue_id = delivery_queue(webhook_id, e),
-                       .record_id = e->id, .due_at = now_ms };
-
-    return job_add(db, &job, now_ms, err);
-}
-
-static bool
-replay_commit(struct db *db, void *arg, struct error *err)
-{
-    const struct replayed *r = arg;
-
-    return events_alone(db, err) && delivery_add(db, r->webhook_id, &r->event, r->now_ms, err);
-}
-
-static void
-delivery_add_later(struct db *db, int64_t webhook_id, const struct event *e, int64_t now_ms)
-{
-    struct replayed *r = arena_new(db_memory(db), struct replayed);
-
-    *r = (struct replayed){ .webhook_id = webhook_id, .now_ms = now_ms, .event = *e };
-    r->event.data = STR_NONE;
-    db_at_commit(db, replay_commit, r);
-}
-
 /* The jobs get ids above the one from which on the endpoint's jobs count, whichever process made that. */
 bool
-webhook_listening(struct db *db, const struct event *e, struct arena *a, struct listening *out, struct error *err)
+webhook_listeners(struct db *db, int64_t workspace_id, struct arena *a, struct listener_row **out, size_t *n,
+                  struct error *err)
 {
     struct db_rows rows;
     size_t cap = 0;
 
-    *out = (struct listening){ 0 };
-    if (!db_query(db, webhook_listening_sql, DB_ARGS(db_int(e->workspace_id), db_int(e->group_id)), &rows, err))
+    *out = NULL;
+    *n = 0;
+    if (!db_query(db, webhook_listening_sql, DB_ARGS(db_int(workspace_id)), &rows, err))
         return false;
     while (db_next(&rows)) {
-        if ((db_col_int(&rows, 1) & (INT64_C(1) << e->type)) == 0)
-            continue;
-        out->webhook_ids = arena_more(a, out->webhook_ids, out->count, &cap, sizeof(*out->webhook_ids));
-        out->webhook_ids[out->count++] = db_col_int(&rows, 0);
-        id_stay_above(db_col_int(&rows, 2));
+        *out = arena_more(a, *out, *n, &cap, sizeof(**out));
+        (*out)[(*n)++] = (struct listener_row){ .webhook_id = db_col_int(&rows, 0), .events = db_col_int(&rows, 1),
+                                                .group_id = db_col_int(&rows, 2) };
+        id_stay_above(db_col_int(&rows, 3));
     }
     return db_finish(&rows, err);
-}
-
-bool
-webhook_fan_out(struct db *db, const struct event *e, const struct listening *to, int64_t now_ms, struct error *err)
-{
-    for (size_t i = 0; i < to->count; i++)
-        if (!delivery_add(db, to->webhook_ids[i], e, now_ms, err))
-            return false;
-    return true;
 }
 
 /* ---- again ---- */
@@ -112,7 +72,7 @@ replay_one(struct db *db, const struct webhook *w, int64_t id, int64_t now_ms, s
     if ((w->events & (INT64_C(1) << e.type)) == 0)
         return error_set(err, 422, "The webhook does not listen to %s, which '%s' is", event_type_names[e.type],
                          id_format(ID_EVENT, id, text));
-    delivery_add_later(db, w->id, &e, now_ms);
+    tail_deliver(db, w->id, &e, now_ms);
     return true;
 }
 
@@ -145,16 +105,16 @@ bool
 webhook_replay_since(struct db *db, const struct webhook *w, int64_t since_ms, int64_t now_ms, struct error *err)
 {
     struct job job = { .kind = JOB_REPLAY, .lane_id = w->id, .record_id = w->id, .due_at = now_ms };
-    int64_t newest;
+    int64_t newest, first;
     struct arena a;
     bool ok;
 
-    if (!event_newest(db, w->workspace_id, &newest, err))
+    if (!event_newest(db, w->workspace_id, INT64_MAX, &newest, err) || !event_first_since(db, since_ms, &first, err))
         return false;
     if (newest == 0)
         return true;
     arena_init(&a);
-    job.payload = arena_printf(&a, "%lld,%lld", (long long)(id_first_at(since_ms) - 1), (long long)newest);
+    job.payload = arena_printf(&a, "%lld,%lld", (long long)(first - 1), (long long)newest);
     ok = job_add(db, &job, now_ms, err);
     arena_deinit(&a);
     return ok;
@@ -170,9 +130,9 @@ webhook_replay_some(struct db *db, const struct webhook *w, int64_t after, int64
     bool ok;
 
     arena_init(&a);
-    ok = event_list(db, w->workspace_id, &filter, after, REPLAY_PIECE, REPLAY_PIECE, REPLAY_BYTES, &a, &page, err);
-    for (size_t i = 0; ok && i < page.count && page.events[i].id <= until; i++)
-        delivery_add_later(db, w->id, &page.events[i], now_ms);
+    ok = event_list(db, w->workspace_id, &filter, after, until, REPLAY_PIECE, REPLAY_PIECE, REPLAY_BYTES, &a, &page, err);
+    for (size_t i = 0; ok && i < page.count; i++)
+        tail_deliver(db, w->id, &page.events[i], now_ms);
     *last = ok && page.more && page.last < until ? page.last : 0;
     arena_deinit(&a);
     return ok;

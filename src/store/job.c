@@ -1,7 +1,9 @@
 #include "store/job.h"
 
+#include <assert.h>
+
 #include "base/id.h"
-#include "store/event.h"
+#include "store/tail.h"
 
 #define JOB_COLUMNS "id, kind, lane_id, queue_id, state, due_at, attempts, record_id, payload, created_at"
 
@@ -105,22 +107,15 @@ job_read_all(struct db *db, const char *sql, const struct db_value *args, size_t
     return db_finish(&rows, err);
 }
 
-/* Asking first and inserting then takes half the time of INSERT ... RETURNING, for which SQLite fills a table. The
- * order of ids is that of the queue, also when the last of it came from another process, whose clock is ahead. */
+/* The order of ids is that of the queue, also when the last of it came from another process, whose clock is ahead. */
 bool
-job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err)
+job_append(struct db *db, struct job *job, int64_t last, int64_t now_ms, struct error *err)
 {
-    int64_t last = 0;
-    bool busy = false;
-
-    if (job->queue_id != 0
-        && !db_get_int(db, job_queue_last_sql, DB_ARGS(db_int(job->queue_id)), &last, &busy, err))
-        return false;
     if (last > id_first_at(now_ms))
         id_stay_above(last);
     job->id = id_generate(now_ms);
     job->created_at = now_ms;
-    job->state = busy ? JOB_QUEUED : JOB_READY;
+    job->state = last ? JOB_QUEUED : JOB_READY;
     if (!db_exec(db, job_insert_sql,
                  DB_ARGS(db_int(job->id), db_int(job->kind), db_int(job->lane_id), db_int(job->queue_id),
                          db_int(job->state), db_int(job->due_at), db_int(job->attempts), db_int(job->record_id),
@@ -130,6 +125,18 @@ job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err)
     if (job->state == JOB_READY)
         db_signal(db, TOPIC_LANE, job->lane_id);
     return true;
+}
+
+/* Asking first and inserting then takes half the time of INSERT ... RETURNING, for which SQLite fills a table. */
+bool
+job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err)
+{
+    int64_t last = 0;
+
+    assert(job->queue_id >= 0);
+    return (job->queue_id == 0
+            || db_get_int(db, job_queue_last_sql, DB_ARGS(db_int(job->queue_id)), &last, NULL, err))
+        && job_append(db, job, last, now_ms, err);
 }
 
 bool
@@ -251,31 +258,14 @@ job_promote_now(struct db *db, const struct job *job, int64_t now_ms, struct err
     return true;
 }
 
-struct promotion {
-    struct job job;
-    int64_t    now_ms;
-};
-
-static bool
-job_promote_at_commit(struct db *db, void *arg, struct error *err)
-{
-    const struct promotion *p = arg;
-
-    return events_alone(db, err) && job_promote_now(db, &p->job, p->now_ms, err);
-}
-
 /* To a chat's sends nobody adds while this transaction has touched the chat. To deliveries, whose queues are negative,
  * somebody may at any time but the very end. */
 static bool
 job_promote(struct db *db, const struct job *job, int64_t now_ms, struct error *err)
 {
-    struct promotion *p;
-
     if (job->queue_id >= 0)
         return job->queue_id == 0 || job_promote_now(db, job, now_ms, err);
-    p = arena_new(db_memory(db), struct promotion);
-    *p = (struct promotion){ .job = *job, .now_ms = now_ms };
-    db_at_commit(db, job_promote_at_commit, p);
+    tail_promote(db, job, now_ms);
     return true;
 }
 

@@ -40,9 +40,12 @@ enum store_topic { TOPIC_LANE = 1, TOPIC_EVENTS, TOPIC_PROFILE, TOPIC_KEYS, TOPI
 
 /* Queues a job (id, state and created_at are filled) and wakes its lane. A transaction that adds to
  * a queue, or takes from it (job_finish), must have touched the queue's chat first (chat_touch), so
- * that two of them cannot both think they are first. Deliveries, whose queues are negative, are only
- * added under events_alone(). */
+ * that two of them cannot both think they are first. Deliveries, whose queues are negative, are added
+ * by tail.h. */
 bool job_add(struct db *db, struct job *job, int64_t now_ms, struct error *err);
+
+/* The same behind the job `last` of its queue, 0 = it is the first; nobody else may be adding to it. */
+bool job_append(struct db *db, struct job *job, int64_t last, int64_t now_ms, struct error *err);
 
 /* The same, unless the lane already has a job of this kind for this record. */
 bool job_add_once(struct db *db, struct job *job, int64_t now_ms, struct error *err);

@@ -203,7 +203,8 @@ message_apply_edit(struct db *db, struct message *m, bool has_body, struct str b
     if (has_markup)
         m->reply_markup = reply_markup;
     m->edited_at = edited_at;
-    return db_exec(db, message_edit_sql,
+    return chat_lock(db, m->chat_id, err)
+        && db_exec(db, message_edit_sql,
                    DB_ARGS(db_int(m->id), db_text(m->body), db_text(m->reply_markup), db_int(edited_at)), NULL, err)
         && event_message(db, EVENT_MESSAGE_EDITED, m, now_ms, err);
 }

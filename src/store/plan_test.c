@@ -245,10 +245,10 @@ START_TEST(jobs_and_events)
     OK(job_hurry_lane(s.db, 1, s.now, &s.err));
     OK(job_next_of_kind(s.db, 1, JOB_SEND, 0, &s.arena, &job, &found, &s.err));
     OK(job_drop_lane(s.db, 1, &s.err));
-    OK(event_newest(s.db, s.scope.workspace_id, &newest, &s.err));
+    OK(event_newest(s.db, s.scope.workspace_id, INT64_MAX, &newest, &s.err));
     OK(event_get(s.db, newest, &s.arena, &event, &found, &s.err));
     OK(event_exists(s.db, s.scope.workspace_id, newest, &found, &s.err));
-    OK(event_list(s.db, s.scope.workspace_id, &any, 0, 10, 10, 1000, &s.arena, &page, &s.err));
+    OK(event_list(s.db, s.scope.workspace_id, &any, 0, INT64_MAX, 10, 10, 1000, &s.arena, &page, &s.err));
     OK(event_prune(s.db, s.now, 10, &removed, &s.err));
     ck_all_plans(14);
 }

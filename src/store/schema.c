@@ -5,6 +5,7 @@
 #include "store/schema.h"
 
 #include "base/id.h"
+#include "store/tail.h"
 
 static const char first_sql[] =
     "CREATE TABLE workspace ("
@@ -324,6 +325,8 @@ static const char kept_sql[] =
     "UPDATE raw_payload SET size = CASE WHEN LENGTH(body) < 4096 THEN 4096 ELSE LENGTH(body) END;"
     "CREATE INDEX raw_payload_of_profile ON raw_payload(profile_id, size);";
 
+static const char numbers_sql[] = "$SERIES"; /* of events */
+
 const struct db_migration store_migrations[] = {
     { 1, "the first tables", first_sql },
     { 2, "outgoing webhooks", webhooks_sql },
@@ -332,6 +335,7 @@ const struct db_migration store_migrations[] = {
     { 5, "an index of participants to fetch", participants_sql },
     { 6, "marks of processes", marks_sql },
     { 7, "sizes of what is kept", kept_sql },
+    { 8, "numbers of events", numbers_sql },
 };
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);
 
@@ -349,5 +353,5 @@ store_settle_ids(struct db *db, struct error *err)
     if (!db_get_int(db, newest_id_sql, DB_NO_ARGS, &newest, NULL, err))
         return false;
     id_stay_above(newest);
-    return true;
+    return db_numbers_go_on(db, &event_series, err);
 }

@@ -7,7 +7,7 @@
  * Events fan out in the transaction that causes them: for each endpoint that listens one job is
  * written (kind DELIVER, lane = the endpoint, record = the event), so what is not delivered yet is
  * rows, however much it is. Jobs about one chat share a queue, which keeps them in order; see
- * delivery_queue(). The job's id is the delivery's id, the same on every try.
+ * webhook_queue(). The job's id is the delivery's id, the same on every try.
  *
  * Disabling an endpoint makes what was queued for it void at once (`queued_from`); the rows go
  * piece by piece, because an endpoint that was dead for days may have millions and there is one
@@ -63,17 +63,15 @@ bool webhook_disable(struct db *db, int64_t id, struct str reason, int64_t now_m
 
 /* ---- fan-out ---- */
 
-/* The enabled endpoints that listen to an event. In the transaction it happens in; `a` must live until its commit. */
-struct listening {
-    int64_t *webhook_ids;
-    size_t   count;
+/* The enabled endpoints of a workspace. */
+struct listener_row {
+    int64_t webhook_id, group_id, events;
 };
-bool webhook_listening(struct db *db, const struct event *e, struct arena *a, struct listening *out, struct error *err);
+bool webhook_listeners(struct db *db, int64_t workspace_id, struct arena *a, struct listener_row **out, size_t *n,
+                       struct error *err);
 
-/* Queues an event that has its id for them. Under events_alone(), as everything that adds to such queues or takes the
- * first from them, so that two never think both they are first, or that nobody follows. */
-bool webhook_fan_out(struct db *db, const struct event *e, const struct listening *to, int64_t now_ms,
-                     struct error *err);
+/* The queue of an event's deliveries to an endpoint. */
+int64_t webhook_queue(int64_t webhook_id, const struct event *e);
 
 /* Queues events again for one endpoint: those in `ids`, each once (404 for those it could not have
  * heard of, 422 for those it does not listen to), or all since a time, in the background. */
