@@ -9,6 +9,7 @@
 #define LIMIT_MAX     1000
 #define LOOK          5000       /* events a list looks at: its filter may want few of them */
 #define LIST_BYTES    (4 * MIB)
+#define LOOKS_MAX     100
 #define SHOWN_MAX     80         /* bytes of a wrong value that are worth repeating */
 #define RETRY_MS      2000       /* clients wait so long before they come back */
 
@@ -68,6 +69,29 @@ limit_from_query(struct call *call, int64_t *out, struct error *err)
                      STR_ARG(str_utf8_cut(text, SHOWN_MAX)));
 }
 
+struct waiting { /* for those that are about to be committed */
+    int64_t newest; /* there was when the call began */
+    int     looks;
+};
+
+/* How far the workspace's events are complete. Usually that is all of them; else the call looks again until it is, and
+ * some time later goes without the rest. */
+static bool
+find_end(struct db *db, struct call *call, int64_t *until, bool *again, struct error *err)
+{
+    struct waiting *w = call->state ? call->state : arena_new(call->arena, struct waiting);
+    bool            held;
+
+    call->state = w;
+    if ((w->looks == 0 && !event_newest(db, call->scope.workspace_id, INT64_MAX, &w->newest, err))
+        || !event_settled(db, w->newest, until, &held, err))
+        return false;
+    *again = *until < w->newest && ++w->looks < LOOKS_MAX;
+    if (*again)
+        call_then(call, list_events, READS);
+    return true;
+}
+
 /* The event after which to begin. `from_now`: where nothing was said, the newest; else what is oldest. Who has heard of
  * one elsewhere that others may still come before begins a little earlier. */
 static bool
@@ -117,10 +141,11 @@ list_some(struct db *db, struct call *call, const struct event_filter *f, struct
 {
     struct event_page page;
     int64_t           until, after, limit;
-    bool              held;
+    bool              again;
 
-    return event_settled(db, &until, &held, err)
-        && position(db, call, call_query(call, "after"), false, until, &after, err)
+    if (!find_end(db, call, &until, &again, err) || again)
+        return again;
+    return position(db, call, call_query(call, "after"), false, until, &after, err)
         && limit_from_query(call, &limit, err)
         && event_list(db, call->scope.workspace_id, f, after, until, LOOK, (size_t)limit, LIST_BYTES, call->arena, &page,
                       err)
@@ -201,18 +226,20 @@ static bool
 stream_from_now_on(struct db *db, struct call *call, const struct event_filter *f, struct error *err)
 {
     static const struct listener_ops ops = { .write = stream_write, .unsent = stream_unsent, .end = stream_end };
-    struct stream                   *s = arena_new(call->arena, struct stream);
+    struct stream                   *s;
     struct str                       last = http_header_get(&call->x->request, STR("Last-Event-ID"));
     struct scope                     scope;
     int64_t                          until;
-    bool                             found, held;
+    bool                             found, again;
 
+    if (!find_end(db, call, &until, &again, err) || again)
+        return again;
     if (last.len == 0)
         last = call_query(call, "after");
+    s = arena_new(call->arena, struct stream);
     s->x = call->x;
     s->listener = (struct listener){ .ops = &ops, .workspace_id = call->scope.workspace_id, .filter = *f };
-    if (!event_settled(db, &until, &held, err)
-        || !position(db, call, last, true, until, &s->listener.at, err)
+    if (!position(db, call, last, true, until, &s->listener.at, err)
         || !key_find(db, call->key_hash, &scope, &s->listener.key_id, &found, err)
         || !(found || key_refused(err)))
         return false;

@@ -209,7 +209,7 @@ run_read(struct db_txn *txn, struct db *db, struct error *err)
     arena_reset(&h->arena);
     if (h->asked_keys.count > 0)
         return read_keys(h, db, err);
-    return event_settled(db, &until, &h->is_held, err)
+    return event_settled(db, 0, &until, &h->is_held, err)
         && event_list(db, h->read_workspace, &h->read_filter, h->read_after, until, h->read_look, READ_MAX, READ_BYTES,
                       &h->arena, &h->page, err);
 }

@@ -168,7 +168,8 @@ send_message(struct db *db, struct call *call, struct error *err)
     struct message  m;
 
     call->state = s;
-    if (!chat_from_path(db, call, &chat, err) || !draft_from_body(call, &chat, s, err))
+    if (!chat_find_to_change(db, &call->scope, call_param(call, "id"), call->arena, &chat, err)
+        || !draft_from_body(call, &chat, s, err))
         return false;
     if (chat.platform->needs_first_contact && chat.last_inbound_at == 0 && !call->ask)
         return ask_for_contact(db, call, &chat, err);

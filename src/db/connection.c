@@ -104,7 +104,10 @@ db_col_is_null(struct db_rows *rows, int col)
 bool
 db_exec(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed, struct error *err)
 {
-    return !is_doomed(db, err) && (db->driver->exec(db, sql, args, n, changed, err) || doom(db, err));
+    if (is_doomed(db, err))
+        return false;
+    db->has_written = true;
+    return db->driver->exec(db, sql, args, n, changed, err) || doom(db, err);
 }
 
 bool
@@ -216,6 +219,20 @@ db_memory(struct db *db)
     return &db->memory;
 }
 
+enum db_grip
+db_grip(const struct db *db)
+{
+    return !db->driver->alone_sql ? DB_GRIP_NEEDLESS : db->in_company && !db->has_written ? DB_GRIP_TRY : DB_GRIP_WAIT;
+}
+
+bool
+db_busy(struct db *db, struct error *err)
+{
+    db->is_busy = true;
+    error_set(err, 503, "Another change is in the way");
+    return doom(db, err);
+}
+
 bool
 db_hold(struct db *db, const char *sql, const struct db_value *args, size_t n, struct error *err)
 {
@@ -275,7 +292,7 @@ void
 db_start(struct db *db)
 {
     db->doom.status = 0;
-    db->lost = false;
+    db->lost = db->in_company = db->has_written = db->is_busy = false;
 }
 
 bool

@@ -96,6 +96,7 @@ db_submit(struct db_engine *e, enum db_mode mode, struct db_txn *t)
     t->err.retry_after_ms = 0;
     t->err.message[0] = '\0';
     t->next = NULL;
+    t->put_off = 0;
     if (mode == DB_READ && !e->driver->is_remote) {
         db_run_read(e, t);
         t->done(t);

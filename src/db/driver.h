@@ -39,6 +39,9 @@ struct db {
     int  open_rows;       /* queries whose db_finish() is still to come */
     bool lost;            /* the transaction cannot be continued nor committed, for nobody in the batch */
     bool conflict;        /* another connection was in the way: the same again, alone, may succeed */
+    bool in_company;      /* others of this batch have run, and hold what they have locked */
+    bool has_written;     /* this transaction may have changed something */
+    bool is_busy;         /* db_busy() was called */
     struct error doom;    /* the first statement that failed since db_start(); those after it are not run */
 
     struct db_told *told; /* signals of this batch so far */
@@ -143,6 +146,8 @@ struct db_writer {
     bool              started;
     struct db        *db;   /* NULL when it has to connect again */
     bool              unsure; /* a commit failed: whether it is in the database is for driver->bury to say */
+
+    struct db_txn    *put_off;      /* what comes first in the next batch */
 
     int               careful;      /* so many batches still use savepoints from the start */
     int               batch_ms;     /* a batch of slow transactions ends early, so that its first need not wait */

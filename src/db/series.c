@@ -168,7 +168,7 @@ try_fence(struct db *db, int64_t fence, const char *holders, struct error *err)
 
 /* Usually a moment is enough, and costs nothing. */
 static bool
-look_into_gap(struct db *db, const struct db_series *s, struct error *err)
+look_into_gap(struct db *db, const struct db_series *s, bool hurry, struct error *err)
 {
     struct db_tide *t = db->tide;
     int64_t now_ms = clock_mono_ms(), fence;
@@ -178,7 +178,7 @@ look_into_gap(struct db *db, const struct db_series *s, struct error *err)
     pthread_mutex_lock(&t->lock);
     if (t->gap_since_ms == 0)
         t->gap_since_ms = now_ms;
-    is_old = !t->is_known || now_ms - t->gap_since_ms >= GAP_MS;
+    is_old = hurry || !t->is_known || now_ms - t->gap_since_ms >= GAP_MS;
     fence = t->fence;
     if (is_old && t->holders)
         holders = strdup(t->holders);
@@ -191,7 +191,7 @@ look_into_gap(struct db *db, const struct db_series *s, struct error *err)
 }
 
 bool
-db_settled(struct db *db, const struct db_series *s, int64_t *out, bool *held, struct error *err)
+db_settled(struct db *db, const struct db_series *s, int64_t wanted, int64_t *out, bool *held, struct error *err)
 {
     *held = false;
     *out = INT64_MAX;
@@ -204,7 +204,7 @@ db_settled(struct db *db, const struct db_series *s, int64_t *out, bool *held, s
     } else {
         *held = true;
     }
-    if (*held && !look_into_gap(db, s, err))
+    if (*held && !look_into_gap(db, s, wanted > db->settled, err))
         return false;
     *out = db->settled;
     if (db->knows_settled)

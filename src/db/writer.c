@@ -14,6 +14,7 @@
 #include "base/random.h"
 
 enum { GATHER_PART = 8, GATHER_MAX_US = 2000, BATCH_MS = 50, ALONE_TRIES = 5, ALONE_MS = 15000 };
+enum { PUT_OFF_MAX = 8 }; /* then it waits, and others with it */
 enum { CAREFUL_BATCHES = 32 }; /* so many have savepoints from the start once one needed them */
 
 /* Clients that ask again as soon as they are answered would otherwise fall into two halves that take turns,
@@ -47,16 +48,17 @@ gather(struct db_writer *w)
     q->awaited = 0;
 }
 
-/* Up to batch_max of those waiting, in order; NULL when there are none and the engine closes. */
+/* Up to batch_max of those waiting, in order, behind what was put off; NULL when there are none and the engine closes. */
 static struct db_txn *
 take_batch(struct db_writer *w)
 {
     struct db_queue *q = &w->engine->writes;
-    struct db_txn *batch, *end;
+    struct db_txn *put_off = w->put_off, *batch, *end;
     int n = 1;
 
+    w->put_off = NULL;
     pthread_mutex_lock(&q->lock);
-    while (!q->first && !q->closing)
+    while (!q->first && !q->closing && !put_off)
         pthread_cond_wait(&q->work, &q->lock);
     gather(w);
     batch = end = q->first;
@@ -70,7 +72,12 @@ take_batch(struct db_writer *w)
         q->waiting -= n;
     }
     pthread_mutex_unlock(&q->lock);
-    return batch;
+    if (!put_off)
+        return batch;
+    for (end = put_off; end->next; end = end->next)
+        continue;
+    end->next = batch;
+    return put_off;
 }
 
 /* Puts the transactions behind `t`, which were not begun, in front of the queue again. */
@@ -101,28 +108,74 @@ bound_batch(struct db_writer *w, struct db_txn *t, int64_t begun_ms)
         give_back_after(&w->engine->writes, t);
 }
 
+/* Takes `*at`, which somebody is in the way of, out of the batch. */
+static void
+put_off(struct db_writer *w, struct db_txn **at)
+{
+    struct db_txn *t = *at, **end = &w->put_off;
+
+    *at = t->next;
+    t->next = NULL;
+    t->put_off++;
+    while (*end)
+        end = &(*end)->next;
+    *end = t;
+}
+
+/* Whether this one waits for nobody. Who comes first holds nothing yet, so may wait; but all behind it would have to wait
+ * as well, so it only does when it was put off often, or when there is nobody else. */
+static bool
+is_in_company(const struct db_txn *t, const struct db_txn *ran)
+{
+    return ran || (t->next && t->put_off < PUT_OFF_MAX);
+}
+
+/* When nobody could run, the first of those put off waits after all. */
+static void
+bring_back(struct db_writer *w, struct db_txn **batch)
+{
+    *batch = w->put_off;
+    w->put_off = (*batch)->next;
+    (*batch)->next = NULL;
+    (*batch)->put_off = PUT_OFF_MAX;
+}
+
 /* Without savepoints: SQLite copies every page that is changed under one, which is a tenth of all the work. Returns the
  * first that failed, with which all of them are to be undone. */
 static struct db_txn *
-run_together(struct db_writer *w, struct db_txn *batch)
+run_together(struct db_writer *w, struct db_txn **batch)
 {
     const struct db_driver *driver = w->engine->driver;
     int64_t begun_ms = clock_mono_ms();
-    struct db_txn *last = batch;
+    struct db_txn *last = NULL, **at = batch, *t;
 
-    for (struct db_txn *t = batch; t; t = t->next) {
+    while ((t = *at) != NULL) {
+        size_t told_before = w->db->told_count, later_before = w->db->later_count;
+        bool ran;
+
         db_start(w->db);
-        if (!db_ended(w->db, t->run(t, w->db, &t->err), &t->err))
+        w->db->in_company = is_in_company(t, last);
+        ran = db_ended(w->db, t->run(t, w->db, &t->err), &t->err);
+        if (!ran && w->db->is_busy && !w->db->has_written) {
+            w->db->told_count = told_before;
+            w->db->later_count = later_before;
+            put_off(w, at);
+            if (!*batch)
+                bring_back(w, batch);
+            continue;
+        }
+        if (!ran)
             return t;
         bound_batch(w, t, begun_ms);
         last = t;
+        at = &t->next;
     }
     return !driver->settle || driver->settle(w->db, &last->err) ? NULL : last;
 }
 
 /* One transaction under its savepoint. When that cannot be undone, nobody's can. */
 static void
-run_apart(struct db_writer *w, struct db_txn *t)
+run_apart(struct db_writer *w, struct db_txn *t, bool in_company)
 {
     const struct db_driver *driver = w->engine->driver;
     struct db *db = w->db;
@@ -130,6 +183,7 @@ run_apart(struct db_writer *w, struct db_txn *t)
     struct error undo;
 
     db_start(db);
+    db->in_company = in_company;
     if (db_ended(db, driver->control(db, DB_SAVEPOINT, &t->err) && t->run(t, db, &t->err), &t->err)
         && driver->control(db, DB_RELEASE, &t->err))
         return;
@@ -144,15 +198,24 @@ run_apart(struct db_writer *w, struct db_txn *t)
 
 /* Returns the one that lost the whole batch. */
 static struct db_txn *
-run_each_apart(struct db_writer *w, struct db_txn *batch)
+run_each_apart(struct db_writer *w, struct db_txn **batch)
 {
     int64_t begun_ms = clock_mono_ms();
+    struct db_txn *last = NULL, **at = batch, *t;
 
-    for (struct db_txn *t = batch; t; t = t->next) {
-        run_apart(w, t);
+    while ((t = *at) != NULL) {
+        run_apart(w, t, is_in_company(t, last));
         if (w->db->lost || w->db->conflict)
             return t;
+        if (w->db->is_busy) {
+            put_off(w, at);
+            if (!*batch)
+                bring_back(w, batch);
+            continue;
+        }
         bound_batch(w, t, begun_ms);
+        last = t;
+        at = &t->next;
     }
     return NULL;
 }
@@ -200,15 +263,15 @@ undo(struct db_writer *w)
 /* Runs all; false (with `err`) when the batch as a whole cannot be committed. Who is alone needs no savepoint: its
  * rollback is the whole one's. */
 static bool
-run_all(struct db_writer *w, struct db_txn *batch, struct error *err)
+run_all(struct db_writer *w, struct db_txn **batch, struct error *err)
 {
     struct db_txn *failed;
 
-    if (!batch->next || w->careful == 0) {
+    if (!(*batch)->next || w->careful == 0) {
         failed = run_together(w, batch);
         if (!failed)
             return true;
-        if (batch->next && !w->db->lost && !w->db->conflict) {
+        if ((*batch)->next && !w->db->lost && !w->db->conflict) {
             if (!undo(w))
                 return error_set(err, 503, "The database could not undo a change; try again");
             if (!begin(w, err))
@@ -223,7 +286,7 @@ run_all(struct db_writer *w, struct db_txn *batch, struct error *err)
     if (!failed)
         return true;
     /* run() may have made a story of its own of it */
-    *err = batch->next && w->db && w->db->doom.status ? w->db->doom : failed->err;
+    *err = (*batch)->next && w->db && w->db->doom.status ? w->db->doom : failed->err;
     return false;
 }
 
@@ -289,7 +352,7 @@ run_alone(struct db_writer *w, struct db_txn *t, int64_t until_ms)
         if (i > 0)
             step_aside(i);
         t->err.status = 0;
-        if (begin(w, &t->err) && run_all(w, t, &t->err) && commit(w, &t->err)) {
+        if (begin(w, &t->err) && run_all(w, &t, &t->err) && commit(w, &t->err)) {
             db_tell(w->engine, w->db);
             return;
         }
@@ -317,10 +380,11 @@ run_all_alone(struct db_writer *w, struct db_txn *batch, bool conflict)
 /* Whoever was alone keeps their own error; in company all hear the one that stopped everybody, because whatever else
  * they found out they may have read from a neighbour that is now gone. */
 static void
-run_batch(struct db_writer *w, struct db_txn *batch)
+run_batch(struct db_writer *w, struct db_txn **all)
 {
     struct error err = { 0 };
-    bool ran = begin(w, &err) && run_all(w, batch, &err);
+    bool ran = begin(w, &err) && run_all(w, all, &err);
+    struct db_txn *batch = *all;
     bool conflict, again;
 
     if (ran && commit(w, &err)) {
@@ -345,7 +409,7 @@ writer_main(void *arg)
     struct db_txn *batch;
 
     while ((batch = take_batch(w)) != NULL) {
-        run_batch(w, batch);
+        run_batch(w, &batch);
         answer_all(w, batch);
     }
     return NULL;

@@ -20,14 +20,16 @@
 #define CHAT_TABLES "chat c JOIN profile p ON p.id = c.profile_id"
 #define IN_SCOPE    "c.workspace_id = $2 AND p.deleted_at = 0 AND ($3 = 0 OR p.group_id = $3)"
 
-static const char chat_find_sql[] = "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.id = $1 AND " IN_SCOPE;
+static const char *const chat_find_sql[DB_GRIPS] =
+    DB_GRIP_SQL("SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.id = $1 AND " IN_SCOPE, " OF c");
 static const char chat_by_conversation_sql[] =
     "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.external_conversation_id = $1 AND " IN_SCOPE
     " ORDER BY c.id LIMIT 10";
 static const char chat_get_sql[] =
     "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.id = $1 AND p.deleted_at = 0";
-static const char chat_by_participant_sql[] =
-    "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES " WHERE c.profile_id = $1 AND c.participant_external_id = $2";
+static const char *const chat_by_participant_sql[DB_GRIPS] =
+    DB_GRIP_SQL("SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES
+                " WHERE c.profile_id = $1 AND c.participant_external_id = $2", " OF c");
 static const char chat_of_conversation_sql[] =
     "SELECT " CHAT_COLUMNS " FROM " CHAT_TABLES
     " WHERE c.workspace_id = (SELECT workspace_id FROM profile WHERE id = $1)"
@@ -51,7 +53,7 @@ static const char chat_touch_sql[] =
 static const char chat_count_sql[] =
     "UPDATE chat SET n_received = n_received + $2, n_pending = n_pending + $3, n_waiting = n_waiting + $4,"
     " n_published = n_published + $5, n_failed = n_failed + $6 WHERE id = $1";
-static const char chat_lock_sql[] = "UPDATE chat SET archived = archived WHERE id = $1";
+static const char chat_lock_sql[] = "SELECT 1 FROM chat WHERE id = $1 FOR NO KEY UPDATE";
 static const char chat_conversation_sql[] = "UPDATE chat SET external_conversation_id = $2 WHERE id = $1";
 static const char chat_archived_sql[] = "UPDATE chat SET archived = $2, metadata = $3 WHERE id = $1";
 /* Of two at the same moment it is the one whose bytes are greater: always the same. */
@@ -127,6 +129,24 @@ chat_read(struct db *db, const char *sql, const struct db_value *args, size_t ar
     return db_finish(&rows, err);
 }
 
+/* One chat that is to be changed: nobody else does until the commit. */
+static bool
+chat_grip(struct db *db, const char *const sql[DB_GRIPS], const struct db_value *args, size_t n, struct arena *a,
+          struct chat *out, bool *found, struct error *err)
+{
+    enum db_grip grip = db_grip(db);
+    size_t count;
+
+    if (!chat_read(db, sql[grip], args, n, a, out, 1, &count, err))
+        return false;
+    *found = count == 1;
+    if (*found || grip != DB_GRIP_TRY)
+        return true;
+    if (!chat_read(db, sql[DB_GRIP_NEEDLESS], args, n, a, out, 1, &count, err))
+        return false;
+    return count == 0 || db_busy(db, err);
+}
+
 static bool
 chat_ambiguous(struct str id, const struct chat *chats, size_t n, struct error *err)
 {
@@ -145,7 +165,7 @@ chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, 
     size_t n;
 
     if (id_parse(ID_CHAT, id, &key)) {
-        if (!chat_read(db, chat_find_sql, DB_ARGS(db_int(key), db_int(s->workspace_id), db_int(s->group_id)), a, out,
+        if (!chat_read(db, chat_find_sql[DB_GRIP_NEEDLESS], DB_ARGS(db_int(key), db_int(s->workspace_id), db_int(s->group_id)), a, out,
                        1, &n, err))
             return false;
         if (n == 1)
@@ -160,6 +180,29 @@ chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, 
         return chat_ambiguous(id, found, n, err);
     *out = found[0];
     return true;
+}
+
+/* As it is now, and stays until this transaction is over: several write pieces of one metadata. */
+static bool
+chat_hold(struct db *db, struct chat *c, struct arena *a, struct error *err)
+{
+    bool found;
+
+    return chat_lock(db, c->id, err) && chat_get(db, c->id, a, c, &found, err);
+}
+
+bool
+chat_find_to_change(struct db *db, const struct scope *s, struct str id, struct arena *a, struct chat *out,
+                    struct error *err)
+{
+    int64_t key;
+    bool found;
+
+    if (!id_parse(ID_CHAT, id, &key))
+        return chat_find(db, s, id, a, out, err) && chat_hold(db, out, a, err);
+    return chat_grip(db, chat_find_sql, DB_ARGS(db_int(key), db_int(s->workspace_id), db_int(s->group_id)), a, out,
+                     &found, err)
+        && (found || chat_find(db, s, id, a, out, err));
 }
 
 bool
@@ -178,15 +221,6 @@ metadata_of(struct arena *a, struct str metadata, const struct participant *who)
 {
     metadata = metadata_set_text(a, metadata, "language_code", who->language_code);
     return who->metadata.len > 0 ? metadata_merge(a, metadata, who->metadata) : metadata;
-}
-
-/* As it is now, and stays until this transaction is over: several write pieces of one metadata. */
-static bool
-chat_hold(struct db *db, struct chat *c, struct arena *a, struct error *err)
-{
-    bool found;
-
-    return chat_lock(db, c->id, err) && chat_get(db, c->id, a, c, &found, err);
 }
 
 /* Takes over what is known of the participant; whether that was news. */
@@ -253,7 +287,7 @@ chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id
 {
     size_t n;
 
-    if (!chat_read(db, chat_by_participant_sql, DB_ARGS(db_int(profile_id), db_text(participant_id)), a, out, 1, &n,
+    if (!chat_read(db, chat_by_participant_sql[DB_GRIP_NEEDLESS], DB_ARGS(db_int(profile_id), db_text(participant_id)), a, out, 1, &n,
                    err))
         return false;
     *found = n == 1;
@@ -272,6 +306,14 @@ metadata_of_page(struct arena *a, const struct profile *p)
     return metadata_set_text(a, STR_NONE, "page_id", json_str(details, "page_id"));
 }
 
+static bool
+chat_meet(struct db *db, int64_t profile_id, const struct participant *who, struct arena *a, struct chat *out,
+          bool *found, struct error *err)
+{
+    return chat_grip(db, chat_by_participant_sql, DB_ARGS(db_int(profile_id), db_text(who->external_id)), a, out, found,
+                     err);
+}
+
 bool
 chat_open(struct db *db, const struct profile *p, const struct participant *who, struct str conversation_id,
           int64_t now_ms, struct arena *a, struct chat *out, bool *created, struct error *err)
@@ -281,7 +323,7 @@ chat_open(struct db *db, const struct profile *p, const struct participant *who,
     bool found;
 
     *created = false;
-    if (!chat_of_participant(db, p->id, who->external_id, a, out, &found, err))
+    if (!chat_meet(db, p->id, who, a, out, &found, err))
         return false;
     if (found)
         return chat_refresh(db, out, who, conversation_id, a, err);
@@ -293,7 +335,7 @@ chat_open(struct db *db, const struct profile *p, const struct participant *who,
                          db_text(conversation_id), db_text(metadata), db_int(now_ms)),
                  &inserted, err)
         || (inserted && !db_exec(db, chat_count_one_sql, DB_ARGS(db_int(p->id)), NULL, err))
-        || !chat_of_participant(db, p->id, who->external_id, a, out, &found, err))
+        || !chat_meet(db, p->id, who, a, out, &found, err))
         return false;
     *created = inserted > 0;
     return !*created || chat_ask_participant(db, out, now_ms, err);

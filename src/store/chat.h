@@ -21,6 +21,9 @@ struct chat {
  * the platform's id names several. */
 bool chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct chat *out,
                struct error *err);
+/* The same, and nobody else changes it until the commit. */
+bool chat_find_to_change(struct db *db, const struct scope *s, struct str id, struct arena *a, struct chat *out,
+                         struct error *err);
 bool chat_get(struct db *db, int64_t id, struct arena *a, struct chat *out, bool *found, struct error *err);
 
 /* Finds or creates the chat of (profile, participant); fields that are given (not none) update it.

@@ -319,9 +319,9 @@ event_newest(struct db *db, int64_t workspace_id, int64_t until, int64_t *out, s
 }
 
 bool
-event_settled(struct db *db, int64_t *out, bool *held, struct error *err)
+event_settled(struct db *db, int64_t wanted, int64_t *out, bool *held, struct error *err)
 {
-    return db_settled(db, &event_series, out, held, err);
+    return db_settled(db, &event_series, wanted, out, held, err);
 }
 
 static bool
@@ -331,7 +331,7 @@ event_look(void *arg, struct db *db, struct error *err)
     bool held;
 
     (void)arg;
-    return event_settled(db, &settled, &held, err);
+    return event_settled(db, 0, &settled, &held, err);
 }
 
 bool

@@ -51,7 +51,7 @@ static const char profile_refreshed_sql[] =
 static const char profile_secrets_sql[] = "SELECT token, webhook_secret FROM profile WHERE id = $1";
 static const char profile_expire_sql[] =
     "UPDATE profile SET status = 2, status_detail = $2 WHERE id = $1 AND status <> 2 AND deleted_at = 0";
-static const char profile_lock_sql[] = "UPDATE profile SET status = status WHERE id = $1";
+static const char profile_lock_sql[] = "SELECT 1 FROM profile WHERE id = $1 FOR NO KEY UPDATE";
 static const char profile_note_sql[] = "UPDATE profile SET status_detail = $2 WHERE id = $1";
 static const char profile_subscribed_sql[] =
     "UPDATE profile SET hook_url = $2, webhook_secret = $3, status_detail = NULL WHERE id = $1";
