@@ -147,8 +147,8 @@ list_some(struct db *db, struct call *call, const struct event_filter *f, struct
         return again;
     return position(db, call, call_query(call, "after"), false, until, &after, err)
         && limit_from_query(call, &limit, err)
-        && event_list(db, call->scope.workspace_id, f, after, until, LOOK, (size_t)limit, LIST_BYTES, call->arena, &page,
-                      err)
+        && event_list(db, call->scope.workspace_id, f, after, until, LOOK, (size_t)limit, LIST_BYTES, call->arena,
+                      &page, err)
         && reply_events(call, &page);
 }
 

@@ -162,7 +162,8 @@ expected(int64_t after, const struct event_filter *filter)
 
     buf_init(&text, 256 * MIB);
     while (page.more) {
-        OK(event_list(s.db, s.scope.workspace_id, filter, page.last, INT64_MAX, 1000, 1000, MIB, &s.arena, &page, &s.err));
+        OK(event_list(s.db, s.scope.workspace_id, filter, page.last, INT64_MAX, 1000, 1000, MIB, &s.arena, &page,
+                      &s.err));
         for (size_t i = 0; i < page.count; i++)
             hub_format(&text, &page.events[i]);
     }

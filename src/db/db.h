@@ -111,9 +111,9 @@ struct arena *db_memory(struct db *db); /* of this transaction, until it is over
 bool db_hold(struct db *db, const char *sql, const struct db_value *args, size_t n, struct error *err);
 
 /* How a row is read that is to be changed, which others may be changing as well: the statement for each. NEEDLESS where
- * only one writes; WAIT locks it (FOR NO KEY UPDATE); TRY does not wait (SKIP LOCKED), so when it finds nothing, and there
- * is something, db_busy() must be returned. Whoever shares a commit holds the locks of the others, too; if they also
- * waited for more, two such commits would soon wait for each other. */
+ * only one writes; WAIT locks it (FOR NO KEY UPDATE); TRY does not wait (SKIP LOCKED), so when it finds nothing, and
+ * there is something, db_busy() must be returned. Whoever shares a commit holds the locks of the others, too; if they
+ * also waited for more, two such commits would soon wait for each other. */
 enum db_grip { DB_GRIP_NEEDLESS, DB_GRIP_WAIT, DB_GRIP_TRY, DB_GRIPS };
 enum db_grip db_grip(const struct db *db);
 #define DB_GRIP_SQL(sql, rows)                                            \
@@ -159,8 +159,8 @@ bool db_numbers_go_on(struct db *db, const struct db_series *s, struct error *er
 
 /* The last number at or below which nothing appears any more; *held: there are some behind it, and others are still to
  * come in between, or will turn out to have been given up. In the transaction that then reads. `wanted`: somebody waits
- * for so much and asks again at once; 0 = there is time. A 503 when nothing is known yet, of an engine that has just been
- * opened: then the next transaction knows, or one soon after. */
+ * for so much and asks again at once; 0 = there is time. A 503 when nothing is known yet, of an engine that has just
+ * been opened: then the next transaction knows, or one soon after. */
 bool db_settled(struct db *db, const struct db_series *s, int64_t wanted, int64_t *out, bool *held, struct error *err);
 
 /* ---- transactions ---- */

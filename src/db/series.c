@@ -1,8 +1,8 @@
 /* series.c -- numbers in order, given out to many who write at once, and how far readers may rely on that order.
  *
  * Whoever takes a number shares a lock until its commit. A reader that finds one missing waits until it is there; when
- * that takes long it notes who holds the lock, and once all of those are gone, nothing more can come. So what was rolled
- * back, and left a hole for ever, holds nobody up, and nobody who commits late is overtaken. */
+ * that takes long it notes who holds the lock, and once all of those are gone, nothing more can come. So what was
+ * rolled back, and left a hole for ever, holds nobody up, and nobody who commits late is overtaken. */
 #include "db/driver.h"
 
 #include <stdlib.h>
@@ -136,6 +136,8 @@ set_fence(struct db *db, const struct db_series *s, struct error *err)
         struct str text = db_col_peek(&rows, 0);
 
         holders = strndup(text.ptr ? text.ptr : "", text.len);
+        if (!holders)
+            out_of_memory();
     }
     if (!db_finish(&rows, err)) {
         free(holders);

@@ -48,7 +48,8 @@ gather(struct db_writer *w)
     q->awaited = 0;
 }
 
-/* Up to batch_max of those waiting, in order, behind what was put off; NULL when there are none and the engine closes. */
+/* Up to batch_max of those waiting, in order, behind what was put off; NULL when there are none and the engine
+ * closes. */
 static struct db_txn *
 take_batch(struct db_writer *w)
 {
@@ -122,8 +123,8 @@ put_off(struct db_writer *w, struct db_txn **at)
     *end = t;
 }
 
-/* Whether this one waits for nobody. Who comes first holds nothing yet, so may wait; but all behind it would have to wait
- * as well, so it only does when it was put off often, or when there is nobody else. */
+/* Whether this one waits for nobody. Who comes first holds nothing yet, so may wait; but all behind it would have to
+ * wait as well, so it only does when it was put off often, or when there is nobody else. */
 static bool
 is_in_company(const struct db_txn *t, const struct db_txn *ran)
 {

@@ -165,8 +165,8 @@ chat_find(struct db *db, const struct scope *s, struct str id, struct arena *a, 
     size_t n;
 
     if (id_parse(ID_CHAT, id, &key)) {
-        if (!chat_read(db, chat_find_sql[DB_GRIP_NEEDLESS], DB_ARGS(db_int(key), db_int(s->workspace_id), db_int(s->group_id)), a, out,
-                       1, &n, err))
+        if (!chat_read(db, chat_find_sql[DB_GRIP_NEEDLESS],
+                       DB_ARGS(db_int(key), db_int(s->workspace_id), db_int(s->group_id)), a, out, 1, &n, err))
             return false;
         if (n == 1)
             return true;
@@ -287,8 +287,8 @@ chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id
 {
     size_t n;
 
-    if (!chat_read(db, chat_by_participant_sql[DB_GRIP_NEEDLESS], DB_ARGS(db_int(profile_id), db_text(participant_id)), a, out, 1, &n,
-                   err))
+    if (!chat_read(db, chat_by_participant_sql[DB_GRIP_NEEDLESS],
+                   DB_ARGS(db_int(profile_id), db_text(participant_id)), a, out, 1, &n, err))
         return false;
     *found = n == 1;
     return true;

@@ -286,7 +286,8 @@ event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, in
     struct event *e;
 
     *out = (struct event_page){ .events = arena_array(a, struct event, max), .last = after };
-    if (!db_query(db, event_list_sql, DB_ARGS(db_int(workspace_id), db_int(after), db_int((int64_t)look), db_int(until)), &rows, err))
+    if (!db_query(db, event_list_sql,
+                  DB_ARGS(db_int(workspace_id), db_int(after), db_int((int64_t)look), db_int(until)), &rows, err))
         return false;
     while (out->count < max && size < bytes && db_next(&rows)) {
         e = &out->events[out->count];

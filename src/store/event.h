@@ -69,8 +69,8 @@ struct event_filter {
 };
 bool event_matches(const struct event_filter *f, const struct event *e);
 
-/* How far readers may go; *held: there are some behind that, which the wait for others holds back. Who needs `wanted` and
- * asks again at once, in another transaction, soon has it. A 503 for a moment after the engine was opened, which
+/* How far readers may go; *held: there are some behind that, which the wait for others holds back. Who needs `wanted`
+ * and asks again at once, in another transaction, soon has it. A 503 for a moment after the engine was opened, which
  * event_find_settled() waits for (some seconds at most). */
 bool event_settled(struct db *db, int64_t wanted, int64_t *out, bool *held, struct error *err);
 bool event_find_settled(struct db_engine *e, struct error *err);

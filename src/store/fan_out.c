@@ -130,7 +130,8 @@ webhook_replay_some(struct db *db, const struct webhook *w, int64_t after, int64
     bool ok;
 
     arena_init(&a);
-    ok = event_list(db, w->workspace_id, &filter, after, until, REPLAY_PIECE, REPLAY_PIECE, REPLAY_BYTES, &a, &page, err);
+    ok = event_list(db, w->workspace_id, &filter, after, until, REPLAY_PIECE, REPLAY_PIECE, REPLAY_BYTES, &a, &page,
+                    err);
     for (size_t i = 0; ok && i < page.count; i++)
         tail_deliver(db, w->id, &page.events[i], now_ms);
     *last = ok && page.more && page.last < until ? page.last : 0;
