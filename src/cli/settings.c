@@ -112,7 +112,7 @@ const struct option_def settings[] = {
     { "events-keep", KIND_MS, AT(events_keep_ms), "30d", USE_SERVE, 60000, 400LL * 86400000,
       "How long events and the log of deliveries are kept" },
     { "sends-per-profile", KIND_INT, AT(sends_per_profile), "64", USE_SERVE, 1, 4096,
-      "Jobs of one profile under way at once; one chat's sends are never two at once" },
+      "Calls for one profile under way at once. Of a chat's sends there is one at a time" },
     { "connections-per-host", KIND_INT, AT(connections_per_host), "64", USE_SERVE, 1, 4096,
       "Outbound connections to one host" },
     { "log-level", KIND_LEVEL, AT(log_level), "info", ALL, 0, 0, "debug, info, warn or error" },
