@@ -262,6 +262,8 @@ START_TEST(who_may_stand_in_an_address)
         { "desk.example.com", false, true },
         { "Desk.Example.COM", false, true },
         { "a.b", false, true },
+        { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.com", false, true },
+        { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.com", false, false },
         { "desk", false, false },
         { "desk.example.1com", false, false },
         { "-desk.example.com", false, false },
