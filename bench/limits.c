@@ -70,17 +70,14 @@ step(sqlite3 *db, sqlite3_stmt *s)
 /* A text as long as the JSON an event carries. */
 static char event_data[700];
 
-static int
-limit_sqlite(const char *path, double seconds, int batch, int inbound)
+/* A database with as many chats as the load goes round. */
+static sqlite3 *
+open_with_chats(const char *path)
 {
-    static const char body[] = "My order has not arrived yet. Could you look?";
-    sqlite3_stmt *message, *second, *chat;
-    double start, cpu;
-    long long done = 0, id;
     sqlite3 *db;
 
     if (sqlite3_open(path, &db) != SQLITE_OK)
-        return 1;
+        return NULL;
     sql(db, "PRAGMA journal_mode=WAL");
     sql(db, "PRAGMA synchronous=FULL");
     sql(db, "PRAGMA wal_autocheckpoint=10000");
@@ -96,6 +93,20 @@ limit_sqlite(const char *path, double seconds, int batch, int inbound)
                  " VALUES (%d, 9, 9, '%d', 0) ON CONFLICT DO NOTHING", 100 + i, i);
         sql(db, text);
     }
+    return db;
+}
+
+static int
+limit_sqlite(const char *path, double seconds, int batch, int inbound)
+{
+    static const char body[] = "My order has not arrived yet. Could you look?";
+    sqlite3_stmt *message, *second, *chat;
+    double start, cpu;
+    long long done = 0, id;
+    sqlite3 *db = open_with_chats(path);
+
+    if (!db)
+        return 1;
     memset(event_data, 'x', sizeof(event_data) - 1);
     message = prepare(db, inbound
         ? "INSERT INTO message (id, workspace_id, chat_id, direction, status, external_id, body, posted_at, sort_at,"

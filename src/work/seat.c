@@ -1,5 +1,4 @@
-/* seat.c -- a lane in its place on the worker's loop: looking for due jobs, starting them, and
- * going on when they end. */
+/* seat.c -- a lane in its place on the worker's loop: looking for due jobs, and going on when something has changed. */
 #include "work/seat.h"
 
 #include <stdlib.h>
@@ -94,6 +93,12 @@ seat_look_at(struct seat_lane *seat, int64_t at_ms)
         return;
     seat->timer_at = at_ms;
     uv_timer_start(&seat->timer, seat_timer, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+}
+
+void
+seat_look_after_trouble(struct seat_lane *seat)
+{
+    seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
 }
 
 /* How fast a lane may go is its platform's rule, or its endpoint's setting; a look finds out whose lane it is. */
@@ -260,7 +265,7 @@ seat_fetched(struct db_txn *txn)
     seat->fetching = false;
     if (txn->err.status != 0) {
         log_error("looking for due jobs failed", LOG_CSTR("error", txn->err.message));
-        seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
+        seat_look_after_trouble(seat);
     } else if (seat_settle_claim(seat)) {
         seat_set_pace(seat);
         seat->added = 0;
@@ -293,125 +298,7 @@ seat_fetch(struct seat_lane *seat)
     db_submit(seat->worker->options.engine, seat->taking ? DB_WRITE : DB_READ, &seat->txn);
 }
 
-/* ---- tasks ---- */
-
-static const struct {
-    task_next *start;
-} kinds[JOB_KINDS] = {
-    [JOB_SEND] = { send_start },
-    [JOB_MIRROR] = { mirror_start },
-    [JOB_PARTICIPANT] = { participant_start },
-    [JOB_ANSWER_TAP] = { tap_start },
-    [JOB_SUBSCRIBE] = { subscribe_start },
-    [JOB_UNSUBSCRIBE] = { unsubscribe_start },
-    [JOB_ERASE] = { erase_start },
-    [JOB_POLL] = { poll_start },
-    [JOB_CHECK] = { check_start },
-    [JOB_DELIVER] = { deliver_start },
-    [JOB_REPLAY] = { replay_start },
-    [JOB_SWEEP] = { sweep_start },
-    [JOB_REFRESH] = { refresh_start },
-    [JOB_HINT] = { hint_start },
-    [JOB_FORGET_MEDIA] = { forget_start },
-};
-
-static void
-task_free(struct task *t)
-{
-    account_wipe(&t->run.op.account);
-    account_wipe(&(struct account){ .token = t->used_token });
-    arena_deinit(&t->arena);
-    free(t);
-}
-
-static void
-task_timer_closed(uv_handle_t *handle)
-{
-    task_free(handle->data);
-}
-
-void
-seat_lost(struct task *t)
-{
-    struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
-
-    if (seat->claim == SEAT_OURS && seat->term == t->term) {
-        seat_claim(seat, SEAT_FREE); /* to find out whose it is */
-        seat->dirty = true;
-    }
-    seat_task_ended(t, false);
-}
-
-void
-seat_overtaken(struct task *t)
-{
-    struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
-
-    seat->dirty = true; /* another look finds when it is due */
-    seat_task_ended(t, false);
-}
-
-void
-seat_task_ended(struct task *t, bool failed)
-{
-    struct worker *w = t->worker;
-    struct seat_lane *seat = map_get(&w->lanes, t->lane_id);
-
-    if (seat->fetching)
-        map_put(&seat->ended, t->job.id, seat);
-    if (lane_end(&seat->lane, t->seat))
-        seat->dirty = true;
-    if (t->awaits_refresh) {
-        lane_only(&seat->lane, JOB_REFRESH);
-        seat->was_held = false; /* a look under way is about what was before */
-        seat->dirty = true;
-    }
-    if (t->prev)
-        t->prev->next = t->next;
-    else
-        w->tasks = t->next;
-    if (t->next)
-        t->next->prev = t->prev;
-    w->tasks_shown = --w->tasks_count;
-    w->calls_shown = courier_in_flight(w->courier);
-    if (t->timer_used)
-        uv_close((uv_handle_t *)&t->timer, task_timer_closed);
-    else
-        task_free(t);
-    if (failed)
-        seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
-    seat_pump(seat);
-    if (w->draining)
-        worker_maybe_close(w);
-}
-
-static void
-task_begin(struct seat_lane *seat, struct lane_job *place)
-{
-    struct worker *w = seat->worker;
-    struct task *t = calloc(1, sizeof(*t));
-
-    if (!t)
-        out_of_memory();
-    t->worker = w;
-    t->lane_id = seat->lane.id;
-    t->process_id = seat->process_id;
-    t->term = seat->term;
-    t->seat = place;
-    t->job.id = place->id;
-    t->job.lane_id = seat->lane.id;
-    t->job.queue_id = place->chat_id;
-    t->job.kind = (enum job_kind)place->kind;
-    arena_init(&t->arena);
-    t->next = w->tasks;
-    if (w->tasks)
-        w->tasks->prev = t;
-    w->tasks = t;
-    w->tasks_shown = ++w->tasks_count;
-    if (t->job.kind == JOB_POLL && seat->platform && !seat->platform->poll_pace)
-        lane_uncount(&seat->lane, place);
-    kinds[t->job.kind].start(t);
-}
+/* ---- going on ---- */
 
 /* Nothing begins that would be too late to be sent. One that may be ours again is only taken when what began under the
  * claim before is over; and not while it is doubtful who has a lease. */
@@ -429,7 +316,7 @@ seat_may_go_on(struct seat_lane *seat)
             return false;
         if (tenure_may_take(seat->worker))
             return true;
-        seat_look_at(seat, clock_now_ms() + TROUBLE_AGAIN_MS);
+        seat_look_after_trouble(seat);
         return false;
     case SEAT_OTHERS:
     case SEAT_LEAVING:
@@ -499,7 +386,7 @@ seat_pump(struct seat_lane *seat)
         return;
     seat->pumping = true; /* a task may end before its start returns */
     while ((place = lane_next(&seat->lane, clock_now_ms(), &again_ms)) != NULL)
-        task_begin(seat, place);
+        seat_task_begin(seat, place);
     seat->pumping = false;
     if (seat->full && seat->added > 0)
         seat->dirty = true; /* there is more than the last look brought */

@@ -56,6 +56,12 @@ void seat_forget(struct seat_lane *seat); /* an idle one: frees it */
 /* Starts what may start; when there may be more, it is looked for in this turn of the loop. */
 void seat_pump(struct seat_lane *seat);
 void seats_look(struct worker *w); /* once in a turn, before the loop waits */
+void seat_look_after_trouble(struct seat_lane *seat); /* in a moment */
+
+/* ---- seat_task.c ---- */
+
+/* Starts the job that `place` is for. */
+void seat_task_begin(struct seat_lane *seat, struct lane_job *place);
 
 /* Takes `t`, which found that somebody else has the lane. */
 void seat_overtaken(struct task *t);    /* its job is not due any more */
