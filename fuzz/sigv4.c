@@ -45,8 +45,8 @@ check_presigned(const struct sigv4_key *key, const struct sigv4_request *r, stru
     size_t     at = 0, n = 0;
     bool       bad = false;
 
-    while (http_form_next(query, &at, a, &name, &value, &bad))
-        assert(n < 6 && str_eq(name, str_of(names[n++])));
+    for (; http_form_next(query, &at, a, &name, &value, &bad); n++)
+        assert(n < 6 && str_eq(name, str_of(names[n])));
     assert(n == 6 && !bad && is_hex(value));
     assert(str_find(query, key->secret) < 0);
 }

@@ -118,7 +118,7 @@ enum db_grip { DB_GRIP_NEEDLESS, DB_GRIP_WAIT, DB_GRIP_TRY, DB_GRIPS };
 enum db_grip db_grip(const struct db *db);
 #define DB_GRIP_SQL(sql, rows)                                            \
     {                                                                      \
-        [DB_GRIP_NEEDLESS] = sql,                                          \
+        [DB_GRIP_NEEDLESS] = (sql),                                        \
         [DB_GRIP_WAIT] = sql " FOR NO KEY UPDATE" rows,                    \
         [DB_GRIP_TRY] = sql " FOR NO KEY UPDATE" rows " SKIP LOCKED",      \
     }

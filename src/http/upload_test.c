@@ -201,11 +201,12 @@ END_TEST
 START_TEST(a_full_disk_is_a_503)
 {
     struct rlimit limit, little = { .rlim_cur = 1 };
-    struct str    bytes = { memset(malloc(50000), 'x', 50000), 50000 };
+    static char   bytes[50000];
     struct buf    body;
 
+    memset(bytes, 'x', sizeof(bytes));
     buf_init(&body, 100000);
-    buf_printf(&body, PART("f", "n", "t/x", "%.*s") END, STR_ARG(bytes));
+    buf_printf(&body, PART("f", "n", "t/x", "%.*s") END, (int)sizeof(bytes), bytes);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
     little.rlim_max = limit.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
@@ -215,7 +216,6 @@ START_TEST(a_full_disk_is_a_503)
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     ck_assert_uint_eq(testing_spooled(&server), 0);
     buf_deinit(&body);
-    free((char *)(uintptr_t)bytes.ptr);
 }
 END_TEST
 

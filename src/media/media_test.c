@@ -212,7 +212,7 @@ END_TEST
 START_TEST(what_nothing_names_yet_has_a_mark)
 {
     const char *file = place_path(&place, "media/spool/", "upload-1");
-    int64_t before_ms = clock_now_ms() - 3600 * 1000;
+    int64_t before_ms = clock_now_ms() - 3600000;
     struct media_info other;
     struct str *names;
     size_t n;

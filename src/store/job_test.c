@@ -230,7 +230,7 @@ END_TEST
 
 START_TEST(a_clock_set_back_takes_what_waits_with_it)
 {
-    const int64_t hour = 3600 * 1000;
+    const int64_t hour = 3600000;
     struct job far = add(1, 0, s.now + 90000), past = add(1, 0, s.now - hour - 5), other = add(2, 0, s.now + 90000);
     struct job held = add(1, 0, (int64_t)1 << 52), first = add(1, 50, s.now), queued = add(1, 50, s.now);
     bool ours;

@@ -347,7 +347,7 @@ END_TEST
 
 START_TEST(a_clock_set_back_lengthens_no_wait)
 {
-    const int64_t hour = 3600 * 1000;
+    const int64_t hour = 3600000;
 
     pace(60, 1, 0, 0);
     lane_add(&l, 1, SEND, 50);
