@@ -258,6 +258,7 @@ app_start(struct app *app, struct error *err)
     if (!api_start(&api, &started, err))
         return false;
     app_set_api(app, started);
+    worker_take_up(worker);
     return true;
 }
 

@@ -304,7 +304,7 @@ static const struct {
 
 START_TEST(every_status_has_its_line)
 {
-    char request[64], begin[16];
+    char request[64], begin[32];
 
     for (int status = 200; status < 600; status++) {
         struct testing_reply r;

@@ -32,6 +32,7 @@ started(void)
     struct error err;
 
     ck_assert_msg(worker_start(&options, &worker, &err), "%s", err.message);
+    worker_take_up(worker);
     return worker;
 }
 

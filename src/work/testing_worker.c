@@ -264,6 +264,7 @@ tw_start(struct testing_worker *t)
 
     ts_pause(&t->store);
     ck_assert_msg(worker_start(&options, &worker, &err), "%s", err.message);
+    worker_take_up(worker);
     pthread_mutex_lock(&t->lock);
     t->worker = worker;
     pthread_mutex_unlock(&t->lock);

@@ -244,11 +244,16 @@ worker_start(const struct worker_options *options, struct worker **out, struct e
     upkeep_start(w);
     vigil_start(w);
     setback_start(w);
-    for (size_t i = 0; i < w->start_lanes_count; i++)
-        worker_wake(w, w->start_lanes[i]);
     if (uv_thread_create(&w->thread, worker_thread, w) != 0)
         out_of_memory();
     return true;
+}
+
+void
+worker_take_up(struct worker *w)
+{
+    for (size_t i = 0; i < w->start_lanes_count; i++)
+        worker_wake(w, w->start_lanes[i]);
 }
 
 /* ---- stopping ---- */

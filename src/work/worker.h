@@ -23,8 +23,12 @@ struct worker_options {
     bool                       alone; /* no other process works on this database */
 };
 
-/* Starts the thread: takes up what an earlier process left (jobs in flight first), then waits for work. */
+/* Starts the thread, which waits for work. */
 bool worker_start(const struct worker_options *options, struct worker **out, struct error *err);
+
+/* Takes up what an earlier process left (jobs in flight first). When the API listens: Instagram fetches a file from us
+ * while its send is under way, and what it cannot fetch has failed. */
+void worker_take_up(struct worker *w);
 
 /* What the database's on_signal is told, for the worker to heed what concerns it. Any thread; cheap. */
 void worker_signal(struct worker *w, int topic, int64_t key);
