@@ -15,11 +15,13 @@ check_passed(const struct net_guard *g, struct str url)
 {
     struct sockaddr_in  v4 = { .sin_family = AF_INET };
     struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
-    char               *text = strndup(url.ptr, url.len), *host = NULL, *user = NULL;
+    char               *text = calloc(1, url.len + 1), *host = NULL, *user = NULL;
     CURLU              *u = curl_url();
     size_t              len;
 
-    assert(u && text && strlen(text) == url.len);
+    assert(u && text);
+    memcpy(text, url.ptr, url.len);
+    assert(strlen(text) == url.len);
     assert(curl_url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK);
     assert(curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK && host[0]);
     assert(curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_NO_USER);
