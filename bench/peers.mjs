@@ -45,7 +45,7 @@ export async function peers({ size, row, note }) {
   const r = spawnSync(process.execPath, [SERVER, '--seed', file, 200, big], { env, encoding: 'utf8' });
   if (r.status !== 0) throw new Error(`bench/peers: ${r.stderr}`);
   const sandbox = await startSandbox();
-  const { server, hook } = await connected(ours, sandbox);
+  const { server, hookNow } = await connected(ours, sandbox);
   const ids = chats[0].messages.slice(0, 200);
   writeFileSync(folder('peer-ours'), ids.map((id) => `/api/messages/${id}\n`).join(''));
   const every = Math.floor(big / 200);
@@ -62,12 +62,13 @@ export async function peers({ size, row, note }) {
     return done;
   });
 
-  for (const [what, processes, mine, its] of [
-    ['GET /api/messages/:id', 2, [...auth, `@${folder('peer-ours')}`], [...auth, `@${folder('peer-theirs')}`]],
-    ['GET a page of 20 messages', 2, [...auth, page(chats[0].id)], [...auth, page(publicId('chat', 1))]],
-    ['POST of a message, durable', 1, posts('peer', chats.slice(1).map((c) => c.id), auth), posts('peer-its', theirChats, auth)],
-    ['Telegram updates taken in, durable', 1, [...bodies, ...hook], [...bodies, ...theirHook]],
+  for (const [what, processes, argsOfOurs, its] of [
+    ['GET /api/messages/:id', 2, () => [...auth, `@${folder('peer-ours')}`], [...auth, `@${folder('peer-theirs')}`]],
+    ['GET a page of 20 messages', 2, () => [...auth, page(chats[0].id)], [...auth, page(publicId('chat', 1))]],
+    ['Telegram updates taken in, durable', 1, async () => [...bodies, ...await hookNow()], [...bodies, ...theirHook]],
+    ['POST of a message, durable', 1, () => posts('peer', chats.slice(1).map((c) => c.id), auth), posts('peer-its', theirChats, auth)],
   ]) {
+    const mine = await argsOfOurs();
     const peer = await serve(file, processes);
     await sameShape(server, peer, [[`/api/messages/${ids[0]}`, `/api/messages/${publicId('msg', 1)}`], [page(chats[0].id), page(publicId('chat', 1))]]);
     load(peer.address, '--connections', CONNECTIONS, '--seconds', 1, '--number', number += 1000000000, ...its); /* compiled by now */

@@ -48,7 +48,9 @@ export async function connected(dir, sandbox, extra = []) {
     return pause(1100).then(connect);
   });
   const path = `/webhooks/telegram/${profile.id}`, secret = await agreed(sandbox, server.url + path);
-  return { server, profile, secret, path, hook: [...JSON_BODY, '--header', `X-Telegram-Bot-Api-Secret-Token: ${secret}`, path] };
+  const hookOf = (now) => [...JSON_BODY, '--header', `X-Telegram-Bot-Api-Secret-Token: ${now}`, path];
+  /* a check of the account may have set the webhook again, with another secret: hookNow() asks */
+  return { server, profile, secret, path, hook: hookOf(secret), hookNow: async () => hookOf(await agreed(sandbox, server.url + path)) };
 }
 
 /** A file of updates, one for each of `people`, whose numbers the load tool fills in: the arguments for it. */
