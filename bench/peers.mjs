@@ -1,5 +1,5 @@
 // peers.mjs -- the same three endpoints, and updates taken in, as somebody would otherwise write them: Fastify with better-sqlite3
-// (bench/peers), on as many rows, durable in the same way. Each row has that number of processes which served it best here.
+// (bench/peers), on as many rows, durable in the same way. Reads have a process for each of two processors, writes one.
 import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -78,7 +78,7 @@ export async function peers({ size, row, note }) {
     await peer.stop();
   }
   note('The peer ([bench/peers](peers/)) answers with the same members, writes answers by schema, prepares its statements, checks the key by its hash and lets '
-    + 'the writes of one turn of its event loop share a commit (WAL, `synchronous=FULL`). SQLite has one writer: a second process made its writes slower, so they have one.');
+    + 'the writes of one turn of its event loop share a commit (WAL, `synchronous=FULL`). SQLite has one writer, so its writes have one process. By processor time a message read takes a third of the peer\'s, a page a sixth, a write half to two thirds: what is left of a write is SQLite\'s own work, 20 us of it (see above). The load generator takes the rest of the two processors, which is why the rates are closer than that.');
   await server.stop('SIGKILL');
   await sandbox.stop('SIGKILL');
 }

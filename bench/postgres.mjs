@@ -107,7 +107,7 @@ async function handOver(sandbox, row, how, signal) {
   await second.stop('SIGKILL');
 }
 
-export async function postgres({ size, row }) {
+export async function postgres({ size, row, note }) {
   if (!root) {
     console.log('PostgreSQL is left out: run it by tools/with-postgres, with FSYNC=on');
     return;
@@ -140,4 +140,5 @@ export async function postgres({ size, row }) {
   await handOver(sandbox, row, 'SIGTERM (drain)', 'SIGTERM');
   await handOver(sandbox, row, 'kill -9', 'SIGKILL');
   await sandbox.stop('SIGKILL');
+  note('PostgreSQL, load generator and Parley share two processors, and PostgreSQL takes two to three times as much of them as Parley does, so a second process has nothing left to run on: what it shows here is that it costs little. An update is three round trips to the database in a row; bare libpq sends the same rows without asking anything first.');
 }

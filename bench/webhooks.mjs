@@ -132,4 +132,5 @@ export async function webhooks(run) {
   if (!run.size.brief) await inboundToWebhook(run);
   await deliveries(run);
   if (!run.size.brief) await streams(run);
+  run.note('A delivery costs one durable transaction after its answer: the entry in the log, the end of its job, the next of its chat.');
 }
