@@ -1,7 +1,6 @@
 /* api_test.c -- the API from outside: who may call, what paths and bodies mean, and what there is to read. */
 #include "api/testing_api.h"
 
-
 #include "base/config.h"
 #include "base/testing_str.h"
 

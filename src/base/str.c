@@ -30,6 +30,14 @@ str_eq_nocase(struct str a, struct str b)
     return a.len == b.len && equal_nocase(a.ptr, b.ptr, a.len);
 }
 
+int
+str_order(struct str a, struct str b)
+{
+    int order = memcmp(a.len ? a.ptr : "", b.len ? b.ptr : "", a.len < b.len ? a.len : b.len);
+
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 bool
 str_starts(struct str s, struct str prefix)
 {

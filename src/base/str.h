@@ -38,6 +38,7 @@ str_eq(struct str a, struct str b)
 }
 
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
+int str_order(struct str a, struct str b);      /* by bytes, a beginning before what goes on: < 0, 0, > 0 */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 

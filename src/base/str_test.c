@@ -4,6 +4,11 @@ START_TEST(comparisons_know_length_and_case)
 {
     ck_assert(str_eq(STR(""), STR_NONE));
     ck_assert(!str_eq(STR("ab"), STR("abc")));
+    ck_assert_int_lt(str_order(STR("ab"), STR("abc")), 0);
+    ck_assert_int_gt(str_order(STR("b"), STR("abc")), 0);
+    ck_assert_int_gt(str_order(STR("\xC3"), STR("z")), 0);
+    ck_assert_int_lt(str_order(STR_NONE, STR("a")), 0);
+    ck_assert_int_eq(str_order(STR(""), STR_NONE), 0);
     ck_assert(str_eq_nocase(STR("Content-TYPE"), STR("content-type")));
     ck_assert(!str_eq_nocase(STR("\xC3\x84"), STR("\xC3\xA4"))); /* only ASCII folds */
     ck_assert(!str_eq_nocase(STR("@"), STR("`")));               /* neighbours of the letters do not */

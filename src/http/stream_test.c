@@ -264,7 +264,8 @@ begin_held(struct testing_server *t, void *arg)
     t->held = NULL;
 }
 
-START_TEST(a_stream_may_begin_too_late)
+static void
+hold_and_vanish(void)
 {
     pair_start(NULL);
     testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -272,6 +273,11 @@ START_TEST(a_stream_may_begin_too_late)
     setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
     testing_close(&client);
     testing_await_connections(&server, 0);
+}
+
+START_TEST(a_stream_may_begin_too_late)
+{
+    hold_and_vanish();
     testing_on_loop(&server, 0, begin_held, NULL);
     testing_await(&server, &server.closed, 1);
     testing_await(&server, &server.finished, 1);
@@ -290,12 +296,7 @@ begin_held_and_end(struct testing_server *t, void *arg)
 
 START_TEST(a_stream_that_began_too_late_may_still_be_ended)
 {
-    pair_start(NULL);
-    testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
-    testing_held(&server);
-    setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
-    testing_close(&client);
-    testing_await_connections(&server, 0);
+    hold_and_vanish();
     testing_on_loop(&server, 0, begin_held_and_end, NULL);
     testing_await(&server, &server.finished, 1);
     ck_assert_int_eq(server.closed, 0);

@@ -92,15 +92,6 @@ sign_header(struct str name, struct str value, struct buf *lines, struct buf *na
     buf_append(names, name);
 }
 
-static bool
-comes_before(struct str name, struct str other)
-{
-    size_t n = name.len < other.len ? name.len : other.len;
-    int order = memcmp(name.ptr, other.ptr, n);
-
-    return order < 0 || (order == 0 && name.len < other.len);
-}
-
 static void
 sign_headers(const struct sigv4_request *r, struct str time, struct buf *lines, struct buf *names)
 {
@@ -110,7 +101,7 @@ sign_headers(const struct sigv4_request *r, struct str time, struct buf *lines, 
     size_t theirs = 0;
 
     for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-        for (; theirs < r->header_count && comes_before(r->headers[theirs].name, ours[i].name); theirs++)
+        for (; theirs < r->header_count && str_order(r->headers[theirs].name, ours[i].name) < 0; theirs++)
             sign_header(r->headers[theirs].name, r->headers[theirs].value, lines, names);
         sign_header(ours[i].name, ours[i].value, lines, names);
     }

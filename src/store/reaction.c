@@ -41,14 +41,6 @@ reaction_at(yyjson_val *one)
     return at_ms;
 }
 
-static int
-str_order(struct str a, struct str b)
-{
-    int order = memcmp(a.len ? a.ptr : "", b.len ? b.ptr : "", a.len < b.len ? a.len : b.len);
-
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Whether the new one counts. Of two reactions at the same moment it is the one whose bytes are greater: no better
  * than the other, but always the same. */
 static bool

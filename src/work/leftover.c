@@ -27,12 +27,7 @@ struct leftover {
 static int
 compare_names(const void *a, const void *b)
 {
-    const struct str *left = a, *right = b;
-
-    size_t n = left->len < right->len ? left->len : right->len;
-    int order = memcmp(left->ptr, right->ptr, n);
-
-    return order != 0 ? order : (left->len > right->len) - (left->len < right->len);
+    return str_order(*(const struct str *)a, *(const struct str *)b);
 }
 
 static void
