@@ -96,6 +96,11 @@ export class Meta {
   async calls(query = "") {
     return (await this.control("GET", `/calls${query}`)).data;
   }
+
+  /** Every event has been delivered and answered, second copies and repetitions too. */
+  async calm() {
+    await until(async () => Object.values((await this.control("GET", "/app")).callbacks).every((hook) => hook.waiting + hook.under_way === 0), "all is delivered");
+  }
 }
 
 /** One person and one account. */
