@@ -546,7 +546,7 @@ START_TEST(whatever_happens_nothing_is_missed_or_told_twice)
         default:
             for (int64_t n = random_below(40); n >= 0; n--)
                 add_large(random_below(2) ? EVENT_MESSAGE_RECEIVED : EVENT_MESSAGE_READ, random_below(3), 1,
-                          random_below(50) ? (size_t)random_below(3000) : 400 * KIB);
+                          random_below(250) ? (size_t)random_below(3000) : 400 * KIB);
             ts_commit(&s);
             hub_wake(hub, s.scope.workspace_id);
             break;
