@@ -86,15 +86,15 @@ call_refused(const struct ask *ask, struct error *err)
 
 /* What follows for a stored account from being refused. */
 static void
-note_refusal(struct call *call, const struct ask *ask, struct error *err)
+note_refusal(struct call *call, struct ask *ask, struct error *err)
 {
-    call->asked_profile_id = ask->op.account.id;
     if (ask->op.account.id == 0)
         return;
     call->refreshes_profile = ask->end.verdict == OP_RETRY && ask->end.token_stale;
-    if (ask->end.verdict != OP_FAIL || !ask->end.token_invalid)
+    call->expires_profile = ask->end.verdict == OP_FAIL && ask->end.token_invalid;
+    call->blaming = call->refreshes_profile || call->expires_profile ? ask : NULL;
+    if (!call->expires_profile)
         return;
-    call->expires_profile = true;
     call->expiry_reason = arena_copy(call->arena, str_of(err->message));
     limit_account(ask->platform, PROFILE_EXPIRED, call->expiry_reason, err);
 }
@@ -113,15 +113,17 @@ answered(struct ask *ask)
     struct call     *call = question->call;
     struct error     err;
 
-    if (!makes_credentials(ask))
-        account_wipe(&ask->op.account);
     if (ask->end.verdict == OP_DONE || question->hears_refusal) {
+        if (!makes_credentials(ask))
+            account_wipe(&ask->op.account);
         call->ask = ask;
         call_advance(call);
         return;
     }
     call_refused(ask, &err);
     note_refusal(call, ask, &err);
+    if (!call->blaming)
+        account_wipe(&ask->op.account);
     call_fail(call, &err);
 }
 

@@ -12,6 +12,7 @@
 #include "base/config.h"
 #include "base/crash.h"
 #include "store/idempotency.h"
+#include "store/profile.h"
 #include "work/account.h"
 
 /* ---- for handlers ---- */
@@ -89,17 +90,28 @@ begin_stream(struct call *call)
 /* ---- failing: first the database forgets what was begun, then the media store, then the caller hears of it
  * ---- */
 
+/* It was the token of that moment that was refused: an account that has another by now is as good as any. */
+static bool
+blame_profile(struct db *db, struct call *call, struct error *err)
+{
+    const struct account *account = &call->blaming->op.account;
+    bool                  same;
+
+    if (!profile_has_token(db, account->id, account->token, &same, err))
+        return false;
+    call->is_outdated = !same;
+    return !same
+        || ((!call->expires_profile || profile_expire(db, account->id, call->expiry_reason, call->now_ms, err))
+            && (!call->refreshes_profile || account_queue_refresh(db, account->id, call->now_ms, err)));
+}
+
 static bool
 clean_up(struct db_txn *t, struct db *db, struct error *err)
 {
     struct call *call = container_of(t, struct call, txn);
 
-    return (!call->is_claimed
-            || idempotency_release(db, key_owner(call), call->idempotency_key, err))
-        && (!call->expires_profile
-            || profile_expire(db, call->asked_profile_id, call->expiry_reason, call->now_ms, err))
-        && (!call->refreshes_profile
-            || account_queue_refresh(db, call->asked_profile_id, call->now_ms, err));
+    return (!call->is_claimed || idempotency_release(db, key_owner(call), call->idempotency_key, err))
+        && (!call->blaming || blame_profile(db, call, err));
 }
 
 static void
@@ -155,12 +167,24 @@ forget_stored(struct call *call)
 }
 
 static void
+say_outdated(struct call *call)
+{
+    error_set(&call->failure, 503, "The account's credentials were replaced while %s was being asked; send it again",
+              call->blaming->platform->title);
+    call->failure.retry_after_ms = 1000;
+}
+
+static void
 cleaned_up(struct db_txn *t)
 {
     struct call *call = container_of(t, struct call, txn);
 
     if (t->err.status)
         log_failure(call, &t->err);
+    else if (call->is_outdated)
+        say_outdated(call);
+    if (call->blaming)
+        account_wipe(&call->blaming->op.account);
     forget_stored(call);
 }
 
@@ -168,7 +192,7 @@ void
 call_fail(struct call *call, const struct error *err)
 {
     call->failure = *err;
-    if (!call->is_claimed && !call->expires_profile && !call->refreshes_profile) {
+    if (!call->is_claimed && !call->blaming) {
         forget_stored(call);
         return;
     }

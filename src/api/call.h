@@ -88,9 +88,10 @@ struct call {
     uint8_t        request_hash[SHA256_SIZE];
     bool           is_claimed;
 
-    bool           expires_profile, refreshes_profile; /* when it fails */
-    int64_t        asked_profile_id;
+    struct ask    *blaming;     /* when it fails: the account's token was refused, and is wiped after that */
+    bool           expires_profile, refreshes_profile; /* ... and what follows if it is still the account's */
     struct str     expiry_reason;
+    bool           is_outdated; /* it is not: the account has been connected again, its token renewed, or it is gone */
 };
 
 /* ---- for handlers ---- */
@@ -105,7 +106,8 @@ void call_then(struct call *call, bool (*run)(struct db *db, struct call *call, 
 /* Has the platform do something before the next step, which finds the answer in call->ask. Fill in the
  * operation that is returned. A refusal ends the call with a 422 in the platform's words, and `account`'s
  * secrets are wiped after the answer, but for those that OP_CONNECT hands out. A stored account that turns out to have
- * lost its credentials is marked expired; where they only need to be renewed, that is queued and the answer is 503. */
+ * lost its credentials is marked expired; where they only need to be renewed, that is queued and the answer is 503.
+ * So it is, and nothing else happens, where it has got others since it was asked. */
 struct op *call_ask(struct call *call, enum op_kind kind, const struct platform *platform,
                     const struct account *account);
 

@@ -218,6 +218,34 @@ START_TEST(an_account_that_lost_its_access_expires)
 }
 END_TEST
 
+/* What an old token was told is nothing against the one that the account has got since. */
+START_TEST(a_refusal_of_an_older_token_expires_nothing)
+{
+    const char          *profile = testing_profile(&t, &bluesky, "did:plc:me");
+    const char          *path = text(&t, "/api/chats/%s/archive", testing_chat_of(&t, profile, "did:plc:you"));
+    struct testing_reply r;
+    struct ask          *ask;
+
+    api_send(&t, &t.client, "POST", path, KEY "Idempotency-Key: k\r\n", NULL);
+    ask = testing_asked(OP_ARCHIVE);
+    testing_reconnect(&t, &bluesky, "did:plc:me");
+    if (_i == 0)
+        testing_refuse_token(ask, "Invalid identifier or password");
+    else
+        testing_refuse_stale(ask);
+    r = api_read(&t.client, 503);
+    ck_assert_error(&t, r, "The account's credentials were replaced while Bluesky was being asked; send it again");
+    ck_assert_slice(testing_header(&r, "Retry-After"), "1");
+    r = api_ask(&t, "GET", text(&t, "/api/profiles/%s", profile), NULL, 200);
+    ck_assert_slice(api_text(&t, r, "status"), "active");
+    ck_assert_int_eq(testing_api_events(&t, EVENT_PROFILE_DISCONNECTED), 0);
+    ck_assert_int_eq(testing_jobs(&t, JOB_REFRESH), 0);
+    api_send(&t, &t.client, "POST", path, KEY "Idempotency-Key: k\r\n", NULL);
+    testing_answer(testing_asked(OP_ARCHIVE));
+    api_read(&t.client, 200);
+}
+END_TEST
+
 static TCase *
 reacting(void)
 {
@@ -242,6 +270,7 @@ archiving(void)
     tcase_add_test(c, a_refusal_leaves_the_chat_as_it_was);
     tcase_add_test(c, a_stale_token_is_renewed);
     tcase_add_test(c, an_account_that_lost_its_access_expires);
+    tcase_add_loop_test(c, a_refusal_of_an_older_token_expires_nothing, 0, 2);
     return c;
 }
 

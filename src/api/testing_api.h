@@ -75,6 +75,8 @@ const char *testing_chat_of(struct testing_api *t, const char *profile, const ch
 const char *testing_old_chat_of(struct testing_api *t, const char *profile, const char *participant, int64_t age_ms);
 /* Another profile of the group; its public id. */
 const char *testing_profile(struct testing_api *t, const struct platform *platform, const char *external_id);
+/* Connects it again, with another token. */
+void testing_reconnect(struct testing_api *t, const struct platform *platform, const char *external_id);
 /* An outbound message of the chat that was sent as `external_id`. */
 const char *testing_published(struct testing_api *t, const char *chat, const char *external_id);
 

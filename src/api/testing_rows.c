@@ -58,17 +58,30 @@ join(void *arg, struct db *db, struct error *err)
                            &j->t->arena, &p, err);
 }
 
-const char *
-testing_profile(struct testing_api *t, const struct platform *platform, const char *external_id)
+static int64_t
+connect_with(struct testing_api *t, const struct platform *platform, const char *external_id, const char *token)
 {
     struct joining j = { .t = t, .platform = platform,
                          .account = { .external_id = str_of(external_id), .name = STR("Lindgren"),
-                                      .token = STR("its-token") } };
+                                      .token = str_of(token) } };
     struct error   err = { 0 };
-    char           id[ID_TEXT_MAX];
 
     ck_assert_msg(db_run(t->engine, DB_WRITE, join, &j, &err), "%s", err.message);
-    return text(t, "%s", id_format(ID_PROFILE, j.id, id));
+    return j.id;
+}
+
+const char *
+testing_profile(struct testing_api *t, const struct platform *platform, const char *external_id)
+{
+    char id[ID_TEXT_MAX];
+
+    return text(t, "%s", id_format(ID_PROFILE, connect_with(t, platform, external_id, "its-token"), id));
+}
+
+void
+testing_reconnect(struct testing_api *t, const struct platform *platform, const char *external_id)
+{
+    connect_with(t, platform, external_id, "a-newer-token");
 }
 
 struct arriving {

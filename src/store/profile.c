@@ -329,15 +329,14 @@ account_wipe(struct account *account)
         explicit_bzero((char *)(uintptr_t)account->webhook_secret.ptr, account->webhook_secret.len);
 }
 
-/* Whether the account still has the credentials `used`. */
-static bool
+bool
 profile_has_token(struct db *db, int64_t id, struct str used, bool *out, struct error *err)
 {
     struct secret plain = { 0 };
     struct db_rows rows;
 
     *out = false;
-    if (!db_query(db, profile_token_sql, DB_ARGS(db_int(id)), &rows, err))
+    if (!profile_lock(db, id, err) || !db_query(db, profile_token_sql, DB_ARGS(db_int(id)), &rows, err))
         return false;
     if (db_next(&rows) && unseal(&config.keys, str_of(token_context), db_col_peek(&rows, 0), &plain))
         *out = crypto_equal(secret_str(&plain), used);

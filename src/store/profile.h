@@ -70,6 +70,10 @@ void profile_copy(const struct profile *p, const struct account *account, struct
                   struct account *account_out);
 void account_wipe(struct account *account);
 
+/* Whether the account still has the token `used`; from here to the commit it gets no other. False in *out also when it
+ * was deleted. */
+bool profile_has_token(struct db *db, int64_t id, struct str used, bool *out, struct error *err);
+
 /* Fresh credentials from OP_REFRESH: token, details, expires_at, refresh_at of `account`; the next refresh is queued,
  * as a job besides the caller's. Nothing when the credentials were replaced by a reconnect since `used`, the token that
  * was refreshed. */
