@@ -224,6 +224,7 @@ outcome_text(struct arena *a, const struct op *op, const struct op_step *step)
     golden_put_if(&w, "reason", step->reason);
     golden_put_int_if(&w, "retry_after_ms", step->retry_after_ms);
     golden_put_true_if(&w, "account_wide", step->account_wide);
+    golden_put_true_if(&w, "wait_grows", step->wait_grows);
     golden_put_true_if(&w, "token_stale", step->token_stale);
     golden_put_true_if(&w, "token_invalid", step->token_invalid);
     golden_put_true_if(&w, "maybe_done", step->maybe_done);

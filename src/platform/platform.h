@@ -240,6 +240,7 @@ struct op_step {
     struct net_request call;
     int64_t            retry_after_ms; /* RETRY; of a DONE or FAIL that is account_wide: how long to be quiet */
     bool               account_wide;  /* the whole account must wait, not this chat alone */
+    bool               wait_grows;    /* RETRY: nobody said how long; retry_after_ms is for the first time in a row */
     bool               token_stale;   /* RETRY: after OP_REFRESH; not a failure */
     bool               token_invalid; /* FAIL: the credentials no longer work */
     bool               maybe_done;    /* RETRY: it may have happened; a repeat can double it */

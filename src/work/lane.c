@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/random.h"
 
 #define CHATS_PRUNED_ABOVE 1024
 #define SAME_REFUSAL_MS    1000
@@ -274,6 +275,27 @@ lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms
     l->refused_at_ms = now_ms;
 }
 
+int64_t
+lane_refused(struct lane *l, int op, int64_t first_ms, int64_t now_ms)
+{
+    struct lane_refusals *r = &l->refused[op];
+    int64_t wait_ms = first_ms;
+
+    if (now_ms >= r->until_ms) {
+        for (int i = 0; i < r->in_a_row && wait_ms < LANE_WAIT_MAX_MS; i++)
+            wait_ms *= 2;
+        r->in_a_row++;
+        r->until_ms = now_ms + random_jitter(wait_ms < LANE_WAIT_MAX_MS ? wait_ms : LANE_WAIT_MAX_MS, 20);
+    }
+    return r->until_ms - now_ms;
+}
+
+void
+lane_took(struct lane *l, int op)
+{
+    l->refused[op].in_a_row = 0;
+}
+
 void
 lane_hold(struct lane *l, int64_t until_ms)
 {
@@ -298,6 +320,8 @@ lane_set_back(struct lane *l, int64_t by_ms)
     l->private_full_us -= by_ms * 1000;
     l->held_until_ms -= by_ms;
     l->refused_at_ms -= by_ms;
+    for (int op = 0; op < LANE_OPS; op++)
+        l->refused[op].until_ms -= by_ms;
 }
 
 void

@@ -27,6 +27,14 @@ struct lane_job {
     struct lane_job *next;        /* among the waiting */
 };
 
+#define LANE_OPS 32
+
+/* Calls of one kind that are refused for being too many, while nobody says how long to wait. */
+struct lane_refusals {
+    int     in_a_row;
+    int64_t until_ms; /* of the wait that the last one began */
+};
+
 struct lane {
     int64_t          id;
     struct pace      pace;
@@ -41,6 +49,7 @@ struct lane {
     int              only_kind;        /* no other kind of job starts; 0 = all do */
     int64_t          held_until_ms;    /* the platform asked the whole account to wait */
     int64_t          refused_chat, refused_at_ms; /* the last chat that was told to slow down */
+    struct lane_refusals refused[LANE_OPS];       /* of each kind of call; the caller's numbers */
 };
 
 void lane_init(struct lane *l, int64_t id, int running_max); /* without a pace: that may be set at any time */
@@ -78,6 +87,12 @@ bool lane_end(struct lane *l, struct lane_job *job);
 /* The platform told this chat to slow down until `until_ms`. Two chats within a second mean the
  * whole account was meant. */
 void lane_slow_down(struct lane *l, int64_t chat_id, int64_t now_ms, int64_t until_ms, bool account_wide);
+
+/* The same without saying how long: what to wait now. `first_ms` at first, then each time in a row twice as long, up to
+ * LANE_WAIT_MAX_MS, and all that within 20 %. What was under way already when a wait began shares it. */
+#define LANE_WAIT_MAX_MS ((int64_t)20 * 60 * 1000)
+int64_t lane_refused(struct lane *l, int op, int64_t first_ms, int64_t now_ms);
+void    lane_took(struct lane *l, int op); /* a call of this kind was taken: the row ends */
 
 /* The other side asked for nothing more until then. */
 void lane_hold(struct lane *l, int64_t until_ms);

@@ -365,6 +365,44 @@ START_TEST(a_clock_set_back_lengthens_no_wait)
 }
 END_TEST
 
+/* ---- told to wait, and not how long ---- */
+
+#define FIRST_MS 45000
+
+/* Refused at `at_ms`: whether what is to be waited then is `wait_ms` and up to 20 % more or less. */
+static bool
+waits(int op, int64_t at_ms, int64_t wait_ms)
+{
+    int64_t ms = lane_refused(&l, op, FIRST_MS, now + at_ms);
+
+    return ms >= wait_ms * 8 / 10 && ms <= wait_ms * 12 / 10;
+}
+
+START_TEST(a_wait_that_nobody_names_doubles_up_to_twenty_minutes)
+{
+    static const int64_t minutes[] = { 1, 2, 4, 8, 16, 20, 20, 20 }; /* by tens of FIRST_MS / 45 s */
+    int64_t at = 0;
+
+    for (size_t i = 0; i < sizeof(minutes) / sizeof(minutes[0]); i++, at += 3600000)
+        ck_assert(waits(SEND, at, i < 5 ? FIRST_MS * minutes[i] : LANE_WAIT_MAX_MS));
+    ck_assert(waits(OTHER, at, FIRST_MS)); /* another kind has a row of its own */
+    lane_took(&l, SEND);
+    ck_assert(waits(SEND, at, FIRST_MS));
+}
+END_TEST
+
+START_TEST(what_is_refused_during_a_wait_shares_it)
+{
+    int64_t wait = lane_refused(&l, SEND, FIRST_MS, now);
+
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(lane_refused(&l, SEND, FIRST_MS, now + i), wait - i);
+    lane_set_back(&l, 3600000);
+    ck_assert_int_eq(lane_refused(&l, SEND, FIRST_MS, now + 100 - 3600000), wait - 100);
+    ck_assert(waits(SEND, wait - 3600000, (int64_t)2 * FIRST_MS));
+}
+END_TEST
+
 /* ---- a side that fails ---- */
 
 static int
@@ -423,6 +461,7 @@ lanes(void)
         &many_chats_are_not_remembered_for_ever, &chats_that_still_wait_are_not_forgotten,
         &a_refused_chat_is_its_own_trouble, &an_account_that_must_wait_sends_nothing,
         &a_shorter_wait_does_not_shorten_a_longer, &a_clock_set_back_lengthens_no_wait, &a_new_limit_starts_afresh,
+        &a_wait_that_nobody_names_doubles_up_to_twenty_minutes, &what_is_refused_during_a_wait_shares_it,
     };
     TCase *c = tcase_create("lane");
 

@@ -310,10 +310,12 @@ static void
 send_answered(struct task *t)
 {
     const struct op_step *end = &t->run.end;
-    int64_t now_ms = clock_now_ms();
+    int64_t now_ms = clock_now_ms(), wait_ms = end->retry_after_ms;
 
-    if (end->verdict == OP_RETRY && end->retry_after_ms > 0)
-        lane_slow_down(task_lane(t), t->job.queue_id, now_ms, now_ms + end->retry_after_ms, end->account_wide);
+    if (wait_ms == 0 && end->code == 429 && !end->account_wide)
+        wait_ms = config.retry_ms[0];
+    if (end->verdict == OP_RETRY && wait_ms > 0)
+        lane_slow_down(task_lane(t), t->job.queue_id, now_ms, now_ms + wait_ms, end->account_wide);
     task_txn_must(t, send_store, send_stored);
     task_give_place(t);
 }

@@ -1,5 +1,6 @@
 #include "work/task.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -167,19 +168,41 @@ task_txn_must(struct task *t, task_work *work, task_next *then)
 
 /* ---- operations and downloads ---- */
 
+static_assert(OP_KINDS <= LANE_OPS, "a lane counts the refusals of each kind");
+
+/* How long all of the account is to be quiet. Where nobody says it this grows, and the job waits as long where it has no
+ * tries to count; but what is no send keeps those that are no longer than at first, since they may have a limit of
+ * their own. */
+static int64_t
+task_account_wait_ms(struct task *t, struct lane *lane, int64_t now_ms)
+{
+    struct op_step *end = &t->run.end;
+    int64_t first_ms = end->retry_after_ms > 0 ? end->retry_after_ms : config.retry_ms[0], wait_ms;
+
+    if (end->retry_after_ms > 0 && !end->wait_grows)
+        return end->retry_after_ms;
+    wait_ms = lane_refused(lane, (int)t->run.op.kind, first_ms, now_ms);
+    if (end->wait_grows)
+        end->retry_after_ms = wait_ms;
+    return t->run.op.kind == OP_SEND ? wait_ms : first_ms;
+}
+
 static void
 task_run_done(struct run *r)
 {
     struct task *t = r->user;
     struct seat_lane *seat = map_get(&t->worker->lanes, t->lane_id);
-    int64_t now_ms = clock_now_ms();
+    int64_t now_ms = clock_now_ms(), wait_ms;
 
     t->token_is_fresh = now_ms - seat->refreshed_at < TASK_FRESH_TOKEN_MS;
-    /* Who is told to wait and not how long waits as long as the job itself will. A renewal waits alone: what needs it
-     * waits for it anyway, and a reconnect does without. */
-    if (r->end.account_wide && r->op.kind != OP_REFRESH)
-        lane_hold(&seat->lane, now_ms + (r->end.retry_after_ms > 0 ? r->end.retry_after_ms
-                                                                   : task_backoff_ms(t->job.attempts + 1)));
+    if (r->end.verdict == OP_DONE)
+        lane_took(&seat->lane, (int)r->op.kind);
+    if (r->end.account_wide) {
+        wait_ms = task_account_wait_ms(t, &seat->lane, now_ms);
+        /* A renewal waits alone: what needs it waits for it anyway, and a reconnect does without. */
+        if (r->op.kind != OP_REFRESH)
+            lane_hold(&seat->lane, now_ms + wait_ms);
+    }
     t->then(t);
 }
 

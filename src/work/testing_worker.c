@@ -134,7 +134,8 @@ scripted_step(struct op *op, const struct net_response *last, struct op_step *ou
         *out = (struct op_step){ .verdict = OP_FAIL, .code = 401, .token_invalid = true,
                                  .reason = STR("Unauthorized") };
     }
-    out->account_wide = str_eq(word, STR("account"));
+    out->wait_grows = str_eq(word, STR("grows"));
+    out->account_wide = str_eq(word, STR("account")) || out->wait_grows;
     out->maybe_done = str_eq(word, STR("maybe"));
     out->token_stale = str_eq(word, STR("stale"));
 }

@@ -121,6 +121,46 @@ START_TEST(an_account_that_must_wait_holds_all)
 }
 END_TEST
 
+static const char *
+account_is_full(const char *call, int nth)
+{
+    return strncmp(call, "/send/1/", 8) == 0 && nth == 1 ? "grows 400" : otherwise(call);
+}
+
+static const char *
+too_many_for_a_while(const char *call, int nth)
+{
+    return strcmp(call, "/send/1/a") == 0 && nth <= 4 ? "grows 50" : otherwise(call);
+}
+
+/* More often than there are tries: it is not the message's fault. */
+START_TEST(a_wait_that_nobody_names_grows_and_counts_no_try)
+{
+    config.retry_count = 2;
+    w.script = too_many_for_a_while;
+    tw_write(&w, "1", "ab");
+    tw_start(&w);
+    tw_await(&w, PUBLISHED, 2);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_ge(tw_call_ms(&w, "/send/1/a", i + 1) - tw_call_ms(&w, "/send/1/a", i), 50 * (1 << i) * 8 / 10 - 5);
+    CK_SENT(&w, "/send/1/a", "/send/1/a", "/send/1/a", "/send/1/a", "/send/1/a", "/send/1/b");
+}
+END_TEST
+
+START_TEST(a_wait_that_nobody_names_is_the_accounts)
+{
+    w.script = account_is_full;
+    tw_write(&w, "1", "a");
+    tw_start(&w);
+    tw_await(&w, WAITING, 1);
+    ts_resume(&w.store);
+    tw_write(&w, "2", "a");
+    tw_go(&w);
+    tw_await(&w, PUBLISHED, 2);
+    ck_assert_int_ge(tw_call_ms(&w, "/send/2/a", 0) - tw_call_ms(&w, "/send/1/a", 0), 315); /* two clocks */
+}
+END_TEST
+
 /* ---- ends ---- */
 
 static const char *
@@ -460,6 +500,7 @@ worker(void)
     static const TTest *const *const tests[] = {
         &messages_go_out_in_order, &a_retry_keeps_the_order_of_its_chat, &chats_go_side_by_side,
         &a_chat_that_waits_holds_only_itself, &an_account_that_must_wait_holds_all,
+        &a_wait_that_nobody_names_grows_and_counts_no_try, &a_wait_that_nobody_names_is_the_accounts,
         &a_refused_message_lets_the_next_go, &after_its_tries_a_message_fails, &a_wait_the_platform_names_is_no_try,
         &what_may_have_gone_out_says_so, &what_a_crash_left_in_flight_goes_again_and_says_so,
         &a_stop_that_cannot_wait_leaves_all_for_the_next_start,

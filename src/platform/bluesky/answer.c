@@ -10,7 +10,7 @@
 
 #define REASON_MAX    400
 #define WORDS_MAX     (64 * KIB) /* looked through for secrets: more than the longest of them */
-#define TOO_MANY_MS   60000                         /* where nobody says how long */
+#define TOO_MANY_MS   45000                         /* where nobody says how long: at first */
 #define WAIT_MAX_MS   ((int64_t)24 * 3600 * 1000) /* however long a server, or what is before it, asks for */
 #define CHAT_PASSWORD \
     "This app password may not use direct messages. Create one under Settings > Privacy and security > App" \
@@ -206,6 +206,7 @@ too_many(struct op *op, const struct net_response *last, struct op_step *out, co
 
     bluesky_retry(op, out, r->status, words_of(op, r));
     out->account_wide = true;
+    out->wait_grows = wait_ms == 0;
     out->retry_after_ms = wait_ms > 0 ? wait_ms : TOO_MANY_MS;
 }
 
