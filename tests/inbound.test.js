@@ -420,6 +420,7 @@ describe("the webhook", () => {
     const talk = await w.talk();
     await talk.fault({ on: "webhook", kind: "duplicate", count: 3 });
     for (let n = 0; n < 3; n++) await talk.hear(`twice ${n}`);
+    await until(async () => (await w.sandbox.control("GET", "/telegram/bots")).data.find((bot) => bot.id === talk.bot.id).pending_update_count === 0, "all is answered");
     await talk.fault({ on: "webhook", kind: "cut_after" });
     await talk.hear("cut");
     assert.equal((await talk.list("direction=inbound")).length, 5);

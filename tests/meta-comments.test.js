@@ -110,6 +110,7 @@ for (const flavour of FLAVOURS)
       const wall = await Wall.build(w, flavour);
       await w.sandbox.fault({ platform: "meta", on: "webhook", kind: "duplicate", count: 1 });
       await wall.hear("twice?");
+      await w.meta.calm();
       await w.sandbox.fault({ platform: "meta", on: "webhook", kind: "cut_after", count: 1 });
       await wall.hear("lost?");
       assert.equal((await wall.list()).total, 2);

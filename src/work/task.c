@@ -170,9 +170,8 @@ task_txn_must(struct task *t, task_work *work, task_next *then)
 
 static_assert(OP_KINDS <= LANE_OPS, "a lane counts the refusals of each kind");
 
-/* How long all of the account is to be quiet. Where nobody says it this grows, and the job waits as long where it has no
- * tries to count; but what is no send keeps those that are no longer than at first, since they may have a limit of
- * their own. */
+/* How long all of the account is to be quiet. Where nobody says it this grows, and the job waits as long where that
+ * counts no try; but what is no send keeps sends no longer than at first, since they may have a limit of their own. */
 static int64_t
 task_account_wait_ms(struct task *t, struct lane *lane, int64_t now_ms)
 {

@@ -142,7 +142,7 @@ START_TEST(a_wait_that_nobody_names_grows_and_counts_no_try)
     tw_start(&w);
     tw_await(&w, PUBLISHED, 2);
     for (int i = 0; i < 4; i++)
-        ck_assert_int_ge(tw_call_ms(&w, "/send/1/a", i + 1) - tw_call_ms(&w, "/send/1/a", i), 50 * (1 << i) * 8 / 10 - 5);
+        ck_assert_int_ge(tw_call_ms(&w, "/send/1/a", i + 1) - tw_call_ms(&w, "/send/1/a", i), 40 * (1 << i) - 5);
     CK_SENT(&w, "/send/1/a", "/send/1/a", "/send/1/a", "/send/1/a", "/send/1/a", "/send/1/b");
 }
 END_TEST
