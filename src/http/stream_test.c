@@ -41,6 +41,20 @@ write_until_refused(struct testing_server *t, void *arg)
         *written = 0; /* once lost, always lost */
 }
 
+#define PIECE 1000
+
+/* *arg is how much waited to be sent when no more was taken. */
+static void
+write_until_full(struct testing_server *t, void *arg)
+{
+    static char piece[PIECE];
+    size_t     *unsent = arg;
+
+    do
+        *unsent = http_stream_unsent(t->stream);
+    while (http_stream_write(t->stream, (struct str){ piece, sizeof(piece) }));
+}
+
 static void
 write_until_unsent(struct testing_server *t, void *arg)
 {
@@ -164,6 +178,22 @@ START_TEST(a_slow_reader_is_given_up_when_its_buffer_is_full)
     ck_assert_uint_gt(written, 0);
     testing_await(&server, &server.closed, 1);
     testing_await(&server, &server.finished, 1);
+}
+END_TEST
+
+static const size_t buffers[][2] = { { 0, MIB }, { 100000, 100000 }, { 300000, 300000 } }; /* asked for, had */
+
+START_TEST(as_much_waits_for_a_slow_reader_as_may)
+{
+    size_t unsent = 0, max = buffers[_i][1];
+
+    pair_start(&(struct http_limits){ .stream_buffer_max = buffers[_i][0] });
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, write_until_full, &unsent);
+    ck_assert_uint_gt(unsent, max - PIECE);
+    ck_assert_uint_le(unsent, max + 8); /* the last piece's frame */
+    testing_await(&server, &server.closed, 1);
 }
 END_TEST
 
@@ -374,6 +404,7 @@ streams(void)
     tcase_add_test(c, a_client_that_goes_closes_its_stream);
     tcase_add_test(c, drained_is_told_when_the_client_has_read);
     tcase_add_test(c, a_slow_reader_is_given_up_when_its_buffer_is_full);
+    tcase_add_loop_test(c, as_much_waits_for_a_slow_reader_as_may, 0, sizeof(buffers) / sizeof(buffers[0]));
     tcase_add_test(c, a_slow_reader_is_given_up_after_a_while);
     tcase_add_test(c, a_lost_stream_may_still_be_ended);
     tcase_add_test(c, a_cut_stream_has_no_proper_end);
