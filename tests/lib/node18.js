@@ -1,7 +1,9 @@
-// What these tests use of Node 20 and Debian 12's Node 18 lacks.
+// What these tests, and the clients they try, use of Node 20 and Debian 12's Node 18 lacks.
 import { File } from "node:buffer";
+import { webcrypto } from "node:crypto";
 
 globalThis.File ??= File;
+globalThis.crypto ??= webcrypto;
 
 const copying = {
   toSorted(compare) { return [...this].sort(compare); },

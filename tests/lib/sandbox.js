@@ -4,6 +4,8 @@ import { once } from "node:events";
 import http from "node:http";
 import readline from "node:readline";
 
+import "./node18.js";
+
 const binary = process.env.PARLEY_BIN ?? new URL("../../build/parley", import.meta.url).pathname;
 
 /** The bot and the person who exist from the start. */
