@@ -1,11 +1,14 @@
 // Two servers on one machine and one database: who is known to be dead has a successor at once, who only stands still has none.
 // A lease is a minute here, so nothing in these tests can come of one that ran out.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { Api } from "./lib/api.js";
 import { Program, temporaryFolder } from "./lib/process.js";
+import { Stream } from "./lib/stream.js";
 import { steadyPort } from "./lib/trouble.js";
 import { until } from "./lib/until.js";
 import { KEY, onPostgres, World } from "./lib/world.js";
@@ -47,6 +50,39 @@ describe("two servers on one machine", { skip: !onPostgres && "there is no Postg
     await w.stop();
   });
   beforeEach(() => w.sandbox.control("DELETE", "/faults"));
+
+  // Somebody else's transaction, as of a third process: it has its number before the others, and its commit after them.
+  for (const end of ["COMMIT", "ROLLBACK"])
+    test(`an event whose ${end} comes late keeps its place, in every stream`, async (t) => {
+      const start = (await w.api.get("/api/events?after=now")).next_after;
+      const streams = await Promise.all([w.api, other.api].map((api) => Stream.open(api, "", { "Last-Event-ID": start })));
+      const late = spawn("psql", ["--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", w.database.PARLEY_DATABASE_URL], { stdio: ["pipe", "pipe", "inherit"] });
+      t.after(() => {
+        late.kill();
+        for (const stream of streams) stream.close();
+      });
+      late.stdin.write(`BEGIN;
+        SELECT pg_advisory_xact_lock_shared(7021865102364282);
+        INSERT INTO event (id, workspace_id, group_id, profile_id, chat_id, type, created_at, data)
+          SELECT nextval('db_number'), workspace_id, group_id, profile_id, chat_id, type, created_at, data FROM event WHERE type = 1 ORDER BY id DESC LIMIT 1
+          RETURNING 'it is late';\n`);
+      for await (const line of createInterface({ input: late.stdout })) if (line === "it is late") break;
+      for (const n of [1, 2, 3]) await talk.hear(`${end} ${n}`);
+      for (let n = 0; n < 12; n++)
+        for (const api of [w.api, other.api]) assert.deepEqual((await api.get(`/api/events?after=${start}`)).data, []);
+      assert.deepEqual(streams.map((stream) => stream.events), [[], []]);
+      late.stdin.end(`${end};\n`);
+      streams.push(await Stream.open(other.api, "", { "Last-Event-ID": start }));
+      for (const stream of streams) await stream.await((event) => event.data.message?.body === `${end} 3`);
+      const told = (await other.api.get(`/api/events?after=${start}&limit=1000`)).data;
+      const heard = told.filter(({ type }) => type === "message.received").map(({ data }) => data.message.body);
+      assert.deepEqual(heard.slice(-3), [1, 2, 3].map((n) => `${end} ${n}`));
+      assert.equal(heard.length, end === "COMMIT" ? 4 : 3);
+      for (const stream of streams) {
+        await until(() => stream.ids.length >= told.length, "the stream has all");
+        assert.deepEqual(stream.ids.slice(0, told.length), told.map(({ id }) => id));
+      }
+    });
 
   test("one that stands still keeps what it has, for as long as its lease", async () => {
     const before = holders();
