@@ -487,6 +487,26 @@ START_TEST(it_moves_to_the_chat_with_that_id)
 }
 END_TEST
 
+/* What belonged to the chat that is no more would otherwise be named by nothing, and stay for ever. */
+START_TEST(nothing_is_left_of_the_chat_that_went)
+{
+    struct profile page = ts_account(&s, &facebook, "1029384756");
+    struct chat c = ts_chat(&s, &page, "9001"), there = ts_chat(&s, &page, "7001");
+    const struct participant who = { .external_id = STR("9001"), .avatar_id = STR("a1") };
+    struct inbound_event read = ts_inbound("9001", "", NULL, s.now), heart = ts_inbound("9001", "mid.9", NULL, s.now);
+    struct message m = private_reply(&c);
+
+    OK_OF(c, chat_set_participant(s.db, &c, &who, STR("face.jpg"), s.now, &s.arena, &s.err));
+    read.kind = INBOUND_READ;
+    read.watermark_ms = s.now;
+    OK(message_receive_receipt(s.db, &c, &read, s.now, &s.arena, &s.err));
+    OK(message_receive_reaction(s.db, &c, &heart, s.now, &s.arena, &s.err));
+    answer_naming(&m, "7001");
+    ck_assert_int_eq(ts_int(&s, "SELECT chat_id FROM replaced_media WHERE media = 'face.jpg'"), there.id);
+    ck_assert_int_eq(ts_int(&s, "SELECT (SELECT COUNT(*) FROM receipt) + (SELECT COUNT(*) FROM parked)"), 0);
+}
+END_TEST
+
 START_TEST(an_echo_that_comes_first_tells_it_too)
 {
     struct profile page = ts_account(&s, &facebook, "1029384756");
@@ -517,13 +537,13 @@ START_TEST(an_id_by_which_somebody_wrote_stays)
 END_TEST
 
 STORE_TESTS("echo", the_answer_tells_the_id_for_messages, it_moves_to_the_chat_with_that_id,
-            an_echo_that_comes_first_tells_it_too, an_id_by_which_somebody_wrote_stays,
-            one_that_names_our_message_settles_it, a_failure_after_the_echo_changes_nothing,
-            after_the_answer_it_only_tells_the_time, one_that_was_given_up_is_published_after_all,
-            it_ends_the_wait_for_another_try, a_reference_of_another_account_is_none_of_ours,
-            a_second_echo_of_one_message_is_a_second_message, the_same_words_while_it_is_on_its_way,
-            a_text_is_no_echo_of_a_file, of_two_that_say_the_same_it_is_the_one_on_its_way,
-            the_answer_is_right_where_it_names_another_id, a_file_that_was_taken_for_ours_is_asked_for,
-            an_answer_that_names_a_stored_echo_makes_them_one, what_was_unsent_stays_unsent,
-            the_answer_names_the_person, the_message_moves_to_the_chat_there_is, an_echo_names_the_person_too,
-            an_echo_without_reference_is_found_by_the_answer)
+            nothing_is_left_of_the_chat_that_went, an_echo_that_comes_first_tells_it_too,
+            an_id_by_which_somebody_wrote_stays, one_that_names_our_message_settles_it,
+            a_failure_after_the_echo_changes_nothing, after_the_answer_it_only_tells_the_time,
+            one_that_was_given_up_is_published_after_all, it_ends_the_wait_for_another_try,
+            a_reference_of_another_account_is_none_of_ours, a_second_echo_of_one_message_is_a_second_message,
+            the_same_words_while_it_is_on_its_way, a_text_is_no_echo_of_a_file,
+            of_two_that_say_the_same_it_is_the_one_on_its_way, the_answer_is_right_where_it_names_another_id,
+            a_file_that_was_taken_for_ours_is_asked_for, an_answer_that_names_a_stored_echo_makes_them_one,
+            what_was_unsent_stays_unsent, the_answer_names_the_person, the_message_moves_to_the_chat_there_is,
+            an_echo_names_the_person_too, an_echo_without_reference_is_found_by_the_answer)

@@ -10,6 +10,8 @@
 static const char chat_rename_sql[] = "UPDATE chat SET participant_external_id = $2 WHERE id = $1";
 static const char chat_move_messages_sql[] = "UPDATE message SET chat_id = $2 WHERE chat_id = $1";
 static const char chat_move_media_sql[] = "UPDATE replaced_media SET chat_id = $2 WHERE chat_id = $1";
+static const char chat_keep_avatar_sql[] =
+    "INSERT INTO replaced_media (chat_id, media) SELECT $2, avatar FROM chat WHERE id = $1 AND avatar IS NOT NULL";
 static const char chat_move_counters_sql[] =
     "UPDATE chat SET n_received = chat.n_received + old.n_received, n_pending = chat.n_pending + old.n_pending,"
     " n_waiting = chat.n_waiting + old.n_waiting, n_published = chat.n_published + old.n_published,"
@@ -21,6 +23,8 @@ static const char chat_move_counters_sql[] =
     " FROM (SELECT n_received AS n_received, n_pending AS n_pending, n_waiting AS n_waiting,"
     " n_published AS n_published, n_failed AS n_failed, last_outbound_at AS last_outbound_at,"
     " last_message_at AS last_message_at FROM chat WHERE id = $1) AS old WHERE chat.id = $2";
+static const char chat_drop_receipts_sql[] = "DELETE FROM receipt WHERE chat_id = $1";
+static const char chat_drop_parked_sql[] = "DELETE FROM parked WHERE chat_id = $1";
 static const char chat_drop_sql[] = "DELETE FROM chat WHERE id = $1";
 static const char chat_count_one_less_sql[] = "UPDATE profile SET chats_count = chats_count - 1 WHERE id = $1";
 
@@ -30,13 +34,18 @@ chat_is_unidentified(struct str participant_id)
     return str_starts(participant_id, STR("comment:"));
 }
 
-/* Jobs keep the old chat's id as the name of their queue, which has no other meaning. */
+/* Jobs keep the old chat's id as the name of their queue, which has no other meaning. The old picture goes where
+ * replaced ones are: its URL was given out, and what no row names would never be removed. Receipts and what waits for
+ * messages concern what the person was sent, which is nothing yet by the old id. */
 static bool
 chat_merge_into(struct db *db, int64_t from, const struct chat *to, struct error *err)
 {
     return db_exec(db, chat_move_counters_sql, DB_ARGS(db_int(from), db_int(to->id)), NULL, err)
         && db_exec(db, chat_move_messages_sql, DB_ARGS(db_int(from), db_int(to->id)), NULL, err)
         && db_exec(db, chat_move_media_sql, DB_ARGS(db_int(from), db_int(to->id)), NULL, err)
+        && db_exec(db, chat_keep_avatar_sql, DB_ARGS(db_int(from), db_int(to->id)), NULL, err)
+        && db_exec(db, chat_drop_receipts_sql, DB_ARGS(db_int(from)), NULL, err)
+        && db_exec(db, chat_drop_parked_sql, DB_ARGS(db_int(from)), NULL, err)
         && db_exec(db, chat_drop_sql, DB_ARGS(db_int(from)), NULL, err)
         && db_exec(db, chat_count_one_less_sql, DB_ARGS(db_int(to->profile_id)), NULL, err);
 }

@@ -19,14 +19,15 @@ participant_load(struct task *t, struct db *db, struct error *err)
     return t->gone || task_load_account(t, db, false, err);
 }
 
-/* flag: t->info is the new picture */
+/* flag: t->info is the new picture. The lock first: a chat that goes while this runs would leave the picture behind. */
 static bool
 participant_store(struct task *t, struct db *db, struct error *err)
 {
     struct str avatar = t->flag ? str_of(t->info.name) : STR_NONE;
     bool found;
 
-    return chat_get(db, t->chat.id, &t->arena, &t->chat, &found, err)
+    return chat_lock(db, t->chat.id, err)
+        && chat_get(db, t->chat.id, &t->arena, &t->chat, &found, err)
         && (found ? chat_set_participant(db, &t->chat, &t->run.op.participant, avatar, clock_now_ms(), &t->arena, err)
                   : !t->flag || task_forget_kept(t, db, err))
         && job_finish(db, &t->job, clock_now_ms(), err);
