@@ -5,6 +5,7 @@
  * broken; nothing sensible can be answered then, and the process ends. */
 #include "base/crypto.h"
 
+#include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -20,6 +21,8 @@
 #define SEAL_NONCE_SIZE 12
 #define SEAL_TAG_SIZE   16
 #define SEAL_HEAD_SIZE  (1 + SEAL_NONCE_SIZE)
+
+static_assert(SEAL_OVERHEAD == SEAL_HEAD_SIZE + SEAL_TAG_SIZE, "what crypto.h says");
 
 /* Fetched once, never freed: they live as long as the process. */
 static struct {
@@ -187,7 +190,7 @@ add_context(EVP_CIPHER_CTX *ctx, unsigned char version, struct str context)
 void
 seal(const struct keyring *k, struct str context, struct str plain, struct buf *out)
 {
-    size_t          len = SEAL_HEAD_SIZE + plain.len + SEAL_TAG_SIZE;
+    size_t          len = plain.len + SEAL_OVERHEAD;
     unsigned char  *room = (unsigned char *)buf_room(out, len);
     EVP_CIPHER_CTX *ctx;
     int             n;

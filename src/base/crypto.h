@@ -44,6 +44,7 @@ void keyring_derive(struct keyring *k, const uint8_t secret_key[KEYRING_KEY_SIZE
 
 /* Authenticated encryption; `context` (for example "profile.token") must be the same to open. Output: one version
  * byte, 12 of nonce, the ciphertext, 16 of tag. unseal() is false when the key or the context is another. */
+#define SEAL_OVERHEAD 29 /* by so many bytes it is longer than what was sealed */
 void seal(const struct keyring *k, struct str context, struct str plain, struct buf *out);
 bool unseal(const struct keyring *k, struct str context, struct str sealed, struct secret *out);
 

@@ -6,7 +6,7 @@
 #define ERASE_MESSAGES 200
 #define ERASE_COMMENTS 1000
 
-static const char erase_chat_sql[] = "SELECT id FROM chat WHERE profile_id = $1 LIMIT 1";
+static const char erase_any_chat_sql[] = "SELECT id FROM chat WHERE profile_id = $1 LIMIT 1";
 static const char erase_media_sql[] =
     "SELECT media FROM attachment WHERE media IS NOT NULL AND message_id IN"
     " (SELECT id FROM message WHERE chat_id = $1 ORDER BY sort_at, id LIMIT $2)";
@@ -29,17 +29,49 @@ static const char erase_posts_sql[] =
 static const char erase_raw_payloads_sql[] = "DELETE FROM raw_payload WHERE profile_id = $1";
 static const char erase_profile_sql[] = "DELETE FROM profile WHERE id = $1 AND deleted_at <> 0";
 
+/* Media objects, as many as it takes: one that is left out here is named by nothing once the rows are gone. */
+struct objects {
+    struct arena *arena;
+    struct str   *names;
+    size_t        count, cap;
+};
+
 static bool
-collect(struct db *db, const char *sql, const struct db_value *args, size_t args_n, struct arena *a, struct str *media,
-        size_t *n, size_t cap, struct error *err)
+collect(struct db *db, const char *sql, const struct db_value *args, size_t args_n, struct objects *out,
+        struct error *err)
 {
     struct db_rows rows;
 
     if (!db_query(db, sql, args, args_n, &rows, err))
         return false;
-    while (*n < cap && db_next(&rows))
-        media[(*n)++] = db_col_text(&rows, 0, a);
+    while (db_next(&rows)) {
+        out->names = arena_more(out->arena, out->names, out->count, &out->cap, sizeof(*out->names));
+        out->names[out->count++] = db_col_text(&rows, 0, out->arena);
+    }
     return db_finish(&rows, err);
+}
+
+static bool
+erase_messages(struct db *db, int64_t chat_id, struct objects *out, int64_t *erased, struct error *err)
+{
+    const struct db_value args[] = { db_int(chat_id), db_int(ERASE_MESSAGES) };
+
+    return collect(db, erase_media_sql, args, 2, out, err)
+        && db_exec(db, erase_attachments_sql, args, 2, NULL, err)
+        && db_exec(db, erase_messages_sql, args, 2, erased, err);
+}
+
+static bool
+erase_chat(struct db *db, int64_t chat_id, struct objects *out, struct error *err)
+{
+    const struct db_value args[] = { db_int(chat_id) };
+
+    return collect(db, erase_avatar_sql, args, 1, out, err)
+        && collect(db, erase_replaced_sql, args, 1, out, err)
+        && db_exec(db, erase_replaced_rows_sql, args, 1, NULL, err)
+        && db_exec(db, erase_receipts_sql, args, 1, NULL, err)
+        && db_exec(db, erase_parked_sql, args, 1, NULL, err)
+        && db_exec(db, erase_empty_chat_sql, args, 1, NULL, err);
 }
 
 /* What belongs to no chat. */
@@ -62,23 +94,19 @@ bool
 profile_erase_some(struct db *db, int64_t id, struct arena *a, struct str **media, size_t *media_count, bool *more,
                    struct error *err)
 {
-    const size_t cap = (size_t)ERASE_MESSAGES * 16;
-    int64_t chat = 0, messages = 0;
+    struct objects found = { .arena = a };
+    int64_t chat_id = 0, messages = 0;
+    bool ok;
 
-    *media = arena_array(a, struct str, 2 * cap);
+    *media = NULL;
     *media_count = 0;
-    if (!db_get_int(db, erase_chat_sql, DB_ARGS(db_int(id)), &chat, more, err))
+    if (!db_get_int(db, erase_any_chat_sql, DB_ARGS(db_int(id)), &chat_id, more, err))
         return false;
     if (!*more)
         return erase_rest(db, id, more, err);
-    return collect(db, erase_media_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), a, *media, media_count, cap, err)
-        && db_exec(db, erase_attachments_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), NULL, err)
-        && db_exec(db, erase_messages_sql, DB_ARGS(db_int(chat), db_int(ERASE_MESSAGES)), &messages, err)
-        && (messages == ERASE_MESSAGES
-            || (collect(db, erase_avatar_sql, DB_ARGS(db_int(chat)), a, *media, media_count, cap + 1, err)
-                && collect(db, erase_replaced_sql, DB_ARGS(db_int(chat)), a, *media, media_count, 2 * cap, err)
-                && db_exec(db, erase_replaced_rows_sql, DB_ARGS(db_int(chat)), NULL, err)
-                && db_exec(db, erase_receipts_sql, DB_ARGS(db_int(chat)), NULL, err)
-                && db_exec(db, erase_parked_sql, DB_ARGS(db_int(chat)), NULL, err)
-                && db_exec(db, erase_empty_chat_sql, DB_ARGS(db_int(chat)), NULL, err)));
+    ok = erase_messages(db, chat_id, &found, &messages, err)
+      && (messages == ERASE_MESSAGES || erase_chat(db, chat_id, &found, err));
+    *media = found.names;
+    *media_count = found.count;
+    return ok;
 }

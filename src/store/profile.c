@@ -220,18 +220,31 @@ profile_schedule_refresh(struct db *db, const struct profile *p, int64_t now_ms,
         && (!found || job_finish(db, &waiting, now_ms, err));
 }
 
+/* However long it is: a platform's token may be anything. None for an empty one. */
+static struct str
+seal_text(struct db *db, const char *context, struct str plain)
+{
+    struct str out = STR_NONE;
+    struct buf text;
+
+    if (plain.len == 0)
+        return out;
+    buf_init(&text, plain.len + SEAL_OVERHEAD);
+    seal(&config.keys, str_of(context), plain, &text);
+    out = arena_copy(db_memory(db), buf_str(&text));
+    buf_deinit(&text);
+    return out;
+}
+
 bool
 profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t id, const struct platform *platform,
                 const struct account *account, int64_t now_ms, struct arena *a, struct profile *out, struct error *err)
 {
-    struct buf token, hook;
-    bool found, ok = false;
+    bool found;
 
-    buf_init(&token, 64 * KIB);
-    buf_init(&hook, 4 * KIB);
     if (!db_alone(db, CONNECT_LOCK, err)
         || !profile_by_account(db, workspace_id, platform->name, account->external_id, a, out, &found, err))
-        goto out;
+        return false;
     if (!found)
         *out = (struct profile){ .id = id, .workspace_id = workspace_id, .group_id = group_id, .platform = platform,
                                  .external_id = account->external_id, .created_at = now_ms };
@@ -246,19 +259,14 @@ profile_connect(struct db *db, int64_t workspace_id, int64_t group_id, int64_t i
         out->poll_cursor = account->cursor;
     out->status = PROFILE_ACTIVE;
     out->status_detail = STR_NONE;
-    seal(&config.keys, str_of(token_context), account->token, &token);
-    if (account->webhook_secret.len > 0)
-        seal(&config.keys, str_of(hook_context), account->webhook_secret, &hook);
-    ok = profile_store(db, out, !found, buf_str(&token), hook.len ? buf_str(&hook) : STR_NONE, now_ms, err)
-        && event_profile(db, EVENT_PROFILE_CONNECTED, out, now_ms, err)
-        && job_hurry_lane(db, out->id, now_ms, err)
-        && profile_schedule_refresh(db, out, now_ms, a, err);
-    if (ok)
-        db_signal(db, TOPIC_PROFILE, out->id);
-out:
-    buf_deinit(&token);
-    buf_deinit(&hook);
-    return ok;
+    if (!profile_store(db, out, !found, seal_text(db, token_context, account->token),
+                       seal_text(db, hook_context, account->webhook_secret), now_ms, err)
+        || !event_profile(db, EVENT_PROFILE_CONNECTED, out, now_ms, err)
+        || !job_hurry_lane(db, out->id, now_ms, err)
+        || !profile_schedule_refresh(db, out, now_ms, a, err))
+        return false;
+    db_signal(db, TOPIC_PROFILE, out->id);
+    return true;
 }
 
 static bool
@@ -350,24 +358,20 @@ profile_refreshed(struct db *db, int64_t id, struct str used, const struct accou
 {
     /* a row of its own: whoever is running the refresh finishes the job that asked for it */
     struct job next = { .kind = JOB_REFRESH, .lane_id = id, .record_id = id, .due_at = account->refresh_at };
-    struct buf token;
-    bool same, ok;
+    bool same;
 
     if (!profile_has_token(db, id, used, &same, err))
         return false;
     if (!same)
         return true;
-    buf_init(&token, 64 * KIB);
-    seal(&config.keys, str_of(token_context), account->token, &token);
-    ok = db_exec(db, profile_refreshed_sql,
-                 DB_ARGS(db_int(id), db_blob(buf_str(&token)), db_text(account->details), db_int(account->expires_at),
-                         db_int(account->refresh_at)),
+    if (!db_exec(db, profile_refreshed_sql,
+                 DB_ARGS(db_int(id), db_blob(seal_text(db, token_context, account->token)), db_text(account->details),
+                         db_int(account->expires_at), db_int(account->refresh_at)),
                  NULL, err)
-        && (account->refresh_at == 0 || job_add(db, &next, now_ms, err));
-    buf_deinit(&token);
-    if (ok)
-        db_signal(db, TOPIC_PROFILE, id);
-    return ok;
+        || (account->refresh_at != 0 && !job_add(db, &next, now_ms, err)))
+        return false;
+    db_signal(db, TOPIC_PROFILE, id);
+    return true;
 }
 
 bool
@@ -400,18 +404,12 @@ profile_note(struct db *db, int64_t id, struct str detail, struct error *err)
 bool
 profile_subscribed(struct db *db, int64_t id, struct str hook_url, struct str webhook_secret, struct error *err)
 {
-    struct buf hook;
-    bool ok;
-
-    buf_init(&hook, 4 * KIB);
-    if (webhook_secret.len > 0)
-        seal(&config.keys, str_of(hook_context), webhook_secret, &hook);
-    ok = db_exec(db, profile_subscribed_sql,
-                 DB_ARGS(db_int(id), db_text(hook_url), db_blob(hook.len ? buf_str(&hook) : STR_NONE)), NULL, err);
-    buf_deinit(&hook);
-    if (ok)
-        db_signal(db, TOPIC_PROFILE, id);
-    return ok;
+    if (!db_exec(db, profile_subscribed_sql,
+                 DB_ARGS(db_int(id), db_text(hook_url), db_blob(seal_text(db, hook_context, webhook_secret))), NULL,
+                 err))
+        return false;
+    db_signal(db, TOPIC_PROFILE, id);
+    return true;
 }
 
 bool

@@ -68,6 +68,16 @@ START_TEST(a_connected_account)
 }
 END_TEST
 
+START_TEST(a_token_is_kept_however_long_it_is)
+{
+    char *token = memset(arena_bytes(&s.arena, 100 * KIB), 't', 100 * KIB);
+
+    token[100 * KIB - 1] = '\0';
+    ts_profile(&s, s.group.id, "4242", token);
+    ck_assert(str_eq(account().token, str_of(token)));
+}
+END_TEST
+
 START_TEST(connecting_again_keeps_id_and_group)
 {
     struct group other = ts_group(&s, "Sales");
@@ -370,6 +380,26 @@ START_TEST(erasing_goes_in_pieces_and_names_every_file)
 }
 END_TEST
 
+/* A message has at most a hundred files, but a chat may have seen thousands of pictures replaced. */
+START_TEST(no_file_is_too_many_to_be_named)
+{
+    struct chat c = ts_chat(&s, &s.profile, "77");
+    struct str *media;
+    char sql[256];
+    size_t n;
+    bool more;
+
+    snprintf(sql, sizeof(sql),
+             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7000)"
+             " INSERT INTO replaced_media (chat_id, media) SELECT %lld, 'object-' || i FROM n", (long long)c.id);
+    ts_exec(&s, sql);
+    OK(profile_delete(s.db, &s.profile, s.now, &s.err));
+    OK(profile_erase_some(s.db, s.profile.id, &s.arena, &media, &n, &more, &s.err));
+    ck_assert_uint_eq(n, 7000);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM replaced_media"), 0);
+}
+END_TEST
+
 START_TEST(a_living_profile_is_not_erased)
 {
     struct str *media;
@@ -501,12 +531,12 @@ START_TEST(what_is_limited_to_a_group_ends_with_it)
 }
 END_TEST
 
-STORE_TESTS("profile", a_connected_account, connecting_again_keeps_id_and_group,
+STORE_TESTS("profile", a_connected_account, a_token_is_kept_however_long_it_is, connecting_again_keeps_id_and_group,
             connecting_again_hurries_what_waited, wiping_leaves_no_secret_in_memory,
             no_secret_is_in_the_file_as_it_is, another_key_says_what_to_do, a_subscription_is_noted_with_its_secret,
             a_cursor_is_kept, expiring_twice_is_told_once, a_deleted_profile_does_not_expire,
             deleting_hides_at_once_and_queues_the_rest, after_a_deletion_the_account_is_new,
-            erasing_goes_in_pieces_and_names_every_file, a_living_profile_is_not_erased,
-            profiles_are_found_in_their_scope, a_platform_of_a_newer_version_is_an_error_not_a_crash,
-            groups_are_counted_listed_and_scoped, a_group_in_use_stays,
-            what_is_limited_to_a_group_ends_with_it)
+            erasing_goes_in_pieces_and_names_every_file, no_file_is_too_many_to_be_named,
+            a_living_profile_is_not_erased, profiles_are_found_in_their_scope,
+            a_platform_of_a_newer_version_is_an_error_not_a_crash, groups_are_counted_listed_and_scoped,
+            a_group_in_use_stays, what_is_limited_to_a_group_ends_with_it)
