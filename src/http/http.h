@@ -53,12 +53,13 @@ struct http_request {
 };
 
 #define HTTP_REPLY_HEADERS_MAX 16
+#define HTTP_REPLY_HEAD_MAX    (60 * KIB) /* of all headers of a handler together */
 
 /* Date, Content-Length, Transfer-Encoding, X-Request-Id and Connection are the server's; all else is the handler's. */
 struct http_reply {
     int                status;
     struct http_header headers[HTTP_REPLY_HEADERS_MAX]; /* they live in the exchange's arena or for ever */
-    size_t             header_count;
+    size_t             header_count, header_bytes;
     struct buf         body;        /* left out for HEAD, 204 and 304, but its length is told for HEAD */
     int                file;        /* >= 0: a descriptor whose bytes follow instead of `body`; closed by the server */
     int64_t            file_offset, file_length;
@@ -100,7 +101,8 @@ bool http_decode(struct str in, bool form, struct arena *a, struct str *out);
 /* Walks `a=1&b=2`, decoded; start with *at = 0. False at the end; a bad escape ends the walk with *bad set. */
 bool http_form_next(struct str form, size_t *at, struct arena *a, struct str *name, struct str *value, bool *bad);
 
-/* Adds a header. CR, LF or NUL in its value make the reply a 500: somebody tried to write headers of his own. */
+/* Adds a header. CR, LF or NUL in its value make the reply a 500: somebody tried to write headers of his own; so does
+ * passing HTTP_REPLY_HEAD_MAX, for half a head would make the next reply part of this one. */
 void http_reply_header(struct http_exchange *x, struct str name, struct str value);
 
 /* Answers with a file: Range (one range), If-None-Match, If-Modified-Since, If-Range, ETag and Last-Modified are

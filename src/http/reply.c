@@ -11,17 +11,26 @@
 
 /* ---- what handlers call ---- */
 
+static bool
+is_header_value(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] == '\r' || s.ptr[i] == '\n' || s.ptr[i] == '\0')
+            return false;
+    return true;
+}
+
 void
 http_reply_header(struct http_exchange *x, struct str name, struct str value)
 {
     struct http_reply *r = &x->reply;
 
     assert(r->header_count < HTTP_REPLY_HEADERS_MAX);
-    for (size_t i = 0; i < value.len; i++)
-        if (value.ptr[i] == '\r' || value.ptr[i] == '\n' || value.ptr[i] == '\0') {
-            r->broken = true;
-            return;
-        }
+    if (!is_header_value(value) || name.len + value.len > HTTP_REPLY_HEAD_MAX - r->header_bytes) {
+        r->broken = true;
+        return;
+    }
+    r->header_bytes += name.len + value.len;
     r->headers[r->header_count++] = (struct http_header){ .name = name, .value = value };
 }
 
@@ -35,7 +44,7 @@ http_reply_clear(struct http_exchange *x)
     r->file = -1;
     r->file_offset = r->file_length = 0;
     r->status = 0;
-    r->header_count = 0;
+    r->header_count = r->header_bytes = 0;
     r->broken = false;
     if (r->body.cap > REPLY_BODY_KEEP)
         buf_deinit(&r->body);

@@ -13,7 +13,7 @@
 
 #define TICK_MAX_MS 1000
 #define TICK_MIN_MS 5
-#define HEAD_MAX    (64 * KIB)
+#define HEAD_MAX    (HTTP_REPLY_HEAD_MAX + 4 * KIB) /* and what the server adds */
 
 _Thread_local struct http_loop *http_current_loop;
 
@@ -192,7 +192,8 @@ http_start(const struct http_options *options, struct http_server **out, struct 
     if (!s || !fds || !(s->loops = calloc((size_t)count, sizeof(*s->loops))))
         out_of_memory();
     s->options = *options;
-    s->spool_dir = options->spool_dir ? strdup(options->spool_dir) : NULL;
+    if (options->spool_dir && !(s->spool_dir = strdup(options->spool_dir)))
+        out_of_memory();
     fill_limits(&s->options.limits);
     if (!http_listen(options->listen, count, fds, s->address, &s->port, err)) {
         free(s->loops);

@@ -264,6 +264,15 @@ START_TEST(a_reply_that_would_split_is_not_sent)
 }
 END_TEST
 
+START_TEST(a_head_too_long_for_the_server_is_not_sent_by_halves)
+{
+    struct testing_reply r = testing_ask(&client, "GET /long-head HTTP/1.1\r\nHost: a\r\n\r\n", 500);
+
+    ck_assert(str_is_none(testing_header(&r, "X-Long")));
+    testing_ask(&client, HELLO, 200);
+}
+END_TEST
+
 START_TEST(a_connection_can_be_cut_without_a_reply)
 {
     testing_send(&client, "GET /cut HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -442,6 +451,7 @@ replies(void)
     tcase_add_test(c, an_exchange_outlives_its_client);
     tcase_add_test(c, a_large_reply_arrives_whole);
     tcase_add_test(c, a_reply_that_would_split_is_not_sent);
+    tcase_add_test(c, a_head_too_long_for_the_server_is_not_sent_by_halves);
     tcase_add_test(c, a_connection_can_be_cut_without_a_reply);
     tcase_add_test(c, who_has_gone_already_can_be_cut_off);
     tcase_add_test(c, every_status_has_its_line);

@@ -146,6 +146,9 @@ on_request(void *ctx, struct http_exchange *x)
         keep_file(t, x);
     else if (str_eq(path, STR("/broken")))
         http_reply_header(x, STR("X-Split"), STR("a\r\nSet-Cookie: b"));
+    else if (str_eq(path, STR("/long-head")))
+        for (int i = 0; i < 4; i++)
+            http_reply_header(x, STR("X-Long"), arena_printf(&x->arena, "%020000d", i));
     else if (str_eq(path, STR("/big")))
         memset(buf_room(&x->reply.body, BIG_SIZE), 'x', BIG_SIZE), buf_grew(&x->reply.body, BIG_SIZE);
     else if (str_eq(path, STR("/status")) && str_to_i64(x->request.query, &status))
