@@ -46,10 +46,11 @@ is_quote(char c)
     return c == '"' || c == '\'';
 }
 
+/* A password may hold '?' and '#': libpq takes it up to the '@'. */
 static bool
 is_userinfo(char c)
 {
-    return (unsigned char)c > ' ' && !strchr("/?#\"'<>@", c);
+    return (unsigned char)c > ' ' && !strchr("/\"'<>@", c);
 }
 
 /* Where the run of such bytes from `at` on ends. */
@@ -99,11 +100,27 @@ is_scheme(struct str word)
     return str_eq_nocase(word, STR("bearer")) || str_eq_nocase(word, STR("dpop"));
 }
 
-/* name=value, name="value", "name":"value"; as queries, forms and JSON write them, JSON also inside a JSON string. */
+/* Where the string ends whose opening quote stands before `at`; one that was cut off ends with the text. With `nested`
+ * it is inside another string, so its quotes have a backslash in front, and its own backslashes are two. */
+static size_t
+string_end(struct str s, size_t at, char quote, bool nested)
+{
+    while (at < s.len) {
+        if (nested && s.ptr[at] == '\\' && at + 1 < s.len && s.ptr[at + 1] == quote)
+            return at;
+        if (!nested && s.ptr[at] == quote)
+            return at;
+        at += s.ptr[at] == '\\' && at + 1 < s.len ? 2 : 1;
+    }
+    return s.len;
+}
+
+/* name=value, name="value", "name":"value"; as queries, forms and JSON write them, JSON also inside a JSON string. In
+ * quotes a value may hold anything. */
 static bool
 hide_value(struct walk *w, struct str word, size_t end)
 {
-    bool   quoted;
+    bool   quoted, nested;
     size_t from = end, to;
 
     if (!names_a_secret(word))
@@ -118,9 +135,14 @@ hide_value(struct walk *w, struct str word, size_t end)
     from++;
     while (quoted && from < w->s.len && w->s.ptr[from] == ' ')
         from++;
-    from += str_starts(str_from(w->s, from), STR("\\"));
-    from += from < w->s.len && is_quote(w->s.ptr[from]);
-    to = run_end(w->s, from, is_value);
+    nested = str_starts(str_from(w->s, from), STR("\\"));
+    from += nested;
+    if (from < w->s.len && is_quote(w->s.ptr[from])) {
+        to = string_end(w->s, from + 1, w->s.ptr[from], nested);
+        from++;
+    } else {
+        to = run_end(w->s, from, is_value);
+    }
     if (to == from || is_scheme(str_slice(w->s, from, to - from)))
         return false; /* the secret is the next word, which hide_bearer() takes */
     hide(w, from, to);

@@ -44,6 +44,12 @@ static const struct {
     { "{\"refreshJwt\" : \"abc\"}", "{\"refreshJwt\" : \"***\"}" },
     { "{\\\"password\\\":\\\"abc\\\"}", "{\\\"password\\\":\\\"***\\\"}" },
     { "password='abc'", "password='***'" },
+    { "{\"password\":\"two words, & <more>\",\"id\":1}", "{\"password\":\"***\",\"id\":1}" },
+    { "{\"password\":\"a\\\"b\\\\\",\"id\":1}", "{\"password\":\"***\",\"id\":1}" },
+    { "\"{\\\"password\\\":\\\"two words\\\",\\\"id\\\":1}\"", "\"{\\\"password\\\":\\\"***\\\",\\\"id\\\":1}\"" },
+    { "password='correct horse' host=db", "password='***' host=db" },
+    { "password=\"cut off in the mid", "password=\"***" },
+    { "password=\"\" host=db", "password=\"\" host=db" },
     { "token=Bearer abc", "token=Bearer ***" },
     { "PARLEY_META_APP_SECRET=abc", "PARLEY_META_APP_SECRET=***" },
     { "token=", "token=" },
@@ -51,6 +57,7 @@ static const struct {
     { "tokens=3 dedup_key=abc", "tokens=3 dedup_key=abc" },
     /* URLs */
     { "postgres://parley:hunter2@db:5432/parley", "postgres://parley:***@db:5432/parley" },
+    { "postgres://parley:a?b#c@db/parley", "postgres://parley:***@db/parley" },
     { "https://user@host/x:y@z", "https://user@host/x:y@z" },
     { "http://localhost:8080/a@b", "http://localhost:8080/a@b" },
     /* nothing to hide */
