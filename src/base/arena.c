@@ -57,7 +57,7 @@ rounded(size_t size)
     const size_t align = alignof(max_align_t);
 
     if (size > SIZE_MAX / 4)
-        block_resize(NULL, SIZE_MAX); /* ends the process */
+        out_of_memory();
     return (size == 0 ? align : (size + align - 1) / align * align) + RED_ZONE;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/escape.h"
 
 #define TEXT_MAX_BYTES ((size_t)8 * KIB) /* of one message or field, after redaction */
@@ -48,12 +49,13 @@ bool
 log_open(enum log_level level, enum log_format format, const char *path)
 {
     int   fd = path ? open_file(path) : STDERR_FILENO;
-    char *copy = path ? strdup(path) : NULL;
+    char *copy;
 
-    if (fd < 0) {
-        free(copy);
+    if (fd < 0)
         return false;
-    }
+    copy = path ? strdup(path) : NULL;
+    if (path && !copy)
+        out_of_memory();
     pthread_mutex_lock(&log_state.lock);
     if (log_state.path)
         close(log_state.fd);

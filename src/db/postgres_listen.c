@@ -170,13 +170,15 @@ postgres_listen(struct db_engine *e, struct error *err)
         return true;
     l = calloc(1, sizeof(*l));
     if (!l)
-        abort();
+        out_of_memory();
     l->engine = e;
     l->stop = eventfd(0, EFD_CLOEXEC);
     (void)begin(l);
     failure = l->stop < 0 ? errno : pthread_create(&l->thread, NULL, listener_main, l);
     if (failure) {
         PQfinish(l->conn);
+        if (l->stop >= 0)
+            close(l->stop);
         free(l);
         return error_set(err, 503, "No thread could be started for the database: %s", strerror(failure));
     }

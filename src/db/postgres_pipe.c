@@ -6,6 +6,7 @@
  * and every wait ends with one, so what is sent afterwards is never mistaken for what was sent before. */
 #include "db/postgres.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ postgres_sent(struct postgres *c, int ok, struct postgres_sent what, struct erro
 {
     if (!ok)
         return postgres_outage(c, PQerrorMessage(c->conn), err);
+    assert(c->sent_count < POSTGRES_UNREAD_MAX); /* whoever sends without end settles in between: postgres_send() */
     c->sent[c->sent_count++] = what;
     return true;
 }

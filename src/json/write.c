@@ -134,6 +134,8 @@ json_put_val(struct json *w, const char *name, yyjson_val *val)
     size_t len = 0;
     char  *text = val ? yyjson_val_write_opts(val, YYJSON_WRITE_NOFLAG, NULL, &len, NULL) : NULL;
 
+    if (val && !text) /* it was parsed, so nothing else can be wrong with it */
+        out_of_memory();
     json_put_raw(w, name, (struct str){ text, len });
     free(text);
 }

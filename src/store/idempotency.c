@@ -28,11 +28,14 @@ idempotency_claim(struct db *db, int64_t owner_id, struct str key, const uint8_t
 {
     struct str hash = { (const char *)request_hash, SHA256_SIZE };
     struct db_rows rows;
-    int64_t changed, created_at = 0;
-    bool same = false;
+    int64_t changed, created_at;
+    bool same;
 
     *replay = false;
     for (int round = 0; round < 2; round++) {
+        same = false;
+        created_at = 0; /* too old to count, should the row be gone between the two statements */
+        *status = 0;
         if (!db_exec(db, claim_sql,
                      DB_ARGS(db_int(owner_id), db_text(key), db_blob(hash), db_int(now_ms), db_int(process_id)),
                      &changed, err))
