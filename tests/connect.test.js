@@ -94,6 +94,10 @@ for (const webhook of [true, false])
           `422 Direct messages are not supported on ${platform}`);
       });
 
+    test("a platform in capitals is told how it is written", async () => {
+      assert.equal(await w.api.refusal("POST", connect(), { platform: "Telegram", bot_token: "1:a" }), "422 platform is 'telegram' in small letters, not 'Telegram'");
+    });
+
     for (const [body, words] of [
       [{ platform: "facebook", page_id: "1", access_token: "x" }, "Invalid OAuth access token"],
       [{ platform: "instagram", account_id: "1", access_token: "x" }, "Invalid OAuth access token"],

@@ -169,6 +169,22 @@ describe("kinds", () => {
       assert.equal(sha256(there.bytes), sha256(bytes));
     });
 
+  test("an address whose name says nothing, or something else, is what its bytes are", async () => {
+    const talk = await w.talk();
+    for (const [path, [bytes, type], kind, field] of [
+      ["/photos/4711", [picture, "image/png"], "image", "photo"],
+      ["/photos/4712.bin?size=large", [picture, "application/octet-stream"], "image", "photo"],
+      ["/films/v1.2", samples.mp4, "video", "video"],
+      ["/list.png", samples.pdf, "file", "document"],
+    ]) {
+      site.files[path] = { bytes, type };
+      const message = await talk.say({ media: [`${site.url}${path}`] });
+      assert.equal(message.attachments[0].type, kind, path);
+      const { message: there } = await fileOnTelegram(talk);
+      assert.ok(there[field], `${path} is a ${field}: ${Object.keys(there)}`);
+    }
+  });
+
   test("Opus in Ogg goes as a voice message or as audio", async () => {
     const talk = await w.talk();
     const [bytes, type] = samples.ogg;

@@ -211,11 +211,9 @@ describe("people who cannot be written to", () => {
 
   test("an id that is no Telegram user's is refused", async () => {
     const { profile } = await w.bot();
-    for (const id of ["abc", "@mina", "-100123", "0", "1.5", "12 34", "99999999999999999999999"]) {
-      const answer = await w.api.ask("POST", `/api/profiles/${profile.id}/chats`, { json: { participant_external_id: id } });
-      if (answer.status >= 400) continue;
-      assert.match(await w.api.refusal("POST", `/api/chats/${answer.json.id}/messages`, { body: "x" }), /^422 /, id);
-    }
+    for (const id of ["abc", "@mina", "-100123", "0", "1.5", "12 34", "99999999999999999999999"])
+      assert.equal(await w.api.refusal("POST", `/api/profiles/${profile.id}/chats`, { participant_external_id: id }),
+        `422 participant_external_id must be the id of a Telegram user, a number such as 7031558204, not '${id}'`);
   });
 
   test("one who blocked the bot is a permanent failure, until they come back", async () => {

@@ -209,7 +209,7 @@ body_read(const struct http_request *r, struct arena *a, int depth_max, struct b
         return read_multipart(r, a, depth_max, out, err);
     if (str_is_blank(r->body))
         return read_json(STR("{}"), a, depth_max, out, err);
-    if (str_is_none(r->content_type) || str_eq(r->content_type, STR("application/json"))
+    if (r->content_type.len == 0 || str_eq(r->content_type, STR("application/json"))
         || str_ends(r->content_type, STR("+json")))
         return read_json(r->body, a, depth_max, out, err);
     if (str_eq(r->content_type, STR("application/x-www-form-urlencoded")))

@@ -8,6 +8,8 @@
  * was faster, and subscribes again under its id. */
 #include "api/connect.h"
 
+#include <ctype.h>
+
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "base/config.h"
@@ -17,6 +19,20 @@
 static bool store_profile(struct db *db, struct call *call, struct error *err);
 
 static bool
+refuse_platform(struct str name, struct arena *a, struct error *err)
+{
+    const struct platform *meant;
+    char                  *small = arena_bytes(a, name.len);
+
+    for (size_t i = 0; i < name.len; i++)
+        small[i] = (char)tolower((unsigned char)name.ptr[i]);
+    meant = platform_find((struct str){ small, name.len });
+    if (meant)
+        return error_set(err, 422, "platform is '%s' in small letters, not '%.*s'", meant->name, STR_ARG(name));
+    return error_set(err, 422, "Direct messages are not supported on %.*s", STR_ARG(str_utf8_cut(name, 80)));
+}
+
+static bool
 platform_from_body(struct call *call, const struct platform **out, struct error *err)
 {
     struct str name;
@@ -24,7 +40,7 @@ platform_from_body(struct call *call, const struct platform **out, struct error 
     if (!body_text(call->body.json, "platform", BODY_ID_MAX, &name, err) || !body_needs(name, "platform", err))
         return false;
     *out = platform_find(name);
-    return *out || error_set(err, 422, "Direct messages are not supported on %.*s", STR_ARG(str_utf8_cut(name, 80)));
+    return *out || refuse_platform(name, call->arena, err);
 }
 
 /* Trouble of our own ends the call in any case. */

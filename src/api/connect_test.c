@@ -211,7 +211,7 @@ static const struct {
     { "{\"platform\":\"telegram\",\"bot_token\":\"  \"}", 400, "bot_token is required" },
     { "{\"platform\":\"telegram\",\"bot_token\":5}", 400, "bot_token must be a string" },
     { "{\"platform\":\"tiktok\"}", 422, "Direct messages are not supported on tiktok" },
-    { "{\"platform\":\"Telegram\"}", 422, "Direct messages are not supported on Telegram" },
+    { "{\"platform\":\"Telegram\"}", 422, "platform is 'telegram' in small letters, not 'Telegram'" },
     { "{\"platform\":\"facebook\",\"page_id\":\"1\"}", 400, "access_token is required" },
     { "{\"platform\":\"facebook\",\"access_token\":\"EAA\"}", 400, "page_id is required" },
     { "{\"platform\":\"facebook\",\"page_id\":{},\"access_token\":\"EAA\"}", 400, "page_id must be a string" },

@@ -32,9 +32,8 @@ types_from_query(struct call *call, int64_t *out, struct error *err)
     while (text.len > 0) {
         str_cut(text, ',', &name, &text);
         name = str_trim(name);
-        type = event_type_of(name);
-        if (type == EVENT_NONE)
-            return error_set(err, 400, "types: there is no event '%.*s'", STR_ARG(str_utf8_cut(name, SHOWN_MAX)));
+        if (!event_type_read(name, "types", 400, &type, err))
+            return false;
         *out |= INT64_C(1) << type;
     }
     return true;

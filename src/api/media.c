@@ -101,6 +101,9 @@ read_text(struct str text, const struct net_guard *guard, struct arena *a, struc
     text = str_trim(text);
     if (str_eq_nocase(str_slice(text, 0, 5), STR("data:")))
         return read_data_uri(text, out, err);
+    if (str_find(text, STR(":")) < 0)
+        return error_set(err, 422, "A media text must be a URL (https://...) or a data URI (data:image/png;base64,...),"
+                         " not '%.*s'", STR_ARG(str_utf8_cut(text, 40)));
     if (!net_url_check(guard, text, "The media URL", err))
         return false;
     *out = (struct media_item){ .form = MEDIA_URL, .text = text, .file_name = name_in_url(text, a) };

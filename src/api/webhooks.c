@@ -49,14 +49,14 @@ static bool
 event_from_value(yyjson_val *val, struct webhook *wh, struct error *err)
 {
     struct str name = json_val_str(val);
-    enum event_type type = event_type_of(name);
+    enum event_type type;
 
     if (str_is_none(name))
         return error_set(err, 400, "events must be a list of event names");
     if (str_eq(name, STR("*")))
         return error_set(err, 422, "In events, '*' stands alone: it means all events clients know");
-    if (type == EVENT_NONE)
-        return error_set(err, 422, "There is no event '%.*s'", STR_ARG(str_utf8_cut(name, SHOWN_MAX)));
+    if (!event_type_read(name, "events", 422, &type, err))
+        return false;
     if (wh->events & (INT64_C(1) << type))
         return error_set(err, 422, "events names %s twice", event_type_names[type]);
     wh->events |= INT64_C(1) << type;

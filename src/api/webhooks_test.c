@@ -31,6 +31,12 @@ make(const char *body)
     return text(&t, "/api/webhooks/%.*s", STR_ARG(id));
 }
 
+#define EVENTS(name)                                                                                              \
+    "events: there is no event '" name "'; there are message.received, message.sent, message.delivered,"         \
+    " message.read, message.edited, message.deleted, message.failed_waiting_for_retry, message.failed,"          \
+    " reaction.received, comment.created, profile.connected, profile.disconnected, referral.received,"           \
+    " webhook.disabled"
+
 static const struct {
     const char *body;
     int         status;
@@ -51,8 +57,8 @@ static const struct {
     { "{" URL ",\"events\":{}}", 400, "events must be a list of event names" },
     { "{" URL ",\"events\":[null]}", 400, "events must be a list of event names" },
     { "{" URL ",\"events\":[]}", 422, "events must name at least one event, or be [\"*\"]" },
-    { "{" URL ",\"events\":[\"message.seen\"]}", 422, "There is no event 'message.seen'" },
-    { "{" URL ",\"events\":[\"\"]}", 422, "There is no event ''" },
+    { "{" URL ",\"events\":[\"message.seen\"]}", 422, EVENTS("message.seen") },
+    { "{" URL ",\"events\":[\"\"]}", 422, EVENTS("") },
     { "{" URL ",\"events\":[\"message.read\",\"message.read\"]}", 422, "events names message.read twice" },
     { "{" URL ",\"events\":[\"*\",\"message.read\"]}", 422,
       "In events, '*' stands alone: it means all events clients know" },

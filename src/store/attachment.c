@@ -98,7 +98,9 @@ type_of_kind(const char *kind)
 bool
 attachment_processed(struct db *db, struct attachment *at, const struct media_info *info, struct error *err)
 {
-    if (at->type != ATTACH_STICKER && at->type != ATTACH_FILE)
+    bool is_as_told = at->type == ATTACH_STICKER || (at->type == ATTACH_FILE && at->ref.len > 0);
+
+    if (!is_as_told)
         at->type = type_of_kind(info->kind);
     at->status = ATTACHMENT_PROCESSED;
     at->media = str_of(info->name);

@@ -23,8 +23,8 @@ bool attachment_of_message(struct db *db, int64_t message_id, struct arena *a, s
                            struct error *err);
 bool attachment_get(struct db *db, int64_t id, struct arena *a, struct attachment *out, bool *found, struct error *err);
 
-/* The file is ours now. The type follows what it turned out to be unless it is a sticker (or a file
- * asked for as one). */
+/* The file is ours now. The type follows what it turned out to be, unless the platform called it a sticker or a
+ * file: people do send pictures as files. */
 bool attachment_processed(struct db *db, struct attachment *at, const struct media_info *info, struct error *err);
 bool attachment_failed(struct db *db, struct attachment *at, struct error *err);
 

@@ -10,6 +10,7 @@
 #include "store/webhook.h"
 
 #define EVENT_MAX     (4 * MIB)
+#define SHOWN_MAX     80 /* bytes of a wrong value that are worth repeating */
 #define SETTLE_TRIES    500
 #define SETTLE_PAUSE_MS 10
 #define EVENT_COLUMNS "id, workspace_id, group_id, profile_id, chat_id, type, created_at, data"
@@ -42,13 +43,31 @@ static const char event_time_sql[] = "SELECT created_at FROM event WHERE id >= $
 static const char event_prune_sql[] =
     "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < $1 ORDER BY id LIMIT $2)";
 
-enum event_type
-event_type_of(struct str name)
+static bool
+event_type_unknown(struct str name, const char *where, int status, struct error *err)
+{
+    struct buf names;
+
+    buf_init(&names, KIB);
+    for (int i = EVENT_NONE + 1; i < EVENT_PING; i++) {
+        buf_append(&names, i > EVENT_NONE + 1 ? STR(", ") : STR(""));
+        buf_append(&names, str_of(event_type_names[i]));
+    }
+    error_set(err, status, "%s: there is no event '%.*s'; there are %.*s", where,
+              STR_ARG(str_utf8_cut(name, SHOWN_MAX)), STR_ARG(buf_str(&names)));
+    buf_deinit(&names);
+    return false;
+}
+
+bool
+event_type_read(struct str name, const char *where, int status, enum event_type *out, struct error *err)
 {
     for (int i = EVENT_NONE + 1; i < EVENT_PING; i++)
-        if (str_eq(name, str_of(event_type_names[i])))
-            return (enum event_type)i;
-    return EVENT_NONE;
+        if (str_eq(name, str_of(event_type_names[i]))) {
+            *out = (enum event_type)i;
+            return true;
+        }
+    return event_type_unknown(name, where, status, err);
 }
 
 /* All but the data, which is left where it is until somebody wants it. */

@@ -25,8 +25,9 @@ extern const char *const event_type_names[EVENT_TYPES];
 
 #define EVENTS_BY_STAR ((INT64_C(1) << EVENT_REFERRAL) - 2) /* what "*" means: the bits before EVENT_REFERRAL */
 
-/* EVENT_NONE when there is no such event; "ping" cannot be subscribed to. */
-enum event_type event_type_of(struct str name);
+/* The event of that name, which the parameter `where` holds; else false with `status` and all names there are. "ping"
+ * cannot be subscribed to, so it is none of them. */
+bool event_type_read(struct str name, const char *where, int status, enum event_type *out, struct error *err);
 
 struct event {
     int64_t         id, workspace_id, profile_id, chat_id, created_at;

@@ -37,6 +37,17 @@ telegram_check_markup(yyjson_val *markup, struct error *err)
     return true;
 }
 
+/* Only people are written to: "@name" and ids below zero would lead into channels and groups. */
+static bool
+telegram_check_participant(struct str participant_id, struct error *err)
+{
+    int64_t id;
+
+    return (str_to_i64(participant_id, &id) && id > 0)
+        || error_set(err, 422, "participant_external_id must be the id of a Telegram user, a number such as 7031558204,"
+                     " not '%.*s'", STR_ARG(str_utf8_cut(participant_id, 80)));
+}
+
 const struct platform telegram = {
     .name = "telegram",
     .title = "Telegram",
@@ -58,6 +69,7 @@ const struct platform telegram = {
     .parse = telegram_parse,
     .parse_poll = telegram_parse_poll,
     .step = telegram_step,
+    .check_participant = telegram_check_participant,
     .check_markup = telegram_check_markup,
     .check_file = telegram_check_file,
 };
