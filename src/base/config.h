@@ -33,7 +33,7 @@ struct config {
 
     struct str bluesky_service_url;   /* none = the usual one, and accounts' own servers are looked up */
     struct str bluesky_appview_url, bluesky_plc_url, bluesky_chat_proxy;
-    int64_t    bluesky_poll_ms, bluesky_active_ms;
+    int64_t    bluesky_poll_ms, bluesky_active_ms, bluesky_look_back_ms;
     int        bluesky_history;
 
     /* limits */

@@ -122,6 +122,7 @@ app_fill_env(struct platform_env *env)
         .bluesky_chat_proxy = config.bluesky_chat_proxy,
         .bluesky_poll_ms = config.bluesky_poll_ms,
         .bluesky_active_ms = config.bluesky_active_ms,
+        .bluesky_look_back_ms = config.bluesky_look_back_ms,
         .bluesky_history = config.bluesky_history,
     };
 }

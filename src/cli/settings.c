@@ -68,6 +68,8 @@ const struct option_def settings[] = {
       "How often a quiet Bluesky account is asked for messages" },
     { "bluesky-active-seconds", KIND_MS, AT(bluesky_active_ms), "5", USE_SERVE, 0, 86400000,
       "How often one is asked where messages come or go; 0 = no more often than a quiet one" },
+    { "bluesky-look-back", KIND_MS, AT(bluesky_look_back_ms), "1h", USE_SERVE, 0, 604800000,
+      "How often its latest conversations are checked for what the log should have told and did not; 0 = never" },
     { "bluesky-history", KIND_INT, AT(bluesky_history), "100", USE_SERVE, 0, 100000,
       "Messages of each conversation that are read when an account is connected; 0 = none" },
     { "allow-private-addresses", KIND_STR, AT(allow_private), "", USE_SERVE, 0, 0,

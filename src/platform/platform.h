@@ -120,6 +120,7 @@ struct inbound_batch {
     struct inbound_event *events;
     size_t                count;
     struct str            cursor;    /* after a poll: the new position; none = unchanged */
+    struct str            cursor_if_news; /* the same where any of this had not come before; none = no other */
     bool                  more;      /* after a poll: there is more to be had at once */
     const struct platform *platform; /* of a platform_app's payload: whose accounts these are; NULL = none of ours */
     size_t                ignored;   /* understood, but none of our business (groups, channels) */
@@ -167,6 +168,7 @@ struct platform_env {          /* settings an adapter needs; immutable after sta
     struct str bluesky_chat_proxy;   /* did:web:api.bsky.chat#bsky_chat */
     int64_t    bluesky_poll_ms;      /* between two polls of a quiet account */
     int64_t    bluesky_active_ms;    /* of one where something happens; 0 = as of a quiet one */
+    int64_t    bluesky_look_back_ms; /* between two looks for what the log did not tell; 0 = there are none */
     int64_t    bluesky_history;      /* how many messages of each conversation are read at first; 0 = none */
 };
 

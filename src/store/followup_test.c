@@ -362,15 +362,20 @@ END_TEST
 
 START_TEST(what_nothing_comes_for_is_forgotten)
 {
-    struct inbound_event e = reaction("love", TESTING_NOW), other = e;
+    const int64_t day = 24 * 3600 * 1000;
+    struct inbound_event e = reaction("love", TESTING_NOW), second = e, third = e;
 
     the_chat();
-    other.external_id = STR("m2");
+    second.external_id = STR("m2");
+    third.external_id = STR("m3");
     take(&e);
-    ts_tick(&s, (int64_t)31 * 24 * 3600 * 1000);
-    take(&other);
-    ck_assert_int_eq(parked(), 1);
-    ck_assert_str_eq(ts_text(&s, "SELECT external_id FROM parked").ptr, "m2");
+    ts_tick(&s, 29 * day);
+    take(&second);
+    ck_assert_int_eq(parked(), 2);
+    ts_tick(&s, 2 * day);
+    take(&third);
+    ck_assert_int_eq(parked(), 2);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM parked WHERE external_id = 'm2'"), 1);
 }
 END_TEST
 

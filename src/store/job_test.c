@@ -247,14 +247,18 @@ START_TEST(a_clock_set_back_takes_what_waits_with_it)
 }
 END_TEST
 
+/* And what is to be forgotten in it: nothing else remembers that. */
 START_TEST(dropping_a_lane_leaves_the_others)
 {
     struct job a = add(1, 0, s.now), b = add(1, 50, s.now), other = add(2, 0, s.now);
+    struct job forget = { .kind = JOB_FORGET_MEDIA, .lane_id = 1, .record_id = 9, .due_at = s.now };
 
+    OK(job_add(s.db, &forget, s.now, &s.err));
     OK(job_drop_lane(s.db, 1, &s.err));
     ck_assert(is_gone(&a));
     ck_assert(is_gone(&b));
     ck_assert(!is_gone(&other));
+    ck_assert(!is_gone(&forget));
 }
 END_TEST
 

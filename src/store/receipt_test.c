@@ -72,6 +72,20 @@ START_TEST(a_watermark_covers_what_was_sent_until_then)
 }
 END_TEST
 
+/* Of a chat that is longer, as may be when an account is connected, the newest. */
+START_TEST(one_receipt_reaches_back_a_thousand_messages)
+{
+    if (getenv("PARLEY_TEST_DATABASE_URL")) /* the same statements, and a second more */
+        return;
+    the_chat();
+    for (int i = 0; i <= 1000; i++)
+        sent(arena_printf(&s.arena, "m%d", i).ptr, T + i);
+    receipt(INBOUND_DELIVERY, "", T + 2000, T + 3000);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM message WHERE delivered_at > 0"), 1000);
+    ck_assert_int_eq(ts_int(&s, "SELECT COUNT(*) FROM message WHERE external_id = 'm0' AND delivered_at = 0"), 1);
+}
+END_TEST
+
 START_TEST(the_earliest_receipt_counts)
 {
     the_chat();
@@ -186,8 +200,9 @@ START_TEST(each_message_is_told_of_once_oldest_first)
 }
 END_TEST
 
-STORE_TESTS("receipt", a_watermark_covers_what_was_sent_until_then, the_earliest_receipt_counts,
-            what_comes_later_takes_its_times_from_what_covers_it, a_read_message_was_read_with_all_before_it,
+STORE_TESTS("receipt", a_watermark_covers_what_was_sent_until_then, one_receipt_reaches_back_a_thousand_messages,
+            the_earliest_receipt_counts, what_comes_later_takes_its_times_from_what_covers_it,
+            a_read_message_was_read_with_all_before_it,
             a_delivered_message_is_delivered_alone, only_what_we_sent_is_read_by_them,
             without_a_time_it_was_by_the_watermark, old_receipts_go_but_for_the_one_that_says_what_is_done,
             each_message_is_told_of_once_oldest_first)

@@ -111,6 +111,19 @@ poll_again(struct task *t, struct db *db, int64_t stored, bool more, int64_t now
                      empty == 0 ? STR_NONE : arena_printf(&t->arena, "%lld", (long long)empty), err);
 }
 
+/* What should have come before is news: there may be more of it, and the platform knows where to look. */
+static bool
+poll_heed_news(struct task *t, struct db *db, const struct inbound_batch *batch, int64_t stored, bool *more,
+               struct error *err)
+{
+    if (stored == 0 || batch->cursor_if_news.len == 0)
+        return true;
+    log_warn("the platform had not told of a message; reading on from where all was known",
+             LOG_CSTR("platform", t->platform->name), LOG_STR("account", t->profile.username));
+    *more = true;
+    return profile_set_cursor(db, t->profile.id, batch->cursor_if_news, err);
+}
+
 static bool
 poll_store(struct task *t, struct db *db, struct error *err)
 {
@@ -130,7 +143,8 @@ poll_store(struct task *t, struct db *db, struct error *err)
         return true;
     t->platform->parse_poll(&t->arena, &t->run.op.account, t->run.op.poll_body, &batch);
     more = batch.more && batch.cursor.len > 0 && !str_eq(batch.cursor, t->profile.poll_cursor); /* it gets on */
-    if (!ingest(db, &t->profile, &batch, t->run.op.poll_body, now_ms, &t->arena, &counts, err))
+    if (!ingest(db, &t->profile, &batch, t->run.op.poll_body, now_ms, &t->arena, &counts, err)
+        || !poll_heed_news(t, db, &batch, counts.stored, &more, err))
         return false;
     if (t->profile.status_detail.len > 0 && !profile_note(db, t->profile.id, STR_NONE, err))
         return false;

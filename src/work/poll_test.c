@@ -106,6 +106,49 @@ START_TEST(what_is_left_is_asked_for_at_once_as_long_as_it_gets_on)
 }
 END_TEST
 
+static const char *
+news_that_are_late(const char *call, int nth)
+{
+    (void)nth;
+    return strcmp(call, "/poll/") == 0 || strcmp(call, "/poll/back") == 0 ? "news 41" : "done";
+}
+
+/* The platform's other position counts once: the second time it is no news. */
+START_TEST(news_that_should_have_come_before_move_the_position_back)
+{
+    w.script = news_that_are_late;
+    active_ms = 1;
+    add_poll(w.store.profile.id, "", clock_now_ms(), 0);
+    tw_start(&w);
+    tw_await_calls(&w, "/poll/", 4);
+    ck_assert_str_eq(tw_call(&w, "/poll/", 0), "/poll/");
+    ck_assert_str_eq(tw_call(&w, "/poll/", 1), "/poll/back");
+    ck_assert_str_eq(tw_call(&w, "/poll/", 2), "/poll/41");
+    ck_assert_str_eq(tw_call(&w, "/poll/", 3), "/poll/41");
+}
+END_TEST
+
+static const char *
+to_and_fro(const char *call, int nth)
+{
+    (void)nth;
+    return strcmp(call, "/poll/42") == 0 ? "more 41" : "more 42";
+}
+
+/* Two bring something, a hundred nothing: after these it is not asked at once. */
+START_TEST(who_always_has_more_and_never_anything_is_not_asked_without_end)
+{
+    int64_t last_ms;
+
+    w.script = to_and_fro;
+    tw_start(&w);
+    tw_await_calls(&w, "/poll/", 103);
+    last_ms = tw_call_ms(&w, "/poll/41", 50);
+    tw_await(&w, EMPTY "'101'", 1);
+    ck_assert_int_ge(tw_look(&w, POLLS_DUE), last_ms + 900);
+}
+END_TEST
+
 START_TEST(a_send_makes_the_next_poll_come_soon)
 {
     w.script = nothing_came;
@@ -231,6 +274,8 @@ polls(void)
 {
     static const TTest *const *const tests[] = {
         &what_is_left_is_asked_for_at_once_as_long_as_it_gets_on, &a_send_makes_the_next_poll_come_soon,
+        &news_that_should_have_come_before_move_the_position_back,
+        &who_always_has_more_and_never_anything_is_not_asked_without_end,
         &a_send_leaves_a_failing_poll_alone, &a_send_during_a_poll_is_heeded_after_it,
         &trouble_makes_polls_no_rarer_than_silence, &a_wait_the_platform_names_is_kept,
         &overdue_polls_are_spread_at_start, &a_poll_that_is_not_due_keeps_its_time,

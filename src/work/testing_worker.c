@@ -92,14 +92,16 @@ finish(struct op *op, struct str payload)
 static bool
 is_done(struct op *op, struct str word, struct str rest, struct str body, struct op_step *out)
 {
-    if (!str_eq(word, STR("done")) && !str_eq(word, STR("more")) && !str_eq(word, STR("quiet")))
+    bool is_whole = str_eq(word, STR("more")) || str_eq(word, STR("news"));
+
+    if (!str_eq(word, STR("done")) && !is_whole && !str_eq(word, STR("quiet")))
         return false;
     *out = (struct op_step){ .verdict = OP_DONE };
     if (str_eq(word, STR("quiet"))) {
         out->account_wide = true;
         str_to_i64(rest, &out->retry_after_ms);
     }
-    finish(op, str_eq(word, STR("more")) ? body : rest);
+    finish(op, is_whole ? body : rest);
     return true;
 }
 
@@ -150,7 +152,8 @@ scripted_parse_poll(struct arena *a, const struct account *account, struct str p
     if (payload.len == 0)
         return;
     if (str_cut(payload, ' ', &word, &rest)) {
-        out->more = true;
+        out->more = str_eq(word, STR("more"));
+        out->cursor_if_news = out->more ? STR_NONE : STR("back");
         payload = rest;
     }
     out->events = arena_new(a, struct inbound_event);

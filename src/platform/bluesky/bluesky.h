@@ -9,6 +9,7 @@
  *     conversation.c the conversation with a person; archiving it
  *     poll.c         asking for what is new, in the log
  *     walk.c         reading conversations back: at first, and where the log's thread was lost
+ *     back.c         whether the log has told of what it should
  *     cursor.c       what account.cursor holds
  *     parse.c        what a poll brought, as events
  *     content.c      one message: its text, links and embedded post
@@ -190,6 +191,9 @@ struct bluesky_cursor { /* account.cursor, as JSON */
     struct str            born;      /* the log's position when the account was connected */
     int64_t               born_ms;
     int64_t               seen_ms;   /* when the newest message known from the log was sent */
+    struct str            back;      /* the log's position at the last look back; none = there was none yet */
+    int64_t               back_ms;   /* when that was */
+    int64_t               looked_ms; /* the same of one that may have been refused */
     struct bluesky_known *known;
     size_t                known_count;
     bool                  has_walk;
@@ -215,12 +219,13 @@ bool bluesky_rev_reached(struct str rev, struct str other); /* rev <= other; bot
 /* The other person in a conversation between two; none in any other. */
 yyjson_val *bluesky_peer_of(yyjson_val *convo, struct str own_did);
 
-/* ---- poll.c, walk.c ---- */
+/* ---- poll.c, walk.c, back.c ---- */
 
 /* What a poll brings, for parse.c:
  *
  *     {"cursor": {...}, "more": bool,
  *      "log": {...}, "count": how many of its entries count, "broken": a log that is no JSON,
+ *      "back": a cursor whose walk is to be done if anything of this is news,
  *      "convos": [convoView],
  *      "read": [{"convo": {...}, "messages": [newest first], "profiles": [...], "done": bool}]} */
 struct bluesky_poll {
@@ -236,11 +241,19 @@ struct bluesky_poll {
     struct str           *read;      /* pages of conversations, as JSON */
     size_t                read_count, read_cap, read_size;
     int                   calls;
+    bool                  has_back;  /* it looked back: what if that brings news */
+    struct bluesky_walk   back;
 };
 
 void bluesky_poll(struct op *op, const struct net_response *last, struct op_step *out);
 void bluesky_walk(struct op *op, const struct net_response *last, struct op_step *out);
 void bluesky_poll_finish(struct op *op, struct op_step *out);
+bool bluesky_back_is_due(struct op *op);
+void bluesky_get_back(struct op *op, struct op_step *out);
+void bluesky_back(struct op *op, const struct net_response *last, struct op_step *out);
+bool bluesky_is_behind(struct str rev, int64_t at_ms, struct str since, int64_t since_ms); /* there at `since` */
+bool bluesky_todo_read(yyjson_val *convo, struct str own_did, struct bluesky_todo *out); /* false: none to be read */
+void bluesky_put_todo(struct json *w, const struct bluesky_todo *convo);                 /* as "convo" of a page */
 bool bluesky_log_needs_convo(yyjson_val *entry); /* whether it is of a kind that counts only between two */
 void bluesky_parse_poll(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out);
 

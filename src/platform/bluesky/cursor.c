@@ -71,6 +71,9 @@ bluesky_cursor_from(yyjson_val *val, struct arena *a, struct bluesky_cursor *out
     out->born = json_str(val, "born");
     out->born_ms = amount(val, "born_ms");
     out->seen_ms = amount(val, "seen_ms");
+    out->back = json_str(val, "back");
+    out->back_ms = amount(val, "back_ms");
+    out->looked_ms = amount(val, "looked_ms");
     read_known(json_arr(val, "known"), a, out);
     out->has_walk = json_obj(val, "walk") != NULL;
     if (out->has_walk)
@@ -153,6 +156,9 @@ bluesky_cursor_write(struct arena *a, const struct bluesky_cursor *c)
     put_if(&w, "born", c->born);
     json_put_int(&w, "born_ms", c->born_ms);
     json_put_int(&w, "seen_ms", c->seen_ms);
+    put_if(&w, "back", c->back);
+    put_int_if(&w, "back_ms", c->back_ms);
+    put_int_if(&w, "looked_ms", c->looked_ms);
     json_begin_array(&w, "known");
     for (size_t i = 0; i < c->known_count; i++) {
         json_begin(&w, NULL);

@@ -288,6 +288,7 @@ void
 bluesky_parse_poll(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out)
 {
     struct reader r = { .a = a, .own_did = account->external_id, .out = out };
+    struct bluesky_cursor back;
     struct error  err;
     yyjson_val   *root;
 
@@ -305,5 +306,11 @@ bluesky_parse_poll(struct arena *a, const struct account *account, struct str pa
         out->not_understood = true;
     bluesky_known_trim(&r.cursor);
     out->cursor = bluesky_cursor_write(a, &r.cursor);
+    if (json_obj(root, "back")) {
+        bluesky_cursor_from(json_obj(root, "back"), a, &back);
+        r.cursor.has_walk = back.has_walk;
+        r.cursor.walk = back.walk;
+        out->cursor_if_news = bluesky_cursor_write(a, &r.cursor);
+    }
     out->more = json_true(root, "more");
 }

@@ -11,7 +11,7 @@
 #define ENVELOPE_MAX (48 * MIB)
 #define POSITION_MAX 4096 /* a cursor longer than this is not kept */
 
-enum { POLL_FIRST, POLL_LOG, POLL_LOST, POLL_CONVO, POLL_WALK };
+enum { POLL_FIRST, POLL_LOG, POLL_LOST, POLL_CONVO, POLL_WALK, POLL_BACK };
 
 static struct bluesky_poll *
 state(struct op *op)
@@ -40,6 +40,9 @@ envelope(struct op *op, struct bluesky_poll *p)
     json_begin(&w, NULL);
     json_put_raw(&w, "cursor", bluesky_cursor_write(op->arena, &p->cursor));
     json_put_bool(&w, "more", p->more);
+    if (p->has_back)
+        json_put_raw(&w, "back", bluesky_cursor_write(op->arena, &(struct bluesky_cursor){ .has_walk = true,
+                                                                                           .walk = p->back }));
     if (p->log) {
         json_put_int(&w, "count", (int64_t)p->log_count);
         json_put_val(&w, "log", p->log);
@@ -137,7 +140,12 @@ finish_log(struct op *op, struct op_step *out)
     else if (is_position(rev))
         p->cursor.log = rev;
     p->more = entry != NULL || (p->log_count > 0 && !str_eq(p->cursor.log, before));
-    bluesky_poll_finish(op, out);
+    if (!p->more && bluesky_back_is_due(op)) {
+        op->stage = POLL_BACK;
+        bluesky_get_back(op, out);
+    } else {
+        bluesky_poll_finish(op, out);
+    }
 }
 
 static void
@@ -284,6 +292,8 @@ bluesky_poll(struct op *op, const struct net_response *last, struct op_step *out
         convo_answered(op, last, out);
     else if (op->stage == POLL_FIRST || op->stage == POLL_LOST)
         head_answered(op, last, out);
+    else if (op->stage == POLL_BACK)
+        bluesky_back(op, last, out);
     else
         bluesky_walk(op, last, out);
 }

@@ -33,8 +33,8 @@ walk_of(struct op *op)
 }
 
 /* Whether what is at `rev`, or was sent at `at_ms`, was there at `since`. */
-static bool
-is_behind(struct str rev, int64_t at_ms, struct str since, int64_t since_ms)
+bool
+bluesky_is_behind(struct str rev, int64_t at_ms, struct str since, int64_t since_ms)
 {
     if (bluesky_rev_compares(rev, since))
         return bluesky_rev_reached(rev, since);
@@ -62,21 +62,29 @@ next_page(yyjson_val *root, struct str before, size_t n)
 
 /* ---- which conversations ---- */
 
+bool
+bluesky_todo_read(yyjson_val *convo, struct str own_did, struct bluesky_todo *out)
+{
+    struct participant who = { 0 };
+    yyjson_val        *peer = bluesky_peer_of(convo, own_did);
+    struct str         id = json_str(convo, "id");
+
+    if (!peer || id.len == 0 || id.len > ID_MAX || !bluesky_is_did(json_str(peer, "did")))
+        return false;
+    bluesky_read_profile(peer, &who);
+    *out = (struct bluesky_todo){
+        .id = id, .peer = json_str(peer, "did"), .muted = json_true(convo, "muted"),
+        .handle = str_utf8_cut(who.username, ID_MAX), .name = str_utf8_cut(who.name, (size_t)2 * ID_MAX),
+    };
+    return true;
+}
+
 static void
 take_convo(struct op *op, yyjson_val *convo)
 {
     struct bluesky_walk *walk = walk_of(op);
-    struct participant   who = { 0 };
-    yyjson_val          *peer = bluesky_peer_of(convo, op->account.external_id);
-    struct str           id = json_str(convo, "id");
 
-    if (!peer || id.len == 0 || id.len > ID_MAX || !bluesky_is_did(json_str(peer, "did")))
-        return;
-    bluesky_read_profile(peer, &who);
-    walk->todo[walk->todo_count++] = (struct bluesky_todo){
-        .id = id, .peer = json_str(peer, "did"), .muted = json_true(convo, "muted"),
-        .handle = str_utf8_cut(who.username, ID_MAX), .name = str_utf8_cut(who.name, (size_t)2 * ID_MAX),
-    };
+    walk->todo_count += bluesky_todo_read(convo, op->account.external_id, &walk->todo[walk->todo_count]);
 }
 
 /* Whether nothing in it can be of interest; *ends says that this is so for all that follow. Of times only what the list
@@ -88,7 +96,7 @@ is_passed(const struct bluesky_walk *walk, yyjson_val *convo, bool *ends)
     int64_t    since_ms = walk->lists > 0 ? walk->floor_ms : walk->since_ms;
     int64_t    at_ms = bluesky_time(json_obj(convo, "lastMessage"), "sentAt");
 
-    *ends = (walk->is_recovery || walk->lists > 0) && is_behind(rev, at_ms, since, since_ms);
+    *ends = (walk->is_recovery || walk->lists > 0) && bluesky_is_behind(rev, at_ms, since, since_ms);
     if (!*ends)
         return false;
     *ends = walk->lists > 0 || bluesky_rev_compares(rev, since);
@@ -144,8 +152,8 @@ end_convo(struct op *op)
     walk->tried_again = false;
 }
 
-static void
-put_convo(struct json *w, const struct bluesky_todo *convo)
+void
+bluesky_put_todo(struct json *w, const struct bluesky_todo *convo)
 {
     json_begin(w, "convo");
     json_put_str(w, "id", convo->id);
@@ -167,11 +175,11 @@ put_page(const struct bluesky_walk *walk, struct json *w, yyjson_val *root, bool
     bool            goes_on = has_next && walk->left > (int64_t)yyjson_arr_size(messages);
 
     json_begin(w, NULL);
-    put_convo(w, &walk->todo[0]);
+    bluesky_put_todo(w, &walk->todo[0]);
     json_begin_array(w, "messages");
     while ((message = yyjson_arr_iter_next(&it)) != NULL) {
-        if (walk->is_recovery && is_behind(json_str(message, "rev"), bluesky_time(message, "sentAt"), walk->since,
-                                           walk->since_ms))
+        if (walk->is_recovery && bluesky_is_behind(json_str(message, "rev"), bluesky_time(message, "sentAt"),
+                                                   walk->since, walk->since_ms))
             goes_on = false;
         else
             json_put_val(w, NULL, message);

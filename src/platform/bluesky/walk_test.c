@@ -25,7 +25,10 @@ struct message {
 static struct server {
     struct message messages[MESSAGES]; /* in the order of their positions */
     int            count, rev, forgotten; /* positions before `forgotten` are refused */
+    int            silent;             /* of positions up to this the log says nothing, and does not say so */
     int            failures;           /* percent of the calls */
+    bool           looks_back, has_no_lists;
+    int            looks, calls;
     int            is_plain;           /* positions are plain numbers, which do not compare */
     int            out_of_order, newest[CONVOS];
     int64_t        now_ms;
@@ -139,6 +142,8 @@ answer_log(struct arena *a, struct json *w, struct str cursor)
 {
     int from = cursor.len > 0 ? rev_number(cursor) : server.rev, n = 0;
 
+    if (from < server.silent)
+        from = server.silent;
     json_begin_array(w, "logs");
     for (int i = 0; i < server.count && n < LOG_PAGE; i++) {
         if (server.messages[i].rev <= from)
@@ -201,8 +206,10 @@ answer(struct arena *a, struct str url, struct net_response *out)
     struct json w = { .buf = &buf };
     int64_t     convo = 0;
 
+    server.calls++;
+    server.looks += str_find(url, STR("listConvos?limit=20")) > 0;
     *out = (struct net_response){ .status = 200 };
-    if (random_below(100) < server.failures) {
+    if (random_below(100) < server.failures || (server.has_no_lists && str_find(url, STR("listConvos")) > 0)) {
         out->status = random_below(2) ? 502 : 429;
         return;
     }
@@ -228,38 +235,41 @@ answer(struct arena *a, struct str url, struct net_response *out)
 
 /* ---- reading it ---- */
 
-static void
+/* True where it is news. */
+static bool
 take_event(const struct inbound_event *e)
 {
     int64_t         id = -1;
     struct message *m;
 
     if (e->kind != INBOUND_MESSAGE)
-        return;
+        return false;
     ck_assert(str_to_i64(str_from(e->external_id, 1), &id) && id >= 0 && id < server.count);
     m = &server.messages[id];
     ck_assert(!is_group(m->convo) && e->outbound == (id % 3 == 0));
     if (m->seen != NOT_SEEN)
-        return; /* the store has it */
+        return false; /* the store has it */
     m->seen = e->is_history ? AS_HISTORY : AS_NEW;
     if (m->rev < server.newest[m->convo])
         server.out_of_order++;
     server.newest[m->convo] = m->rev;
+    return true;
 }
 
 /* One poll. True when it wants to go on at once; a failure does. */
 static bool
 poll_once(struct arena *keep, struct str *cursor)
 {
-    static const struct platform_env env = {
+    const struct platform_env env = {
         .bluesky_service_url = { "http://pds", 10 }, .bluesky_chat_proxy = { "did:web:chat#c", 14 },
         .bluesky_history = HISTORY, .bluesky_service_only = true,
+        .bluesky_look_back_ms = server.looks_back ? 3600000 : 0,
     };
     struct arena         a;
     struct net_response  last;
     struct inbound_batch batch = { 0 };
     struct op_step       step;
-    bool                 more = true;
+    bool                 more = true, news = false;
 
     arena_init(&a);
     struct op op = { .kind = OP_POLL, .arena = &a, .env = &env, .now_ms = server.now_ms };
@@ -276,10 +286,11 @@ poll_once(struct arena *keep, struct str *cursor)
     if (step.verdict == OP_DONE) {
         bluesky.parse_poll(&a, &op.account, op.poll_body, &batch);
         for (size_t i = 0; i < batch.count; i++)
-            take_event(&batch.events[i]);
+            news = take_event(&batch.events[i]) || news;
         ck_assert(!batch.not_understood && batch.cursor.len > 0);
-        *cursor = arena_copy(keep, batch.cursor);
-        more = batch.more;
+        news = news && batch.cursor_if_news.len > 0;
+        *cursor = arena_copy(keep, news ? batch.cursor_if_news : batch.cursor);
+        more = batch.more || news;
     }
     arena_deinit(&a);
     return more;
@@ -383,6 +394,74 @@ START_TEST(nothing_is_lost_where_the_thread_is)
 }
 END_TEST
 
+static void
+poll_in_an_hour(struct arena *keep, struct str *cursor)
+{
+    server.now_ms += 3600000;
+    poll_all(keep, cursor);
+}
+
+/* How many messages were there before. */
+static int
+connect_and_look(struct arena *keep, struct str *cursor, bool is_plain)
+{
+    set_up(0);
+    server.looks_back = true;
+    server.is_plain = is_plain;
+    while (cursor->len == 0)
+        poll_once(keep, cursor);
+    poll_all(keep, cursor);
+    ck_assert_int_eq(server.looks, 1);
+    return server.count;
+}
+
+/* With positions that compare, and without. */
+START_TEST(what_the_log_did_not_tell_is_found)
+{
+    struct arena keep;
+    struct str   cursor = STR_NONE;
+    int          before;
+
+    arena_init(&keep);
+    before = connect_and_look(&keep, &cursor, _i);
+    for (int round = 0; round < 3; round++) {
+        write_some(200);
+        server.silent = server.rev;
+        write_some(3); /* these the log does tell of */
+        server.has_no_lists = round == 1; /* a look that is refused is made up for by the next */
+        poll_in_an_hour(&keep, &cursor);
+        server.has_no_lists = false;
+        poll_in_an_hour(&keep, &cursor);
+        check_seen(before);
+    }
+    arena_deinit(&keep);
+}
+END_TEST
+
+START_TEST(looking_back_in_vain_is_one_call)
+{
+    struct arena keep;
+    struct str   cursor = STR_NONE;
+    int          calls, looks;
+
+    arena_init(&keep);
+    connect_and_look(&keep, &cursor, _i);
+    for (int round = 0; round < 3; round++) {
+        write_some(100);
+        poll_all(&keep, &cursor);
+        calls = server.calls;
+        looks = server.looks;
+        server.has_no_lists = round == 2;
+        poll_in_an_hour(&keep, &cursor);
+        ck_assert_int_eq(server.calls, calls + 2); /* the log, and the conversations */
+        poll_all(&keep, &cursor);
+        ck_assert_int_eq(server.calls, calls + 3);
+        ck_assert_int_eq(server.looks, looks + 1);
+    }
+    arena_deinit(&keep);
+}
+END_TEST
+
 static TCase *
 polls(void)
 {
@@ -390,6 +469,8 @@ polls(void)
 
     tcase_add_loop_test(c, history_comes_first_and_then_what_is_new, 0, 4);
     tcase_add_loop_test(c, nothing_is_lost_where_the_thread_is, 0, 6);
+    tcase_add_loop_test(c, what_the_log_did_not_tell_is_found, 0, 2);
+    tcase_add_loop_test(c, looking_back_in_vain_is_one_call, 0, 2);
     return c;
 }
 
