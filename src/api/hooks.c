@@ -160,7 +160,7 @@ store_update(struct db *db, struct call *call, struct error *err)
 
     h->counts = (struct ingest_counts){ 0 };
     call_then(call, thank, PLAIN);
-    return profile_get(db, h->profile_id, call->arena, &profile, &found, err)
+    return profile_get_shared(db, h->profile_id, call->arena, &profile, &found, err)
         && (found || no_such_hook(err))
         && ingest(db, &profile, &h->batch, call->x->request.body, call->now_ms, call->arena, &h->counts, err);
 }

@@ -2,7 +2,9 @@
  * gathered for the end of its batch; db.c is the other half. */
 #include "db/driver.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- statements ---- */
 
@@ -108,6 +110,25 @@ db_exec(struct db *db, const char *sql, const struct db_value *args, size_t n, i
         return false;
     db->has_written = true;
     return db->driver->exec(db, sql, args, n, changed, err) || doom(db, err);
+}
+
+bool
+db_exec_likely(struct db *db, const char *sql, const struct db_value *args, size_t n, bool *touched, struct error *err)
+{
+    int64_t changed = 1;
+
+    if (!db->may_guess) {
+        if (!db_exec(db, sql, args, n, &changed, err))
+            return false;
+    } else if (is_doomed(db, err)) {
+        return false;
+    } else {
+        db->has_written = db->has_guessed = true;
+        if (!db->driver->exec_likely(db, sql, args, n, err))
+            return doom(db, err);
+    }
+    *touched = changed > 0;
+    return true;
 }
 
 bool
@@ -264,9 +285,10 @@ db_together(struct db *db, int64_t key, struct error *err)
 }
 
 void **
-db_note(struct db *db)
+db_note(struct db *db, int which)
 {
-    return &db->note;
+    assert(which >= 0 && which < DB_NOTES);
+    return &db->notes[which];
 }
 
 void
@@ -274,7 +296,7 @@ db_forget(struct db *db)
 {
     db->told_count = 0;
     db->later_count = 0;
-    db->note = NULL;
+    memset(db->notes, 0, sizeof(db->notes));
     arena_reset(&db->memory);
 }
 

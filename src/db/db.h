@@ -87,6 +87,11 @@ bool       db_col_is_null(struct db_rows *rows, int col);
 bool db_exec(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed,
              struct error *err);
 
+/* db_exec() of what nearly always touches one row: where asking costs a round trip, *touched is taken for true, and the
+ * database asked later. When that turns out wrong, all of the transaction is undone, and run again with the truth. */
+bool db_exec_likely(struct db *db, const char *sql, const struct db_value *args, size_t n, bool *touched,
+                    struct error *err);
+
 /* One statement that answers at most one row with one integer. *found tells whether there was one (may be NULL;
  * then a missing row leaves *out as it was). */
 bool db_get_int(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *out, bool *found,
@@ -136,8 +141,10 @@ bool db_try_alone(struct db *db, int64_t key, bool *got, struct error *err);
 /* Any number may be here at once with the same key, but not while somebody is alone with it. */
 bool db_together(struct db *db, int64_t key, struct error *err);
 
-/* A place for what those who share the commit find out together at its very end; NULL before that. */
-void **db_note(struct db *db);
+/* Places for what those who share the commit find out together; NULL at first. `which` is the caller's to give out.
+ * What one of them notes stays when it is rolled back, unless all are. */
+enum { DB_NOTES = 2 };
+void **db_note(struct db *db, int which);
 
 /* ---- rows that are read in order ---- */
 

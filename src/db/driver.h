@@ -31,7 +31,8 @@ struct db_tide {
     char   *holders;      /* NULL = there is no fence */
 };
 
-/* A connection as every driver has it, which sets `lost` and `conflict`; the rest is connection.c's and writer.c's. */
+/* A connection as every driver has it, which sets `lost`, `conflict` and `misguessed`; the rest is connection.c's and
+ * writer.c's. */
 struct db {
     const struct db_driver *driver;
     struct db *next;      /* in the pool of idle readers */
@@ -41,6 +42,9 @@ struct db {
     bool conflict;        /* another connection was in the way: the same again, alone, may succeed */
     bool in_company;      /* others of this batch have run, and hold what they have locked */
     bool has_written;     /* this transaction may have changed something */
+    bool may_guess;       /* db_exec_likely() need not wait */
+    bool has_guessed;     /* and did not, in this batch, */
+    bool misguessed;      /* and it was not so */
     bool is_busy;         /* db_busy() was called */
     struct error doom;    /* the first statement that failed since db_start(); those after it are not run */
 
@@ -50,7 +54,7 @@ struct db {
     struct db_later *later; /* what is left for the end of this batch */
     size_t later_count, later_cap;
     struct arena memory;    /* of this batch */
-    void  *note;            /* what db_note() points at */
+    void  *notes[DB_NOTES]; /* what db_note() points at */
 
     struct db_tide *tide;   /* NULL = nobody else writes */
     bool    knows_settled;  /* as it was when this transaction began, */
@@ -104,6 +108,9 @@ struct db_driver {
     bool (*settle)(struct db *db, struct error *err);
     bool (*exec)(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed,
                  struct error *err);
+    /* Of one that changes one row; when it does not, a later call fails, or settle() at the latest, and
+     * db->misguessed is set. NULL where `changed` is known at once. */
+    bool (*exec_likely)(struct db *db, const char *sql, const struct db_value *args, size_t n, struct error *err);
     bool (*script)(struct db *db, const char *sql, struct error *err); /* several statements, nothing bound */
 
     /* The statement has done its work when query() returns; next() only hands out rows. */
@@ -150,6 +157,7 @@ struct db_writer {
     struct db_txn    *put_off;      /* what comes first in the next batch */
 
     int               careful;      /* so many batches still use savepoints from the start */
+    int               sceptical;    /* so many batches still wait for what is likely */
     int               batch_ms;     /* a batch of slow transactions ends early, so that its first need not wait */
     int64_t           gather_us;    /* how long company is waited for after a commit */
     int64_t           gather_until; /* and until when that is now, in clock_mono_us() */

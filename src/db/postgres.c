@@ -87,6 +87,8 @@ roll_back(struct postgres *c, struct error *err)
         return postgres_outage(c, "the connection is lost", err);
     if (c->is_reader)
         return end_reading(c, "ROLLBACK", err);
+    for (int i = 0; i < c->sent_count; i++)
+        c->sent[i].is_likely = false; /* what is undone need not be so */
     return postgres_send_plain(c, "ROLLBACK", err) && postgres_settle(c, err);
 }
 
@@ -355,6 +357,7 @@ const struct db_driver db_postgres = {
     .control = postgres_control,
     .settle = postgres_settle_all,
     .exec = postgres_exec,
+    .exec_likely = postgres_exec_likely,
     .script = postgres_script,
     .query = postgres_query,
     .next = postgres_next,

@@ -18,6 +18,7 @@ struct postgres_sent {
     struct postgres_statement *prepares; /* NULL = it prepares nothing */
     bool is_sync;                        /* it ends what a refusal makes the server skip */
     bool is_spare;                       /* a refusal harms nobody */
+    bool is_likely;                      /* it is taken for granted that it touches one row */
 };
 
 /* The connection is in libpq's pipeline mode all the time: what needs no answer is sent without waiting for one, and
@@ -83,11 +84,12 @@ bool postgres_is_alive(struct db *db);
 
 /* ---- postgres_statement.c ---- */
 
-/* Sends a statement; `is_spare` as above. */
-bool postgres_send(struct postgres *c, const char *sql, const struct db_value *args, size_t n, bool is_spare,
+/* Sends a statement; of `how`, what is known of its answer. */
+bool postgres_send(struct postgres *c, struct postgres_sent how, const struct db_value *args, size_t n,
                    struct error *err);
 bool postgres_exec(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed,
                    struct error *err);
+bool postgres_exec_likely(struct db *db, const char *sql, const struct db_value *args, size_t n, struct error *err);
 void postgres_forget_statement(struct postgres *c, struct postgres_statement *s);
 void postgres_forget_statements(struct postgres *c);
 

@@ -39,7 +39,8 @@ send_message(struct postgres *c, const struct buf *message)
     static const char notify_sql[] = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(" CHANNEL ", $1)";
     struct error ignored;
 
-    return postgres_send(c, notify_sql, DB_ARGS(db_text(buf_str(message))), true, &ignored)
+    return postgres_send(c, (struct postgres_sent){ .sql = notify_sql, .is_spare = true },
+                         DB_ARGS(db_text(buf_str(message))), &ignored)
         && postgres_send_sync(c, &ignored);
 }
 

@@ -99,6 +99,16 @@ is_refusal(const PGresult *result)
     return status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY;
 }
 
+static void
+check_guess(struct postgres *c, const struct postgres_sent *s, PGresult *result, struct error *err)
+{
+    if (!s->is_likely || strcmp(PQcmdTuples(result), "1") == 0)
+        return;
+    c->db.misguessed = true;
+    if (err->status == 0)
+        error_set(err, 503, "Something else had happened than was likely; try again");
+}
+
 /* One answer. False when the connection is of no more use; a refusal goes to `err`, the first one only. */
 static bool
 read_answer(struct postgres *c, const struct postgres_sent *s, int64_t until_ms, PGresult **out, struct error *err)
@@ -120,6 +130,7 @@ read_answer(struct postgres *c, const struct postgres_sent *s, int64_t until_ms,
             postgres_forget_statement(c, s->prepares);
         PQclear(result);
     } else if (!s->is_spare) {
+        check_guess(c, s, result, err);
         PQclear(*out);
         *out = result;
     } else {

@@ -182,9 +182,10 @@ new_statement(struct postgres *c, const char *sql, size_t n)
 
 /* The statement is taken for prepared until the server says otherwise. */
 static bool
-prepare(struct postgres *c, const char *sql, const struct bound *b, size_t n, bool is_spare,
-        struct postgres_statement **out, struct error *err)
+prepare(struct postgres *c, struct postgres_sent how, const struct bound *b, size_t n, struct postgres_statement **out,
+        struct error *err)
 {
+    const char *sql = how.sql;
     struct postgres_statement *s = map_get(&c->statements, (int64_t)(intptr_t)sql);
     size_t params;
 
@@ -201,28 +202,26 @@ prepare(struct postgres *c, const char *sql, const struct bound *b, size_t n, bo
     map_put(&c->statements, (int64_t)(intptr_t)sql, s);
     *out = s;
     return postgres_sent(c, PQsendPrepare(c->conn, s->name, sql, (int)n, b->types),
-                         (struct postgres_sent){ .sql = s->sql, .prepares = s, .is_spare = is_spare }, err);
+                         (struct postgres_sent){ .sql = s->sql, .prepares = s, .is_spare = how.is_spare }, err);
 }
 
 /* There is room for a BEGIN with its settings, a PREPARE, the statement, a COMMIT and a sync. */
 bool
-postgres_send(struct postgres *c, const char *sql, const struct db_value *args, size_t n, bool is_spare,
-              struct error *err)
+postgres_send(struct postgres *c, struct postgres_sent how, const struct db_value *args, size_t n, struct error *err)
 {
-    struct postgres_sent what = { .sql = sql, .is_spare = is_spare };
     struct postgres_statement *s;
     struct bound b;
     bool ok;
 
     if (c->sent_count > POSTGRES_UNREAD_MAX - 10 && !postgres_settle(c, err))
         return false;
-    ok = bind_args(&b, sql, args, n, err) && postgres_send_owed(c, err);
+    ok = bind_args(&b, how.sql, args, n, err) && postgres_send_owed(c, err);
     if (ok && c->is_pooled)
-        ok = postgres_sent(c, PQsendQueryParams(c->conn, sql, (int)n, b.types, b.values, b.lengths, b.formats, 1), what,
-                           err);
+        ok = postgres_sent(c, PQsendQueryParams(c->conn, how.sql, (int)n, b.types, b.values, b.lengths, b.formats, 1),
+                           how, err);
     else if (ok)
-        ok = prepare(c, sql, &b, n, is_spare, &s, err)
-          && postgres_sent(c, PQsendQueryPrepared(c->conn, s->name, (int)n, b.values, b.lengths, b.formats, 1), what,
+        ok = prepare(c, how, &b, n, &s, err)
+          && postgres_sent(c, PQsendQueryPrepared(c->conn, s->name, (int)n, b.values, b.lengths, b.formats, 1), how,
                            err);
     buf_deinit(&b.clean);
     return ok;
@@ -235,7 +234,7 @@ postgres_exec(struct db *db, const char *sql, const struct db_value *args, size_
     struct postgres *c = postgres_of(db);
     PGresult *result;
 
-    if (!postgres_send(c, sql, args, n, false, err))
+    if (!postgres_send(c, (struct postgres_sent){ .sql = sql }, args, n, err))
         return false;
     if (!changed)
         return true;
@@ -245,4 +244,10 @@ postgres_exec(struct db *db, const char *sql, const struct db_value *args, size_
     (void)str_to_i64(str_of(PQcmdTuples(result)), changed);
     PQclear(result);
     return true;
+}
+
+bool
+postgres_exec_likely(struct db *db, const char *sql, const struct db_value *args, size_t n, struct error *err)
+{
+    return postgres_send(postgres_of(db), (struct postgres_sent){ .sql = sql, .is_likely = true }, args, n, err);
 }

@@ -16,6 +16,7 @@
 enum { GATHER_PART = 8, GATHER_MAX_US = 2000, BATCH_MS = 50, ALONE_TRIES = 5, ALONE_MS = 15000 };
 enum { PUT_OFF_MAX = 8 }; /* then it waits, and others with it */
 enum { CAREFUL_BATCHES = 32 }; /* so many have savepoints from the start once one needed them */
+enum { SCEPTICAL_BATCHES = 8 }; /* so many guess nothing once a guess was wrong: what comes twice seldom comes alone */
 
 /* Clients that ask again as soon as they are answered would otherwise fall into two halves that take turns,
  * each paying for a sync (measured: 64 of them made batches of 32). So for a fraction of what a sync costs
@@ -237,7 +238,8 @@ begin(struct db_writer *w, struct error *err)
     db_forget(w->db);
     db_start(w->db);
     db_tide_begin(w->db, &w->engine->tide);
-    w->db->conflict = false;
+    w->db->conflict = w->db->has_guessed = w->db->misguessed = false;
+    w->db->may_guess = driver->exec_likely && w->sceptical == 0 && w->careful == 0;
     return driver->control(w->db, DB_BEGIN, err);
 }
 
@@ -263,6 +265,21 @@ undo(struct db_writer *w)
     return false;
 }
 
+static bool
+begin_again(struct db_writer *w, struct error *err)
+{
+    if (!undo(w))
+        return error_set(err, 503, "The database could not undo a change; try again");
+    return begin(w, err);
+}
+
+/* Whether what came of it may rest on a guess that was wrong. In company each will be asked again anyway. */
+static bool
+is_in_doubt(const struct db_writer *w, const struct db_txn *batch)
+{
+    return (w->db->misguessed || (w->db->has_guessed && !batch->next)) && !w->db->lost && !w->db->conflict;
+}
+
 /* Runs all; false (with `err`) when the batch as a whole cannot be committed. Who is alone needs no savepoint: its
  * rollback is the whole one's. */
 static bool
@@ -272,14 +289,18 @@ run_all(struct db_writer *w, struct db_txn **batch, struct error *err)
 
     if (!(*batch)->next || w->careful == 0) {
         failed = run_together(w, batch);
+        if (failed && is_in_doubt(w, *batch)) {
+            w->sceptical = w->db->misguessed ? SCEPTICAL_BATCHES : 1;
+            if (!begin_again(w, err))
+                return false;
+            failed = run_together(w, batch);
+        }
         if (!failed)
             return true;
         if ((*batch)->next && !w->db->lost && !w->db->conflict) {
-            if (!undo(w))
-                return error_set(err, 503, "The database could not undo a change; try again");
-            if (!begin(w, err))
-                return false;
             w->careful = CAREFUL_BATCHES;
+            if (!begin_again(w, err))
+                return false;
             failed = run_each_apart(w, batch);
         }
     } else {
@@ -412,6 +433,7 @@ writer_main(void *arg)
     struct db_txn *batch;
 
     while ((batch = take_batch(w)) != NULL) {
+        w->sceptical -= w->sceptical > 0;
         run_batch(w, &batch);
         answer_all(w, batch);
     }

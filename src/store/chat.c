@@ -16,6 +16,7 @@
     " c.participant_name, c.avatar, c.avatar_id, c.external_conversation_id, c.metadata,"                      \
     " c.participant_fetched_at, c.last_inbound_at, c.last_outbound_at, c.last_message_at, c.blocked_at,"       \
     " c.archived, c.n_received, c.n_pending, c.n_waiting, c.n_published, c.n_failed, c.created_at,"            \
+    " c.has_parked,"                                                                                           \
     " p.platform, p.status, p.external_id, p.status_detail"
 #define CHAT_TABLES "chat c JOIN profile p ON p.id = c.profile_id"
 #define IN_SCOPE    "c.workspace_id = $2 AND p.deleted_at = 0 AND ($3 = 0 OR p.group_id = $3)"
@@ -104,10 +105,11 @@ chat_from_row(struct db_rows *rows, struct arena *a, struct chat *out)
         .n_published              = db_col_int(rows, 19),
         .n_failed                 = db_col_int(rows, 20),
         .created_at               = db_col_int(rows, 21),
-        .platform                 = platform_find(db_col_peek(rows, 22)),
-        .profile_status           = (enum profile_status)db_col_int(rows, 23),
-        .profile_external_id      = db_col_text(rows, 24, a),
-        .profile_status_detail    = db_col_text(rows, 25, a),
+        .may_have_parked          = db_col_int(rows, 22) != 0,
+        .platform                 = platform_find(db_col_peek(rows, 23)),
+        .profile_status           = (enum profile_status)db_col_int(rows, 24),
+        .profile_external_id      = db_col_text(rows, 25, a),
+        .profile_status_detail    = db_col_text(rows, 26, a),
     };
 }
 
@@ -278,6 +280,7 @@ chat_of_conversation(struct db *db, int64_t profile_id, struct str conversation_
                    err))
         return false;
     *found = n == 1;
+    out->may_have_parked = true; /* it is not locked, so that may change at any moment */
     return true;
 }
 
@@ -291,6 +294,7 @@ chat_of_participant(struct db *db, int64_t profile_id, struct str participant_id
                    DB_ARGS(db_int(profile_id), db_text(participant_id)), a, out, 1, &n, err))
         return false;
     *found = n == 1;
+    out->may_have_parked = true;
     return true;
 }
 

@@ -12,7 +12,7 @@ struct chat {
     struct str             participant_external_id, participant_username, participant_name;
     struct str             avatar, avatar_id, external_conversation_id, metadata;
     int64_t                participant_fetched_at, last_inbound_at, last_outbound_at, last_message_at, blocked_at;
-    bool                   archived;
+    bool                   archived, may_have_parked; /* something may wait for a message that is still to come */
     int64_t                n_received, n_pending, n_waiting, n_published, n_failed;
     int64_t                created_at;
 };

@@ -37,10 +37,11 @@ echo_with_reference(const char *external_id, const struct message *m)
 static bool
 take(const struct chat *c, const struct inbound_event *e)
 {
+    const struct chat now = ts_chat_again(&s, c);
     struct message m;
     bool stored;
 
-    OK(message_receive(s.db, c, e, s.now, &s.arena, &m, &stored, &s.err));
+    OK(message_receive(s.db, &now, e, s.now, &s.arena, &m, &stored, &s.err));
     return stored;
 }
 

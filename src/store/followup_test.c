@@ -49,14 +49,15 @@ text_edit(const char *body, int64_t number, int64_t at_ms)
 static void
 take(const struct inbound_event *e)
 {
-    bool stored;
+    bool stored, ok;
     struct message m;
-    bool ok = e->kind == INBOUND_MESSAGE    ? message_receive(s.db, &chat, e, s.now, &s.arena, &m, &stored, &s.err)
-              : e->kind == INBOUND_EDIT     ? message_receive_edit(s.db, &chat, e, s.now, &s.arena, &s.err)
-              : e->kind == INBOUND_DELETION ? message_receive_deletion(s.db, &chat, e, s.now, &s.arena, &s.err)
-              : e->kind == INBOUND_REACTION ? message_receive_reaction(s.db, &chat, e, s.now, &s.arena, &s.err)
-                                            : message_receive_receipt(s.db, &chat, e, s.now, &s.arena, &s.err);
 
+    chat = ts_chat_again(&s, &chat);
+    ok = e->kind == INBOUND_MESSAGE         ? message_receive(s.db, &chat, e, s.now, &s.arena, &m, &stored, &s.err)
+         : e->kind == INBOUND_EDIT          ? message_receive_edit(s.db, &chat, e, s.now, &s.arena, &s.err)
+         : e->kind == INBOUND_DELETION      ? message_receive_deletion(s.db, &chat, e, s.now, &s.arena, &s.err)
+         : e->kind == INBOUND_REACTION      ? message_receive_reaction(s.db, &chat, e, s.now, &s.arena, &s.err)
+                                            : message_receive_receipt(s.db, &chat, e, s.now, &s.arena, &s.err);
     OK(ok);
 }
 
@@ -360,6 +361,26 @@ START_TEST(what_came_too_early_is_applied)
 }
 END_TEST
 
+/* So a message of any other chat, which is nearly every one, asks nobody. */
+START_TEST(a_chat_knows_whether_anything_waits)
+{
+    struct inbound_event e = reaction("love", TESTING_NOW), other = e;
+
+    the_chat();
+    ck_assert(!chat.may_have_parked);
+    other.external_id = STR("m2");
+    take(&e);
+    take(&other);
+    ck_assert(ts_chat_again(&s, &chat).may_have_parked);
+    take_message("Hi");
+    ck_assert(ts_chat_again(&s, &chat).may_have_parked);
+    other = ts_inbound("7001", "m2", "Hi again", s.now);
+    take(&other);
+    ck_assert(!ts_chat_again(&s, &chat).may_have_parked);
+    ck_assert_int_eq(parked(), 0);
+}
+END_TEST
+
 START_TEST(what_nothing_comes_for_is_forgotten)
 {
     const int64_t day = 24 * 3600 * 1000;
@@ -432,4 +453,5 @@ STORE_TESTS("followups", a_reaction_is_shown_and_told, the_latest_of_a_sender_co
             an_edit_changes_the_text_and_nothing_else, the_number_of_an_edit_counts_more_than_its_time,
             without_numbers_the_time_counts, a_deletion_forgets_everything, what_is_deleted_does_not_live_again,
             what_was_deleted_before_it_came_is_never_shown, what_came_too_early_is_applied,
-            what_nothing_comes_for_is_forgotten, history_is_told_to_nobody, a_link_is_shown_where_it_is)
+            a_chat_knows_whether_anything_waits, what_nothing_comes_for_is_forgotten, history_is_told_to_nobody,
+            a_link_is_shown_where_it_is)

@@ -38,6 +38,8 @@ struct job {
  * of the lane; TOPIC_LEASES: one has let go of all it had. */
 enum store_topic { TOPIC_LANE = 1, TOPIC_EVENTS, TOPIC_PROFILE, TOPIC_KEYS, TOPIC_FREE, TOPIC_LEASES };
 
+enum store_note { NOTE_TAIL, NOTE_PROFILES }; /* of db_note() */
+
 /* Queues a job (id, state and created_at are filled) and wakes its lane. A transaction that adds to
  * a queue, or takes from it (job_finish), must have touched the queue's chat first (chat_touch), so
  * that two of them cannot both think they are first. Deliveries, whose queues are negative, are added

@@ -101,31 +101,26 @@ message_of_event(const struct chat *c, const struct inbound_event *e, int64_t no
 static bool
 message_insert(struct db *db, const struct message *m, size_t media_count, bool *inserted, struct error *err)
 {
-    int64_t changed;
-
-    if (!db_exec(db, message_insert_sql,
-                 DB_ARGS(db_int(m->id), db_int(m->workspace_id), db_int(m->chat_id), db_int(m->direction),
-                         db_int(m->status), db_text(m->external_id), db_text(m->body), db_text(m->platform_data),
-                         db_text(m->reply_to_external_id), db_text(m->reply_markup), db_int(m->is_unsupported),
-                         db_int((int64_t)media_count), db_int(m->posted_at), db_int(m->edited_at),
-                         db_int(m->created_at)),
-                 &changed, err))
-        return false;
-    *inserted = changed > 0;
-    return true;
+    return db_exec_likely(db, message_insert_sql,
+                          DB_ARGS(db_int(m->id), db_int(m->workspace_id), db_int(m->chat_id), db_int(m->direction),
+                                  db_int(m->status), db_text(m->external_id), db_text(m->body),
+                                  db_text(m->platform_data), db_text(m->reply_to_external_id),
+                                  db_text(m->reply_markup), db_int(m->is_unsupported), db_int((int64_t)media_count),
+                                  db_int(m->posted_at), db_int(m->edited_at), db_int(m->created_at)),
+                          inserted, err);
 }
 
 /* What followed it, where that came first. One that was deleted before it came is never shown. */
 static bool
-message_complete(struct db *db, struct message *m, const struct inbound_event *e, int64_t now_ms, struct arena *a,
-                 struct error *err)
+message_complete(struct db *db, const struct chat *c, struct message *m, const struct inbound_event *e, int64_t now_ms,
+                 struct arena *a, struct error *err)
 {
     enum event_type type = e->outbound ? EVENT_MESSAGE_SENT : EVENT_MESSAGE_RECEIVED;
-    struct followup *list;
+    struct followup *list = NULL;
     bool is_gone;
-    size_t n;
+    size_t n = 0;
 
-    if (!parked_take(db, m, a, &list, &n, err))
+    if (c->may_have_parked && !parked_take(db, m, a, &list, &n, err))
         return false;
     is_gone = n > 0 && list[0].kind == FOLLOWUP_DELETION;
     if (!is_gone
@@ -156,7 +151,7 @@ message_receive(struct db *db, const struct chat *c, const struct inbound_event 
         return true;
     return chat_touch(db, c->id, STATUS_NONE, (int)out->status, e->outbound ? 0 : out->posted_at,
                       e->outbound ? out->posted_at : 0, err)
-        && message_complete(db, out, e, now_ms, a, err);
+        && message_complete(db, c, out, e, now_ms, a, err);
 }
 
 /* ---- deletions ---- */

@@ -22,9 +22,10 @@ by_external(const struct chat *c, const char *external_id)
 static bool
 receive(const struct chat *c, const struct inbound_event *e, struct message *m)
 {
+    const struct chat now = ts_chat_again(&s, c);
     bool stored;
 
-    OK(message_receive(s.db, c, e, s.now, &s.arena, m, &stored, &s.err));
+    OK(message_receive(s.db, &now, e, s.now, &s.arena, m, &stored, &s.err));
     return stored;
 }
 

@@ -38,7 +38,7 @@ bool followup_take(struct db *db, const struct chat *c, struct str external_id, 
                    int64_t now_ms, struct arena *a, struct error *err);
 bool followup_apply(struct db *db, struct message *m, const struct followup *f, int64_t now_ms, struct arena *a,
                     struct error *err);
-/* All that waited for this message, in order; they wait no longer. */
+/* All that waited for this message, in order; they wait no longer. Its chat is locked. */
 bool parked_take(struct db *db, const struct message *m, struct arena *a, struct followup **out, size_t *n,
                  struct error *err);
 /* The message has an external id and a time from now on: what waited for it, and the receipts that cover it. */

@@ -14,6 +14,11 @@ static const char parked_any_sql[] =
     " OR EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind = 4 AND watermark >= $3)"
     " OR EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind = 5 AND watermark >= $3)";
 static const char parked_remove_sql[] = "DELETE FROM parked WHERE chat_id = $1 AND external_id = $2";
+/* Whether a chat has any, so that a message need not ask. By who has locked it. */
+static const char parked_some_sql[] = "UPDATE chat SET has_parked = 1 WHERE id = $1";
+static const char parked_none_sql[] =
+    "UPDATE chat SET has_parked = 0 WHERE id = $1 AND has_parked = 1"
+    " AND NOT EXISTS (SELECT 1 FROM parked WHERE chat_id = $1)";
 /* Which of two counts: as in message_internal.h. */
 static const char parked_put_latest_sql[] =
     "INSERT INTO parked (chat_id, external_id, kind, sender, at, sequence, body, emoji, is_removed, is_history,"
@@ -45,6 +50,7 @@ parked_put(struct db *db, const struct chat *c, struct str external_id, const st
                            db_text(f->body), db_text(f->emoji), db_int(f->is_removed), db_int(f->is_history),
                            db_int(now_ms)),
                    NULL, err)
+        && db_exec(db, parked_some_sql, DB_ARGS(db_int(c->id)), NULL, err)
         && db_exec(db, parked_prune_sql, DB_ARGS(db_int(now_ms - PARKED_FOR_MS), db_int(PRUNE_AT_ONCE)), NULL, err);
 }
 
@@ -73,7 +79,8 @@ parked_take(struct db *db, const struct message *m, struct arena *a, struct foll
         };
     }
     return db_finish(&rows, err)
-        && (*n == 0 || db_exec(db, parked_remove_sql, DB_ARGS(db_int(m->chat_id), db_text(m->external_id)), NULL, err));
+        && (*n == 0 || db_exec(db, parked_remove_sql, DB_ARGS(db_int(m->chat_id), db_text(m->external_id)), NULL, err))
+        && db_exec(db, parked_none_sql, DB_ARGS(db_int(m->chat_id)), NULL, err);
 }
 
 /* It and all before it; `m` is among those that get their time from the table. */

@@ -150,6 +150,63 @@ profile_lock(struct db *db, int64_t id, struct error *err)
     return db_hold(db, profile_lock_sql, DB_ARGS(db_int(id)), err);
 }
 
+/* ---- what a batch knows ---- */
+
+struct known {
+    struct profile profile;
+    struct known  *next;
+};
+
+struct knowledge {
+    struct known *first;
+    bool          is_old; /* one of the batch has written, and may yet take it back */
+};
+
+static struct knowledge *
+knowledge_of(struct db *db)
+{
+    void **note = db_note(db, NOTE_PROFILES);
+
+    if (!*note)
+        *note = arena_new(db_memory(db), struct knowledge);
+    return *note;
+}
+
+/* Everything that changes a profile, but for its counters. */
+static bool
+profile_write(struct db *db, const char *sql, const struct db_value *args, size_t n, int64_t *changed,
+              struct error *err)
+{
+    knowledge_of(db)->is_old = true;
+    return db_exec(db, sql, args, n, changed, err);
+}
+
+bool
+profile_get_shared(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err)
+{
+    struct knowledge *k = knowledge_of(db);
+    struct known *new;
+
+    *found = true;
+    for (const struct known *at = k->first; at && !k->is_old; at = at->next)
+        if (at->profile.id == id) {
+            *out = at->profile;
+            return true;
+        }
+    if (k->is_old)
+        return profile_get(db, id, a, out, found, err);
+    if (!profile_get(db, id, db_memory(db), out, found, err))
+        return false;
+    if (*found) {
+        new = arena_new(db_memory(db), struct known);
+        *new = (struct known){ .profile = *out, .next = k->first };
+        k->first = new;
+    }
+    return true;
+}
+
+/* ---- look-ups ---- */
+
 bool
 profile_get_deleted(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err)
 {
@@ -193,18 +250,19 @@ profile_store(struct db *db, const struct profile *p, bool is_new, struct str to
               struct error *err)
 {
     if (!is_new)
-        return db_exec(db, profile_reconnect_sql,
-                       DB_ARGS(db_int(p->id), db_text(p->username), db_text(p->name), db_blob(token), db_blob(hook),
-                               db_text(p->hook_url), db_text(p->alt_external_id), db_text(p->details),
-                               db_int(p->expires_at), db_int(p->refresh_at), db_text(p->poll_cursor)),
-                       NULL, err);
-    return db_exec(db, profile_insert_sql,
-                   DB_ARGS(db_int(p->id), db_int(p->workspace_id), db_int(p->group_id),
-                           db_text(str_of(p->platform->name)), db_text(p->external_id), db_text(p->username),
-                           db_text(p->name), db_blob(token), db_blob(hook), db_text(p->hook_url), db_int(now_ms),
-                           db_text(p->alt_external_id), db_text(p->details), db_int(p->expires_at),
-                           db_int(p->refresh_at), db_text(p->poll_cursor)),
-                   NULL, err);
+        return profile_write(db, profile_reconnect_sql,
+                             DB_ARGS(db_int(p->id), db_text(p->username), db_text(p->name), db_blob(token),
+                                     db_blob(hook), db_text(p->hook_url), db_text(p->alt_external_id),
+                                     db_text(p->details), db_int(p->expires_at), db_int(p->refresh_at),
+                                     db_text(p->poll_cursor)),
+                             NULL, err);
+    return profile_write(db, profile_insert_sql,
+                         DB_ARGS(db_int(p->id), db_int(p->workspace_id), db_int(p->group_id),
+                                 db_text(str_of(p->platform->name)), db_text(p->external_id), db_text(p->username),
+                                 db_text(p->name), db_blob(token), db_blob(hook), db_text(p->hook_url), db_int(now_ms),
+                                 db_text(p->alt_external_id), db_text(p->details), db_int(p->expires_at),
+                                 db_int(p->refresh_at), db_text(p->poll_cursor)),
+                         NULL, err);
 }
 
 /* A renewal that waits was about the old credentials: it would hold the lane for nothing. */
@@ -364,10 +422,10 @@ profile_refreshed(struct db *db, int64_t id, struct str used, const struct accou
         return false;
     if (!same)
         return true;
-    if (!db_exec(db, profile_refreshed_sql,
-                 DB_ARGS(db_int(id), db_blob(seal_text(db, token_context, account->token)), db_text(account->details),
-                         db_int(account->expires_at), db_int(account->refresh_at)),
-                 NULL, err)
+    if (!profile_write(db, profile_refreshed_sql,
+                       DB_ARGS(db_int(id), db_blob(seal_text(db, token_context, account->token)),
+                               db_text(account->details), db_int(account->expires_at), db_int(account->refresh_at)),
+                       NULL, err)
         || (account->refresh_at != 0 && !job_add(db, &next, now_ms, err)))
         return false;
     db_signal(db, TOPIC_PROFILE, id);
@@ -382,7 +440,7 @@ profile_expire(struct db *db, int64_t id, struct str reason, int64_t now_ms, str
     int64_t changed;
     bool found, ok;
 
-    if (!db_exec(db, profile_expire_sql, DB_ARGS(db_int(id), db_text(reason)), &changed, err))
+    if (!profile_write(db, profile_expire_sql, DB_ARGS(db_int(id), db_text(reason)), &changed, err))
         return false;
     if (changed == 0)
         return true;
@@ -398,15 +456,15 @@ profile_expire(struct db *db, int64_t id, struct str reason, int64_t now_ms, str
 bool
 profile_note(struct db *db, int64_t id, struct str detail, struct error *err)
 {
-    return db_exec(db, profile_note_sql, DB_ARGS(db_int(id), db_text(detail)), NULL, err);
+    return profile_write(db, profile_note_sql, DB_ARGS(db_int(id), db_text(detail)), NULL, err);
 }
 
 bool
 profile_subscribed(struct db *db, int64_t id, struct str hook_url, struct str webhook_secret, struct error *err)
 {
-    if (!db_exec(db, profile_subscribed_sql,
-                 DB_ARGS(db_int(id), db_text(hook_url), db_blob(seal_text(db, hook_context, webhook_secret))), NULL,
-                 err))
+    if (!profile_write(db, profile_subscribed_sql,
+                       DB_ARGS(db_int(id), db_text(hook_url), db_blob(seal_text(db, hook_context, webhook_secret))),
+                       NULL, err))
         return false;
     db_signal(db, TOPIC_PROFILE, id);
     return true;
@@ -415,7 +473,7 @@ profile_subscribed(struct db *db, int64_t id, struct str hook_url, struct str we
 bool
 profile_set_cursor(struct db *db, int64_t id, struct str cursor, struct error *err)
 {
-    return db_exec(db, profile_cursor_sql, DB_ARGS(db_int(id), db_text(cursor)), NULL, err);
+    return profile_write(db, profile_cursor_sql, DB_ARGS(db_int(id), db_text(cursor)), NULL, err);
 }
 
 bool
@@ -426,7 +484,7 @@ profile_delete(struct db *db, const struct profile *p, int64_t now_ms, struct er
     struct job erase = { .kind = JOB_ERASE, .lane_id = p->id, .record_id = p->id, .due_at = now_ms };
 
     gone.status = PROFILE_INACTIVE;
-    if (!db_exec(db, profile_hide_sql, DB_ARGS(db_int(p->id), db_int(now_ms)), NULL, err)
+    if (!profile_write(db, profile_hide_sql, DB_ARGS(db_int(p->id), db_int(now_ms)), NULL, err)
         || !job_drop_lane(db, p->id, err)
         || !job_add(db, &unsubscribe, now_ms, err)
         || !job_add(db, &erase, now_ms, err)

@@ -39,6 +39,10 @@ bool group_delete(struct db *db, const struct group *g, int64_t now_ms, struct e
 bool profile_find(struct db *db, const struct scope *s, struct str id, struct arena *a, struct profile *out,
                   struct error *err);
 bool profile_get(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found, struct error *err);
+/* The same, or as one of those who share the commit has found it, but for its counters; its texts may live only until
+ * the commit. For what is asked with every message. */
+bool profile_get_shared(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found,
+                        struct error *err);
 /* The same, but also one that was deleted and is still being cleared away. */
 bool profile_get_deleted(struct db *db, int64_t id, struct arena *a, struct profile *out, bool *found,
                          struct error *err);

@@ -222,6 +222,30 @@ END_TEST
 
 /* ---- the end of a token ---- */
 
+/* The second look-up does not ask: so it does not see what nobody here has done. */
+START_TEST(those_who_share_a_commit_ask_once)
+{
+    static const char behind_our_back[] = "UPDATE profile SET name = 'other'";
+    struct profile first, second;
+    bool found;
+
+    OK(profile_get_shared(s.db, s.profile.id, &s.arena, &first, &found, &s.err));
+    ck_assert(found);
+    ts_exec(&s, behind_our_back);
+    OK(profile_get_shared(s.db, s.profile.id, &s.arena, &second, &found, &s.err));
+    ck_assert(found && str_eq(second.name, first.name) && second.id == first.id);
+    OK(profile_note(s.db, s.profile.id, STR("trouble"), &s.err));
+    OK(profile_get_shared(s.db, s.profile.id, &s.arena, &second, &found, &s.err));
+    ck_assert_str_eq(second.name.ptr, "other");
+    ck_assert_str_eq(second.status_detail.ptr, "trouble");
+    ts_rollback(&s);
+    OK(profile_get_shared(s.db, s.profile.id, &s.arena, &second, &found, &s.err));
+    ck_assert(found && str_eq(second.name, first.name) && second.status_detail.len == 0);
+    OK(profile_get_shared(s.db, 1, &s.arena, &second, &found, &s.err));
+    ck_assert(!found);
+}
+END_TEST
+
 START_TEST(expiring_twice_is_told_once)
 {
     OK(profile_expire(s.db, s.profile.id, STR("Unauthorized"), s.now, &s.err));
@@ -534,8 +558,9 @@ END_TEST
 STORE_TESTS("profile", a_connected_account, a_token_is_kept_however_long_it_is, connecting_again_keeps_id_and_group,
             connecting_again_hurries_what_waited, wiping_leaves_no_secret_in_memory,
             no_secret_is_in_the_file_as_it_is, another_key_says_what_to_do, a_subscription_is_noted_with_its_secret,
-            a_cursor_is_kept, expiring_twice_is_told_once, a_deleted_profile_does_not_expire,
-            deleting_hides_at_once_and_queues_the_rest, after_a_deletion_the_account_is_new,
+            a_cursor_is_kept, those_who_share_a_commit_ask_once, expiring_twice_is_told_once,
+            a_deleted_profile_does_not_expire, deleting_hides_at_once_and_queues_the_rest,
+            after_a_deletion_the_account_is_new,
             erasing_goes_in_pieces_and_names_every_file, no_file_is_too_many_to_be_named,
             a_living_profile_is_not_erased, profiles_are_found_in_their_scope,
             a_platform_of_a_newer_version_is_an_error_not_a_crash, groups_are_counted_listed_and_scoped,

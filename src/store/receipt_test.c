@@ -24,6 +24,7 @@ sent(const char *external_id, int64_t at_ms)
     bool stored;
 
     e.outbound = true;
+    chat = ts_chat_again(&s, &chat);
     OK(message_receive(s.db, &chat, &e, s.now, &s.arena, &m, &stored, &s.err));
 }
 

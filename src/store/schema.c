@@ -327,6 +327,11 @@ static const char kept_sql[] =
 
 static const char numbers_sql[] = "$SERIES"; /* of events */
 
+/* Nearly never, and asking `parked` with each message costs more than the message's own row. */
+static const char parked_sql[] =
+    "ALTER TABLE chat ADD COLUMN has_parked INTEGER NOT NULL DEFAULT 0;" /* 1: see parked.c */
+    "UPDATE chat SET has_parked = 1 WHERE id IN (SELECT chat_id FROM parked);";
+
 const struct db_migration store_migrations[] = {
     { 1, "the first tables", first_sql },
     { 2, "outgoing webhooks", webhooks_sql },
@@ -336,6 +341,7 @@ const struct db_migration store_migrations[] = {
     { 6, "marks of processes", marks_sql },
     { 7, "sizes of what is kept", kept_sql },
     { 8, "numbers of events", numbers_sql },
+    { 9, "whether anything waits for a chat's messages", parked_sql },
 };
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);
 

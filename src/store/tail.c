@@ -290,7 +290,7 @@ tail_run(struct db *db, void *arg, struct error *err)
 static struct tail *
 tail_of(struct db *db)
 {
-    void **note = db_note(db);
+    void **note = db_note(db, NOTE_TAIL);
     struct tail *t = *note;
 
     if (!t)

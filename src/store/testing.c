@@ -271,10 +271,11 @@ struct message
 ts_received(struct testing_store *s, const struct chat *c, const char *external_id, const char *body)
 {
     const struct inbound_event e = ts_inbound(c->participant_external_id.ptr, external_id, body, s->now);
+    const struct chat now = ts_chat_again(s, c);
     struct message m;
     bool stored;
 
-    ck_assert_msg(message_receive(s->db, c, &e, s->now, &s->arena, &m, &stored, &s->err) && stored, "%s",
+    ck_assert_msg(message_receive(s->db, &now, &e, s->now, &s->arena, &m, &stored, &s->err) && stored, "%s",
                   s->err.message);
     return m;
 }
