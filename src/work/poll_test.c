@@ -138,14 +138,10 @@ to_and_fro(const char *call, int nth)
 /* Two bring something, a hundred nothing: after these it is not asked at once. */
 START_TEST(who_always_has_more_and_never_anything_is_not_asked_without_end)
 {
-    int64_t last_ms;
-
     w.script = to_and_fro;
     tw_start(&w);
-    tw_await_calls(&w, "/poll/", 103);
-    last_ms = tw_call_ms(&w, "/poll/41", 50);
-    tw_await(&w, EMPTY "'101'", 1);
-    ck_assert_int_ge(tw_look(&w, POLLS_DUE), last_ms + 900);
+    tw_await_calls(&w, "/poll/", 104);
+    ck_assert_int_ge(tw_call_ms(&w, "/poll/", 103) - tw_call_ms(&w, "/poll/", 102), 995); /* two clocks */
 }
 END_TEST
 
