@@ -111,6 +111,7 @@ for (const flavour of FLAVOURS)
       await talk.act("DELETE", `/messages/${encodeURIComponent(heard.external_id)}`);
       const gone = await talk.find(heard.external_id, (m) => m.external_deleted_at);
       assert.deepEqual([gone.id, gone.body, gone.attachments, gone.reactions, gone.direction, gone.status], [heard.id, null, [], [], "inbound", "received"]);
+      assert.ok(gone.external_deleted_at > gone.external_posted_at, "when it was unsent, not when it was written");
       assert.ok(!JSON.stringify(gone.platform_data ?? {}).includes("look"));
       await until(async () => (await w.api.with(null).ask("GET", path)).status === 404, "the file is gone");
       const told = await about(talk, "message.deleted", heard.external_id);

@@ -631,6 +631,8 @@ describe("the control API", () => {
       ["GET", "/nothing", undefined, 404],
       ["PUT", "/faults", undefined, 405],
       ["POST", "/settings", "no object", 400],
+      ["POST", "/settings", { record_call: false }, 400],
+      ["POST", "/settings", { meta: { bacth: 5 } }, 400],
       ["POST", "/telegram/bots", { first_name: "x", username: "no" }, 400],
       ["POST", "/telegram/bots", { id: BOT.id, first_name: "x", username: "some_bot" }, 409],
       ["GET", "/telegram/bots/1/calls", undefined, 404],

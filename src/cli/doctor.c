@@ -138,7 +138,7 @@ check_jobs(struct doctor *d)
         say(d, WARN, "%lld jobs are waiting, the oldest due for %lld minutes; is `parley serve` running?",
             (long long)total, (long long)(age_ms / 60000));
     else
-        say(d, FINE, "%lld jobs are waiting", (long long)total);
+        say(d, FINE, total == 1 ? "%lld job is waiting" : "%lld jobs are waiting", (long long)total);
 }
 
 static void

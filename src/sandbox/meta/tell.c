@@ -142,7 +142,7 @@ tell_oddity(const struct fb_message *m)
 }
 
 static int
-tell_message(const struct fb_message *m, struct fb_call *waiter)
+tell_message(const struct fb_message *m, int64_t at_ms, struct fb_call *waiter)
 {
     struct buf    b;
     struct json   w = { .buf = &b };
@@ -153,7 +153,7 @@ tell_message(const struct fb_message *m, struct fb_call *waiter)
     json_begin(&w, "message");
     fb_message_write(m, &w);
     json_end(&w);
-    pushed = fb_tell(m->chat, echo ? FB_ECHOES : FB_MESSAGES, m->by_person, m->at_ms, buf_str(&b), waiter);
+    pushed = fb_tell(m->chat, echo ? FB_ECHOES : FB_MESSAGES, m->by_person, at_ms, buf_str(&b), waiter);
     buf_deinit(&b);
     return pushed;
 }
@@ -166,14 +166,14 @@ fb_tell_message(const struct fb_message *m, struct fb_call *waiter)
     fb_show_message_change(m, "message");
     if (m->by_person && fb_is_instagram(a) && a->fb->settings.edit_oddity)
         tell_oddity(m);
-    return tell_message(m, waiter);
+    return tell_message(m, m->at_ms, waiter);
 }
 
 int
 fb_tell_unsent(const struct fb_message *m)
 {
     fb_show_message_change(m, "changed");
-    return tell_message(m, NULL);
+    return tell_message(m, fb_now_ms(m->chat->account->fb), NULL);
 }
 
 int
