@@ -95,6 +95,9 @@ reply_fields(struct call *call, const struct chat *c, struct draft *d, struct er
         return false;
     if (!str_is_none(d->reply_to_external_id) && !(c->platform->can & CAN_REPLY))
         return error_set(err, 422, REPLY_ONLY_TELEGRAM);
+    if (!str_is_none(d->reply_to_external_id) && c->platform->check_reply
+        && !c->platform->check_reply(d->reply_to_external_id, err))
+        return false;
     d->reply_markup = STR_NONE;
     if (!markup || yyjson_is_null(markup) || (yyjson_is_str(markup) && str_is_blank(json_val_str(markup))))
         return true;

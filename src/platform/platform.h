@@ -306,6 +306,7 @@ struct platform {
 
     /* Whether a draft can be sent at all, beyond what `can`, `text` and `media` say. False with a 422. May be NULL. */
     bool (*check_participant)(struct str participant_id, struct error *err); /* of a chat to be opened */
+    bool (*check_reply)(struct str message_id, struct error *err);           /* of a message to be threaded under */
     bool (*check_markup)(yyjson_val *markup, struct error *err);
     bool (*check_file)(const struct op_file *file, struct error *err);
     /* Puts into *out what must be sent for a reaction, and its picture; false with a 422. NULL where !CAN_REACT. */

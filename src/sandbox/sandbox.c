@@ -182,23 +182,6 @@ show_settings(void *state, struct http_exchange *x, struct json *w, struct error
     return true;
 }
 
-/* All names that `given` has must be in `known`; else a mistyped one would change nothing and say nothing. */
-static bool
-names_are_known(yyjson_val *given, yyjson_val *known, const char *owner, struct error *err)
-{
-    yyjson_obj_iter iter = yyjson_obj_iter_with(given);
-    yyjson_val     *key, *there;
-
-    while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
-        there = yyjson_obj_get(known, yyjson_get_str(key));
-        if (!there)
-            return error_set(err, 400, "%s has no setting '%.60s'", owner, yyjson_get_str(key));
-        if (yyjson_is_obj(there) && !names_are_known(yyjson_obj_iter_get_val(key), there, yyjson_get_str(key), err))
-            return false;
-    }
-    return true;
-}
-
 static bool
 check_settings(struct sandbox *s, struct http_exchange *x, yyjson_val *body, struct error *err)
 {
@@ -212,7 +195,7 @@ check_settings(struct sandbox *s, struct http_exchange *x, yyjson_val *body, str
     show_settings(s, x, &w, err);
     json_end(&w);
     ok = json_parse(&x->arena, arena_copy(&x->arena, buf_str(&text)), 8, &known, err)
-        && names_are_known(body, known, "the sandbox", err);
+        && stage_check_names(body, known, "the sandbox", err);
     buf_deinit(&text);
     return ok;
 }

@@ -9,6 +9,22 @@ stage_read_body(struct http_exchange *x, yyjson_val **out, struct error *err)
     return yyjson_is_obj(*out) || error_set(err, 400, "the body must be a JSON object");
 }
 
+bool
+stage_check_names(yyjson_val *given, yyjson_val *known, const char *owner, struct error *err)
+{
+    yyjson_obj_iter iter = yyjson_obj_iter_with(given);
+    yyjson_val     *key, *there;
+
+    while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
+        there = yyjson_obj_get(known, yyjson_get_str(key));
+        if (!there)
+            return error_set(err, 400, "%s has no setting '%.60s'", owner, yyjson_get_str(key));
+        if (yyjson_is_obj(there) && !stage_check_names(yyjson_obj_iter_get_val(key), there, yyjson_get_str(key), err))
+            return false;
+    }
+    return true;
+}
+
 static void
 nothing(struct http_exchange *x)
 {

@@ -37,6 +37,9 @@ void stage_tell(struct stage *s, const char *kind, struct str json);
 /* The body of a control request, an object in the exchange's arena. */
 bool stage_read_body(struct http_exchange *x, yyjson_val **out, struct error *err);
 
+/* All names that `given` has must be in `known`, also within: a mistyped one would change nothing and say nothing. */
+bool stage_check_names(yyjson_val *given, yyjson_val *known, const char *owner, struct error *err);
+
 /* Half of the file in x->reply and then nothing: what a connection that breaks in mid-download looks like. */
 void stage_cut_in_the_middle(struct http_exchange *x);
 

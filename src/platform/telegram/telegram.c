@@ -48,6 +48,16 @@ telegram_check_participant(struct str participant_id, struct error *err)
                      " not '%.*s'", STR_ARG(str_utf8_cut(participant_id, 80)));
 }
 
+static bool
+telegram_check_reply(struct str message_id, struct error *err)
+{
+    int64_t id;
+
+    return (str_to_i64(message_id, &id) && id > 0)
+        || error_set(err, 422, "reply_to_external_id must be the id of a Telegram message, which is a number, not"
+                     " '%.*s'", STR_ARG(str_utf8_cut(message_id, 100)));
+}
+
 const struct platform telegram = {
     .name = "telegram",
     .title = "Telegram",
@@ -70,6 +80,7 @@ const struct platform telegram = {
     .parse_poll = telegram_parse_poll,
     .step = telegram_step,
     .check_participant = telegram_check_participant,
+    .check_reply = telegram_check_reply,
     .check_markup = telegram_check_markup,
     .check_file = telegram_check_file,
 };
