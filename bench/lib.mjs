@@ -12,7 +12,7 @@ export const key = 'bench-key-0123456789abcdef';
 export const auth = ['--header', `Authorization: Bearer ${key}`];
 export const scratch = mkdtempSync(join(tmpdir(), 'parley-bench-'));
 const children = new Set();
-const SEED = 'rows 3'; /* counted up when bench-seed makes other rows, so that kept ones are not used */
+const SEED = 'rows 4'; /* counted up when bench-seed makes other rows, so that kept ones are not used */
 
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');

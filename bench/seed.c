@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "cli/app.h"
 #include "inbound/inbound.h"
+#include "store/job.h"
 
 #define BATCH      2000
 #define SAMPLES    200 /* message ids told of each chat */
@@ -72,6 +73,7 @@ make_profile(void *arg, struct db *db, struct error *err)
                            s->who->platform, &s->who->account, clock_now_ms(), &s->arena, &s->profile, err);
 }
 
+/* A chat with somebody who was looked up already. */
 static bool
 make_chat(void *arg, struct db *db, struct error *err)
 {
@@ -81,10 +83,13 @@ make_chat(void *arg, struct db *db, struct error *err)
         .username = arena_printf(&s->arena, "person_%lld", (long long)s->chat_number),
         .name = STR("Mina Okafor"), .language_code = STR("en"),
     };
-    bool created;
+    struct job look_up;
+    bool created, queued;
 
     return chat_open(db, &s->profile, &who, who.external_id, clock_now_ms(), &s->arena, &s->chat, &created, err)
-        && chat_set_participant_asked(db, s->chat.id, clock_now_ms(), err);
+        && chat_set_participant_asked(db, s->chat.id, clock_now_ms(), err)
+        && job_next_of_kind(db, s->profile.id, JOB_PARTICIPANT, 0, &s->arena, &look_up, &queued, err)
+        && (!queued || job_finish(db, &look_up, clock_now_ms(), err));
 }
 
 static bool

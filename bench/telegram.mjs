@@ -15,13 +15,14 @@ export async function startSandbox(settings = {}) {
   return sandbox;
 }
 
-/** A sandbox in which `chats` people have written to the bot, and which keeps no record of calls. */
+/** A sandbox in which `chats` people have written to the bot, which has read (nearly all of) it; no record of calls is kept. */
 export async function crowdedSandbox(chats) {
   const sandbox = await startSandbox({ record_calls: false });
   for (let i = 0; i < chats; i++) {
     if (i > 0) await control(sandbox, '/telegram/users', { id: 7000001 + i, first_name: 'Mina' });
     await control(sandbox, `/telegram/bots/1000001/chats/${7000001 + i}/messages`, { text: '/start' });
   }
+  await fetch(`${sandbox.url}/bot${TOKEN}/getUpdates?offset=-1`);
   return sandbox;
 }
 

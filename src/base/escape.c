@@ -1,8 +1,6 @@
 /* escape.c -- see escape.h. Most JSON needs no escaping, so it is copied in the longest runs that hold. */
 #include "base/escape.h"
 
-#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
-
 static const char short_form[0x80] = {
     ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
 };
@@ -10,25 +8,6 @@ static const char short_form[0x80] = {
 const bool json_is_plain[256] = {
     [0x20] = true, [0x21] = true, [0x23 ... 0x5B] = true, [0x5D ... 0x7F] = true,
 };
-
-static uint64_t
-has_zero(uint64_t word)
-{
-    return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
-}
-
-/* True when all eight bytes are ASCII that stands for itself. Carries between bytes can only make it
- * say no too often. */
-static bool
-is_plain_word(const char *p)
-{
-    uint64_t word, control;
-
-    memcpy(&word, p, sizeof(word));
-    control = (word - EACH_BYTE(0x20)) & ~word;
-    return ((word | control) & EACH_BYTE(0x80)) == 0 && has_zero(word ^ EACH_BYTE('"')) == 0
-        && has_zero(word ^ EACH_BYTE('\\')) == 0;
-}
 
 /* How many bytes from `at` on can be copied as they are. */
 static size_t
@@ -39,7 +18,7 @@ plain_run(struct str s, size_t at)
     while (i < s.len) {
         unsigned char c = (unsigned char)s.ptr[i];
 
-        if (s.len - i >= sizeof(uint64_t) && is_plain_word(s.ptr + i)) {
+        if (s.len - i >= sizeof(uint64_t) && json_is_plain_word(s.ptr + i)) {
             i += sizeof(uint64_t);
         } else if (c >= 0x80) {
             len = str_utf8_len((struct str){ s.ptr + i, s.len - i });

@@ -8,6 +8,20 @@
 /* Bytes that stand for themselves in a JSON string: ASCII but for quote, backslash and control characters. */
 extern const bool json_is_plain[256];
 
+/* True when the eight bytes from `p` on are such. Carries between bytes can only make it say no too often. */
+static inline bool
+json_is_plain_word(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
+    uint64_t word, control, quote, backslash;
+
+    memcpy(&word, p, sizeof(word));
+    control = (word - ones * 0x20) & ~word;
+    quote = word ^ ones * '"';
+    backslash = word ^ ones * '\\';
+    return ((word | control | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & tops) == 0;
+}
+
 /* Without the quotes. Bytes that are not valid UTF-8 become U+FFFD, one for each. */
 void buf_append_json_escaped(struct buf *b, struct str s);
 

@@ -117,6 +117,16 @@ str_trim(struct str s)
     return s;
 }
 
+int64_t
+str_hash(struct str s)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+
+    for (size_t i = 0; i < s.len; i++)
+        h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
+    return (int64_t)h;
+}
+
 int
 str_hex_digit(char c)
 {

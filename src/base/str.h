@@ -55,6 +55,9 @@ bool str_cut(struct str s, char sep, struct str *head, struct str *tail);
 
 struct str str_trim(struct str s); /* without spaces, tabs, CR and LF at both ends */
 
+/* Spreads texts over a map's keys (FNV-1a); who chooses the texts can make two alike. */
+int64_t str_hash(struct str s);
+
 int str_hex_digit(char c); /* its value, -1 when it is none */
 
 /* Decimal digits with an optional '-', nothing else, no overflow. */

@@ -201,6 +201,14 @@ START_TEST(code_points_are_counted_and_cut_whole)
 }
 END_TEST
 
+START_TEST(hashes_are_those_of_fnv)
+{
+    ck_assert(str_hash(STR_NONE) == (int64_t)UINT64_C(0xcbf29ce484222325));
+    ck_assert(str_hash(STR("a")) == (int64_t)UINT64_C(0xaf63dc4c8601ec8c));
+    ck_assert(str_hash(STR("foobar")) == (int64_t)UINT64_C(0x85944171f73967e8));
+}
+END_TEST
+
 START_TEST(hex_digits_are_of_either_case)
 {
     static const char digits[] = "0123456789abcdefABCDEF";
@@ -225,6 +233,7 @@ slices(void)
     tcase_add_test(c, cutting_splits_at_the_first);
     tcase_add_test(c, trimming_takes_both_ends);
     tcase_add_test(c, integers_are_exact);
+    tcase_add_test(c, hashes_are_those_of_fnv);
     tcase_add_test(c, hex_digits_are_of_either_case);
     return c;
 }

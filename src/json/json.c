@@ -28,14 +28,31 @@ arena_allocator(struct arena *a)
     return (yyjson_alc){ alloc_in_arena, realloc_in_arena, free_in_arena, a };
 }
 
+/* Whether `c` is there at most `*left` times, which are then used up. */
+static bool
+is_rare(struct str text, char c, int *left)
+{
+    const char *at = text.ptr, *end = text.ptr + text.len;
+
+    while ((at = memchr(at, c, (size_t)(end - at))) != NULL) {
+        if ((*left)-- == 0)
+            return false;
+        at++;
+    }
+    return true;
+}
+
 /* yyjson keeps no bound on depth, and everyone who walks a value afterwards recurses; so it is counted before.
- * Wrong brackets are yyjson's to find: here only how many are open at once matters. */
+ * Wrong brackets are yyjson's to find: here only how many are open at once matters. Most texts have not so many
+ * brackets in all, which is quicker to see. */
 static bool
 is_too_deep(struct str text, int depth_max)
 {
-    int  depth = 0;
+    int  depth = 0, left = depth_max;
     bool in_string = false;
 
+    if (is_rare(text, '{', &left) && is_rare(text, '[', &left))
+        return false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
 

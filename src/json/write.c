@@ -5,22 +5,46 @@
 #include "base/escape.h"
 #include "json/json.h"
 
+static bool
+copy_plain_word(char *out, const char *from)
+{
+    if (!json_is_plain_word(from))
+        return false;
+    memcpy(out, from, sizeof(uint64_t));
+    return true;
+}
+
+/* Word by word; the last two may have bytes in common. */
+static bool
+copy_plain(char *out, struct str s)
+{
+    const size_t word = sizeof(uint64_t);
+    size_t i = 0;
+
+    if (s.len < word) {
+        for (; i < s.len && json_is_plain[(unsigned char)s.ptr[i]]; i++)
+            out[i] = s.ptr[i];
+        return i == s.len;
+    }
+    for (; i + word <= s.len; i += word)
+        if (!copy_plain_word(out + i, s.ptr + i))
+            return false;
+    return i == s.len || copy_plain_word(out + s.len - word, s.ptr + s.len - word);
+}
+
 /* Most of what is written is short and plain, names above all: one pass that copies while it looks. */
 static bool
 quoted_plainly(struct buf *b, struct str s)
 {
-    size_t i;
-    char  *out;
+    char *out;
 
     if (b->failed || s.len + 2 > b->cap - b->len)
         return false;
-    out = b->ptr + b->len + 1;
-    for (i = 0; i < s.len && json_is_plain[(unsigned char)s.ptr[i]]; i++)
-        out[i] = s.ptr[i];
-    if (i < s.len)
+    out = b->ptr + b->len;
+    if (!copy_plain(out + 1, s))
         return false;
-    out[-1] = '"';
-    out[i] = '"';
+    out[0] = '"';
+    out[s.len + 1] = '"';
     b->len += s.len + 2;
     return true;
 }

@@ -1,7 +1,4 @@
 /* check.c -- may a call go, and where to: see transfer.h. What is refused here has not left, and never will. */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "net/transfer.h"
 
 static bool
@@ -36,45 +33,16 @@ is_header_value(struct str s)
     return true;
 }
 
-static bool
-host_key(struct transfer *t, const char *scheme)
-{
-    char *host = NULL, *port = NULL;
-    bool ok = curl_url_get(t->url, CURLUPART_HOST, &host, 0) == CURLUE_OK
-           && curl_url_get(t->url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
-
-    if (ok) {
-        free(t->host);
-        t->host = NULL;
-        if (asprintf(&t->host, "%s://%s:%s", scheme, host, port) < 0)
-            out_of_memory();
-        for (char *p = t->host; *p; p++)
-            if (*p >= 'A' && *p <= 'Z')
-                *p = (char)(*p - 'A' + 'a');
-    }
-    curl_free(host);
-    curl_free(port);
-    return ok;
-}
-
 bool
 transfer_set_url(struct transfer *t, const char *url, const char *what, struct error *err)
 {
-    char *scheme = NULL;
-    bool ok;
+    struct address *to = address_take(t->common->addresses, t->common->guard, t->call->request.guarded, url, what, err);
 
-    if (t->call->request.guarded && !net_url_check(t->common->guard, str_of(url), what, err))
+    if (!to)
         return false;
-    curl_url_cleanup(t->url);
-    t->url = curl_url();
-    if (!t->url)
-        out_of_memory();
-    ok = curl_url_set(t->url, CURLUPART_URL, url, 0) == CURLUE_OK
-      && curl_url_get(t->url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK
-      && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0)
-      && host_key(t, scheme);
-    curl_free(scheme);
-    return ok || error_set(err, 422, "%s is not a valid http or https URL", what);
+    address_give_back(t->common->addresses, t->to);
+    t->to = to;
+    return true;
 }
 
 bool

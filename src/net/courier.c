@@ -26,6 +26,7 @@ struct courier {
     uv_idle_t              soon; /* when something is through that must not be told from inside courier_send() */
     CURLM                 *multi;
     struct transfer_common common;
+    struct addresses       addresses;
     struct queue           queue;
     struct transfer_list   lists[TRANSFER_STATES];
     CURL                  *spare[SPARE_MAX];
@@ -112,10 +113,10 @@ join_line(struct courier *c, struct transfer *t)
     char *line = NULL;
 
     if (user.len == 0) {
-        queue_join(&c->queue, str_of(t->host), &t->turn);
+        queue_join(&c->queue, str_of(t->to->host), &t->turn);
         return;
     }
-    if (asprintf(&line, "%s %.*s", t->host, STR_ARG(user)) < 0)
+    if (asprintf(&line, "%s %.*s", t->to->host, STR_ARG(user)) < 0)
         out_of_memory();
     queue_join(&c->queue, str_of(line), &t->turn);
     free(line);
@@ -256,6 +257,7 @@ part_gone(struct courier *c)
     if (--c->parts_open > 0)
         return;
     queue_deinit(&c->queue);
+    addresses_deinit(&c->addresses);
     free(c->ca_bundle);
     free(c->user_agent);
     free(c);
@@ -314,7 +316,8 @@ courier_new(const struct courier_options *options, struct courier **out, struct 
     c->ca_bundle  = copy_or_none(bundle);
     c->user_agent = copy_or_none(options->user_agent ? options->user_agent : "Parley/" PARLEY_VERSION);
     c->common = (struct transfer_common){
-        .guard = options->guard, .ca_bundle = c->ca_bundle, .user_agent = c->user_agent,
+        .guard = options->guard, .addresses = &c->addresses, .ca_bundle = c->ca_bundle,
+        .user_agent = c->user_agent,
     };
     queue_init(&c->queue, options->per_host_max > 0 ? options->per_host_max : PER_HOST_DEFAULT, total_max);
     *out = c;

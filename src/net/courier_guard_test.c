@@ -199,6 +199,32 @@ START_TEST(a_kept_connection_is_no_way_around)
 }
 END_TEST
 
+START_TEST(nor_is_a_url_that_is_ours_as_well)
+{
+    struct test_client c;
+    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct net_request request;
+    struct net_call *ours, *theirs, *ours_too;
+
+    test_client_init(&c, &(struct courier_options){ .guard = &strict });
+    request = (struct net_request){ .url = test_url(&c, s, "x") };
+    ours = test_client_call(&c, request);
+    ours_too = test_client_call(&c, request);
+    request.guarded = true;
+    theirs = test_client_call(&c, request);
+    test_client_send(&c, ours);
+    test_client_send(&c, theirs);
+    test_client_send(&c, ours_too);
+    test_client_run(&c);
+    ck_assert_int_eq(ours->response.result, NET_ANSWERED);
+    ck_assert_int_eq(theirs->response.result, NET_FORBIDDEN);
+    ck_assert_str_eq(theirs->response.error, "the URL leads to a private or reserved address (127.0.0.1)");
+    ck_assert_int_eq(ours_too->response.result, NET_ANSWERED);
+    test_client_deinit(&c);
+    test_server_stop(s);
+}
+END_TEST
+
 START_TEST(of_several_addresses_an_allowed_one_is_taken)
 {
     struct test_client c;
@@ -632,6 +658,7 @@ rest(void)
 
     tcase_add_test(c, our_own_urls_and_exceptions_do);
     tcase_add_test(c, a_kept_connection_is_no_way_around);
+    tcase_add_test(c, nor_is_a_url_that_is_ours_as_well);
     tcase_add_test(c, of_several_addresses_an_allowed_one_is_taken);
     tcase_add_test(c, the_next_address_is_tried_at_once);
     tcase_add_test(c, an_address_that_refuses_late_costs_no_more_time);

@@ -18,21 +18,11 @@ struct queue_line {
     char               host[];
 };
 
-/* FNV-1a. Two hosts of one hash share a slot, not a line. */
-static int64_t
-hash_of(struct str s)
-{
-    uint64_t h = 14695981039346656037u;
-
-    for (size_t i = 0; i < s.len; i++)
-        h = (h ^ (unsigned char)s.ptr[i]) * 1099511628211u;
-    return (int64_t)h;
-}
-
+/* Two hosts of one hash share a slot, not a line. */
 static struct queue_line *
 line_of(struct queue *q, struct str host)
 {
-    int64_t hash = hash_of(host);
+    int64_t hash = str_hash(host);
     struct queue_line *head = map_get(&q->lines, hash), *line;
 
     for (line = head; line; line = line->same_hash)

@@ -73,8 +73,7 @@ transfer_free(struct transfer *t)
         close(t->save_fd);
     buf_deinit(&t->head);
     buf_deinit(&t->body);
-    curl_url_cleanup(t->url);
-    free(t->host);
+    address_give_back(t->common->addresses, t->to);
     free(t);
 }
 
@@ -128,6 +127,23 @@ on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
     return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
+/* libcurl puts into words what it does for whoever listens, which costs as much as sending; so on_debug() hears no more
+ * than it must: from before the first byte of the request to the end of the answer's head. */
+static void
+listen_to(struct transfer *t, bool on)
+{
+    curl_easy_setopt(t->easy, CURLOPT_VERBOSE, (long)on);
+}
+
+static long
+status_of(struct transfer *t)
+{
+    long status = 0;
+
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
 /* The connection is there, perhaps a kept one that an unguarded request opened. */
 static int
 on_before_sending(void *user, char *remote_ip, char *local_ip, int remote_port, int local_port)
@@ -155,6 +171,7 @@ on_before_sending(void *user, char *remote_ip, char *local_ip, int remote_port, 
         return CURL_PREREQFUNC_ABORT;
     }
     crash_point("call: not written yet");
+    listen_to(t, true);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -167,6 +184,8 @@ take_head_line(struct transfer *t, struct str line)
     t->head_ended = line.ptr[0] == '\r' || line.ptr[0] == '\n';
     if (!t->head_ended)
         buf_append(&t->head, line);
+    else if (status_of(t) >= 200)
+        listen_to(t, false);
 }
 
 static int
@@ -251,7 +270,7 @@ on_body(char *data, size_t size, size_t n, void *user)
 {
     struct transfer *t = user;
     const struct net_request *r = &t->call->request;
-    long status = 0;
+    long status = status_of(t);
 
     n *= size;
     if ((int64_t)n > or_default(r->response_max, RESPONSE_MAX_DEFAULT) - t->received) {
@@ -259,7 +278,6 @@ on_body(char *data, size_t size, size_t n, void *user)
         return CURL_WRITEFUNC_ERROR;
     }
     t->received += (int64_t)n;
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     if (str_is_none(r->save_path) || status < 200 || status > 299)
         buf_append(&t->body, (struct str){ data, n });
     else if (!save(t, data, n))
@@ -280,7 +298,7 @@ set_common(struct transfer *t)
     CURL *easy = t->easy;
     bool failed = false;
 
-    SET(easy, CURLOPT_CURLU, t->url);
+    SET(easy, CURLOPT_CURLU, t->to->url);
     SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* or later */
@@ -301,7 +319,6 @@ set_common(struct transfer *t)
     SET(easy, CURLOPT_OPENSOCKETDATA, t);
     SET(easy, CURLOPT_PREREQFUNCTION, on_before_sending);
     SET(easy, CURLOPT_PREREQDATA, t);
-    SET(easy, CURLOPT_VERBOSE, 1L);
     SET(easy, CURLOPT_DEBUGFUNCTION, on_debug);
     SET(easy, CURLOPT_DEBUGDATA, t);
     SET(easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -11,12 +11,14 @@
 
 #include <curl/curl.h>
 
+#include "net/address.h"
 #include "net/courier.h"
 #include "net/queue.h"
 
 /* What all transfers of a courier share. */
 struct transfer_common {
     const struct net_guard *guard;
+    struct addresses       *addresses;
     const char             *ca_bundle;
     const char             *user_agent;
 };
@@ -30,8 +32,7 @@ struct transfer {
     const struct transfer_common *common;
     struct net_call              *call;
 
-    CURLU             *url;
-    char              *host; /* "https://example.com:443", what the queue goes by */
+    struct address    *to;
     CURL              *easy; /* while running */
     struct curl_slist *headers;
     curl_mime         *mime;

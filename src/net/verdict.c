@@ -97,7 +97,7 @@ redirect_url(struct transfer *t)
 
     if (location.len == 0)
         return NULL;
-    u = curl_url_dup(t->url);
+    u = curl_url_dup(t->to->url);
     if (!u)
         out_of_memory();
     if (curl_url_set(u, CURLUPART_URL, arena_copy(t->call->arena, location).ptr, CURLU_URLENCODE | CURLU_ALLOW_SPACE)
@@ -137,13 +137,13 @@ is_followed(const struct transfer *t, int status)
 static bool
 redirect(struct transfer *t, const char *url, int status, struct error *err)
 {
-    char *from = strdup(t->host);
+    char *from = strdup(t->to->host);
     bool ok;
 
     if (!from)
         out_of_memory();
     ok = transfer_set_url(t, url, "the redirect", err);
-    if (ok && !same_site(str_of(from), str_of(t->host)))
+    if (ok && !same_site(str_of(from), str_of(t->to->host)))
         t->only_accept = true;
     if (status == 303 && !str_eq(t->call->request.method, STR("HEAD")))
         t->as_get = true;
