@@ -325,6 +325,15 @@ send_again(struct net_call *call)
     }
 }
 
+static void
+send_while_others_wait(struct net_call *call)
+{
+    struct test_client *c = call->user;
+
+    if (c->pending > 0)
+        courier_send(c->courier, call);
+}
+
 START_TEST(done_may_send_again)
 {
     struct test_client c;
@@ -341,14 +350,11 @@ START_TEST(done_may_send_again)
     ck_assert_int_eq(test_server_connections(s), 1);
 
     /* Also one that fails at once: each time is a turn of the loop, so that others come to their right. */
-    again = 0;
     call = test_client_call(&c, (struct net_request){ .url = STR("nonsense") });
-    call->done = send_again;
+    call->done = send_while_others_wait;
     courier_send(c.courier, call);
     ck_assert_int_eq(test_client_get(&c, s, "x")->result, NET_ANSWERED);
-    ck_assert_int_lt(again, 1000);
     uv_run(&c.loop, UV_RUN_DEFAULT);
-    ck_assert_int_eq(again, 1000);
     test_client_deinit(&c);
     test_server_stop(s);
 }
