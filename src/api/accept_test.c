@@ -6,23 +6,7 @@
 
 #include "base/testing_str.h"
 
-#define KEY  "Authorization: Bearer " TESTING_KEY "\r\n"
-#define JSON KEY "Content-Type: application/json\r\n"
-#define FORM KEY "Content-Type: application/x-www-form-urlencoded\r\n"
-
-static struct testing_api t;
-
-static void
-set_up(void)
-{
-    testing_api_start(&t);
-}
-
-static void
-tear_down(void)
-{
-    testing_api_stop(&t);
-}
+API_FIXTURE()
 
 START_TEST(a_text_is_accepted)
 {

@@ -3,22 +3,7 @@
 
 #include "base/testing_str.h"
 
-#define JSON "Authorization: Bearer " TESTING_KEY "\r\nContent-Type: application/json\r\n"
-
-static struct testing_api t;
-
-static void
-set_up(void)
-{
-    testing_api_start(&t);
-}
-
-static void
-tear_down(void)
-{
-    ck_assert(testing_nothing_asked());
-    testing_api_stop(&t);
-}
+API_FIXTURE()
 
 static const char *
 published(const char *external_id)

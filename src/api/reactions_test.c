@@ -3,24 +3,7 @@
 
 #include "base/testing_str.h"
 
-#define KEY  "Authorization: Bearer " TESTING_KEY "\r\n"
-#define JSON KEY "Content-Type: application/json\r\n"
-#define FORM KEY "Content-Type: application/x-www-form-urlencoded\r\n"
-
-static struct testing_api t;
-
-static void
-set_up(void)
-{
-    testing_api_start(&t);
-}
-
-static void
-tear_down(void)
-{
-    ck_assert(testing_nothing_asked());
-    testing_api_stop(&t);
-}
+API_FIXTURE()
 
 /* The message of a person who wrote to a new profile. */
 static const char *

@@ -7,20 +7,7 @@
 #define FAMILY    "\U0001F468\u200D\U0001F469\u200D\U0001F467\u200D\U0001F466" /* one character of 25 bytes */
 #define LETTERS(n) arena_text(n, "x")
 
-static struct testing_api t;
-
-static void
-set_up(void)
-{
-    testing_api_start(&t);
-}
-
-static void
-tear_down(void)
-{
-    ck_assert(testing_nothing_asked());
-    testing_api_stop(&t);
-}
+API_FIXTURE()
 
 /* `piece` so many times. */
 static const char *

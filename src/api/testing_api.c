@@ -309,6 +309,7 @@ testing_api_start(struct testing_api *t)
 void
 testing_api_stop(struct testing_api *t)
 {
+    ck_assert(testing_nothing_asked());
     testing_close(&t->client);
     api_stop(t->api, 5000);
     db_close(t->engine);
@@ -374,10 +375,7 @@ api_ask(struct testing_api *t, const char *method, const char *path, const char 
 {
     struct testing_reply reply;
 
-    reply = api_ask_with(t, method, path,
-                         body ? "Authorization: Bearer " TESTING_KEY "\r\nContent-Type: application/json\r\n"
-                              : "Authorization: Bearer " TESTING_KEY "\r\n",
-                         body, status);
+    reply = api_ask_with(t, method, path, body ? JSON : KEY, body, status);
     ck_assert(str_eq(testing_header(&reply, "Content-Type"), STR("application/json")));
     return reply;
 }

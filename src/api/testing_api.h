@@ -16,6 +16,11 @@
 
 #define TESTING_KEY "pk_testing_testing_testing"
 
+/* Headers of a request with the key, for api_send() and its like. */
+#define KEY  "Authorization: Bearer " TESTING_KEY "\r\n"
+#define JSON KEY "Content-Type: application/json\r\n"
+#define FORM KEY "Content-Type: application/x-www-form-urlencoded\r\n"
+
 struct testing_api {
     struct place          place;
     struct db_engine     *engine;
@@ -31,7 +36,23 @@ struct testing_api {
 };
 
 void testing_api_start(struct testing_api *t); /* with the key TESTING_KEY, a group and a profile */
-void testing_api_stop(struct testing_api *t);
+void testing_api_stop(struct testing_api *t);  /* fails where something asked of a platform was left unanswered */
+
+/* Such a server named `t`, and set_up() and tear_down() for it. */
+#define API_FIXTURE()             \
+    static struct testing_api t;  \
+                                  \
+    static void                   \
+    set_up(void)                  \
+    {                             \
+        testing_api_start(&t);    \
+    }                             \
+                                  \
+    static void                   \
+    tear_down(void)               \
+    {                             \
+        testing_api_stop(&t);     \
+    }
 
 /* One request with the key, as JSON unless `body` is NULL, on the test's connection. Checks the status. */
 struct testing_reply api_ask(struct testing_api *t, const char *method, const char *path, const char *body, int status);

@@ -3,23 +3,10 @@
 
 #include "base/testing_str.h"
 
-#define JSON "Authorization: Bearer " TESTING_KEY "\r\nContent-Type: application/json\r\n"
 #define URL  "\"url\":\"https://app.example/hook\""
 #define LONG "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
-static struct testing_api t;
-
-static void
-set_up(void)
-{
-    testing_api_start(&t);
-}
-
-static void
-tear_down(void)
-{
-    testing_api_stop(&t);
-}
+API_FIXTURE()
 
 /* The path of a new one. */
 static const char *

@@ -10,6 +10,7 @@
 #include "platform/telegram/telegram.h"
 
 #define REASON_MAX      400
+#define WORDS_MAX       (16 * KIB)                   /* looked through for the secret before REASON_MAX could cut it */
 #define WAIT_MAX_MS     ((int64_t)24 * 3600 * 1000) /* however long Telegram, or what is before it, asks for */
 #define CONFLICT_MS     30000           /* somebody must do something about it, so there is no hurry */
 
@@ -25,7 +26,8 @@ telegram_reason(struct op *op, struct str text)
     struct str id, secret;
 
     (void)str_cut(op->account.token, ':', &id, &secret);
-    return arena_copy(op->arena, answer_without(op->arena, str_utf8_cut(text, REASON_MAX), secret));
+    text = answer_without(op->arena, str_utf8_cut(text, WORDS_MAX), secret);
+    return arena_copy(op->arena, str_utf8_cut(text, REASON_MAX));
 }
 
 void

@@ -225,6 +225,32 @@ START_TEST(a_reason_fits_and_ends_with_a_whole_character)
 }
 END_TEST
 
+/* Cut in the middle of it, the secret would no longer be known for one. */
+START_TEST(a_reason_ends_in_no_part_of_the_secret)
+{
+    struct arena        a;
+    struct op           op;
+    struct op_step      step;
+    struct net_response last = { .status = 400 };
+    struct buf          words;
+
+    arena_init(&a);
+    buf_init(&words, KIB);
+    for (size_t before = 380; before < 400; before++) {
+        buf_clear(&words);
+        while (words.len < before)
+            buf_append_char(&words, '.');
+        buf_append(&words, STR(SECRET));
+        op = new_op(&a, OP_SEND);
+        last.body = envelope(&a, 400, arena_copy(&a, buf_str(&words)).ptr);
+        answer(&op, &last, &step);
+        ck_assert(str_find(step.reason, str_slice(STR(SECRET), 0, 1)) < 0);
+    }
+    buf_deinit(&words);
+    arena_deinit(&a);
+}
+END_TEST
+
 static TCase *
 table(void)
 {
@@ -234,6 +260,7 @@ table(void)
     tcase_add_test(c, a_wait_is_as_long_as_telegram_says);
     tcase_add_test(c, nobody_makes_a_bot_wait_for_longer_than_a_day);
     tcase_add_test(c, a_reason_fits_and_ends_with_a_whole_character);
+    tcase_add_test(c, a_reason_ends_in_no_part_of_the_secret);
     return c;
 }
 
