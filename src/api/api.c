@@ -27,25 +27,9 @@ await_start(struct api *api)
 static const char *
 method_text(enum http_method method)
 {
-    switch (method) {
-    case METHOD_GET:
-        return "GET";
-    case METHOD_HEAD:
-        return "HEAD";
-    case METHOD_POST:
-        return "POST";
-    case METHOD_PUT:
-        return "PUT";
-    case METHOD_PATCH:
-        return "PATCH";
-    case METHOD_DELETE:
-        return "DELETE";
-    case METHOD_OPTIONS:
-        return "OPTIONS";
-    case METHOD_OTHER:
-        break;
-    }
-    return "that was asked for";
+    const char *name = http_method_name(method);
+
+    return name ? name : "that was asked for";
 }
 
 static bool

@@ -65,36 +65,14 @@ put_seconds(struct buf *out, int64_t us)
     buf_printf(out, "%lld.%06lld", (long long)(us / 1000000), (long long)(us % 1000000));
 }
 
-static const char *
-method_name(const struct route *route)
-{
-    switch (route->http.method) {
-    case METHOD_GET:
-    case METHOD_HEAD:
-        return "GET";
-    case METHOD_POST:
-        return "POST";
-    case METHOD_PUT:
-        return "PUT";
-    case METHOD_PATCH:
-        return "PATCH";
-    case METHOD_DELETE:
-        return "DELETE";
-    case METHOD_OPTIONS:
-        return "OPTIONS";
-    case METHOD_OTHER:
-        break;
-    }
-    return "";
-}
-
 static void
 put_route(struct buf *out, size_t at)
 {
     if (at == NO_ROUTE)
         buf_append(out, STR("route=\"\",method=\"\""));
     else
-        buf_printf(out, "route=\"%s\",method=\"%s\"", routes[at].http.pattern, method_name(&routes[at]));
+        buf_printf(out, "route=\"%s\",method=\"%s\"", routes[at].http.pattern,
+                   http_method_name(routes[at].http.method));
 }
 
 static int64_t

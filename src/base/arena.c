@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 
 #define BLOCK_MIN ((size_t)4 * 1024)
@@ -237,4 +238,13 @@ arena_more(struct arena *a, void *array, size_t n, size_t *cap, size_t size)
     if (n > 0)
         memcpy(larger, array, n * size);
     return larger;
+}
+
+struct str
+arena_take(struct arena *a, struct buf *b)
+{
+    struct str text = buf_ok(b) ? arena_copy(a, buf_str(b)) : STR_NONE;
+
+    buf_deinit(b);
+    return text;
 }

@@ -79,6 +79,28 @@ START_TEST(copies_end_with_a_nul_and_none_stays_none)
 END_TEST
 
 /* Sizes from one byte to a megabyte and back, next to a neighbour that must not be run over. */
+START_TEST(what_was_written_is_taken_whole_or_not_at_all)
+{
+    struct arena a;
+    struct buf   b;
+    struct str   taken;
+
+    arena_init(&a);
+    buf_init(&b, 5);
+    buf_append(&b, STR("hello"));
+    taken = arena_take(&a, &b);
+    ck_assert_slice(taken, "hello");
+    ck_assert_int_eq(taken.ptr[5], 0);
+    buf_init(&b, 5);
+    ck_assert_slice(arena_take(&a, &b), "");
+    buf_init(&b, 5);
+    buf_append(&b, STR("hello"));
+    buf_append(&b, STR("!"));
+    ck_assert_none(arena_take(&a, &b));
+    arena_deinit(&a);
+}
+END_TEST
+
 START_TEST(a_piece_that_is_resized_keeps_its_bytes)
 {
     struct arena a = { 0 };
@@ -147,6 +169,7 @@ plain(void)
     tcase_add_test(c, a_big_piece_does_not_waste_the_room_there_is);
     tcase_add_test(c, reset_keeps_a_small_block_and_drops_a_large_one);
     tcase_add_test(c, copies_end_with_a_nul_and_none_stays_none);
+    tcase_add_test(c, what_was_written_is_taken_whole_or_not_at_all);
     tcase_add_test(c, a_piece_that_is_resized_keeps_its_bytes);
     tcase_add_test(c, growing_leaves_little_behind);
     tcase_add_test(c, arrays_are_typed);

@@ -15,6 +15,7 @@ bool crypto_equal(struct str a, struct str b);
 
 void hex_encode(struct buf *out, struct str data); /* lower case */
 void base64_encode(struct buf *out, struct str data);
+void base64url_encode(struct buf *out, struct str data); /* with the URL alphabet and without padding */
 /* Standard or URL alphabet, padding optional, white space skipped; appends the bytes. False when it is not base64. */
 bool base64_decode(struct str text, struct buf *out);
 void base58_encode(struct buf *out, struct str data); /* big-endian number, Bitcoin's alphabet */

@@ -47,6 +47,18 @@ base64_encode(struct buf *out, struct str data)
     buf_grew(out, len);
 }
 
+void
+base64url_encode(struct buf *out, struct str data)
+{
+    size_t from = out->len;
+
+    base64_encode(out, data);
+    for (size_t i = from; i < out->len; i++)
+        out->ptr[i] = (char)(out->ptr[i] == '+' ? '-' : out->ptr[i] == '/' ? '_' : out->ptr[i]);
+    while (out->len > from && out->ptr[out->len - 1] == '=')
+        out->len--;
+}
+
 static int
 base64_value(char c)
 {

@@ -76,6 +76,20 @@ START_TEST(base64_is_written_and_read)
 }
 END_TEST
 
+START_TEST(addresses_have_an_alphabet_of_their_own)
+{
+    struct buf b;
+
+    buf_init(&b, 100);
+    buf_append(&b, STR("+/= "));
+    base64url_encode(&b, STR("\xfb\xef\xbe\xff"));
+    ck_assert_slice(buf_str(&b), "+/= ----_w");
+    base64url_encode(&b, STR(""));
+    ck_assert_slice(buf_str(&b), "+/= ----_w");
+    buf_deinit(&b);
+}
+END_TEST
+
 START_TEST(base64_takes_these_liberties)
 {
     const struct row *row = &base64_liberties[_i];
@@ -164,6 +178,7 @@ encodings(void)
 
     tcase_add_test(c, hex_is_lower_case);
     tcase_add_loop_test(c, base64_is_written_and_read, 0, sizeof(base64_rows) / sizeof(base64_rows[0]));
+    tcase_add_test(c, addresses_have_an_alphabet_of_their_own);
     tcase_add_loop_test(c, base64_takes_these_liberties, 0, sizeof(base64_liberties) / sizeof(base64_liberties[0]));
     tcase_add_loop_test(c, what_is_no_base64_adds_nothing, 0, sizeof(no_base64) / sizeof(no_base64[0]));
     tcase_add_test(c, base64_ends_at_the_bound);

@@ -84,3 +84,17 @@ buf_append_url_encoded(struct buf *b, struct str s, const char *also_plain)
         buf_append_char(b, (char)c);
     }
 }
+
+void
+buf_append_html_escaped(struct buf *b, struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        switch (s.ptr[i]) {
+        case '&': buf_append(b, STR("&amp;")); break;
+        case '<': buf_append(b, STR("&lt;")); break;
+        case '>': buf_append(b, STR("&gt;")); break;
+        case '"': buf_append(b, STR("&quot;")); break;
+        case '\'': buf_append(b, STR("&#39;")); break;
+        default: buf_append_char(b, s.ptr[i]);
+        }
+}

@@ -1,5 +1,5 @@
-/* escape.h -- text as the inside of a JSON string, which the log needs as much as the JSON writer above; and as a part
- * of an address. */
+/* escape.h -- text as the inside of a JSON string, which the log needs as much as the JSON writer above; as a part of
+ * an address; and in a page. */
 #ifndef PARLEY_BASE_ESCAPE_H
 #define PARLEY_BASE_ESCAPE_H
 
@@ -27,5 +27,8 @@ void buf_append_json_escaped(struct buf *b, struct str s);
 
 /* Percent-encoded but for letters, digits, "-._~" and the ASCII characters in `also_plain`. */
 void buf_append_url_encoded(struct buf *b, struct str s, const char *also_plain);
+
+/* As text in an HTML page, also within an attribute's quotes. */
+void buf_append_html_escaped(struct buf *b, struct str s);
 
 #endif

@@ -100,6 +100,17 @@ START_TEST(addresses_keep_what_is_plain)
 }
 END_TEST
 
+START_TEST(text_is_only_text_in_a_page)
+{
+    struct buf b;
+
+    buf_init(&b, 200);
+    buf_append_html_escaped(&b, STR("<a href=\"x\" title='y'>\xc3\xa9 & more</a>"));
+    ck_assert(str_eq(buf_str(&b), STR("&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;\xc3\xa9 &amp; more&lt;/a&gt;")));
+    buf_deinit(&b);
+}
+END_TEST
+
 static TCase *
 escapes(void)
 {
@@ -109,6 +120,7 @@ escapes(void)
     tcase_add_test(c, no_byte_slips_through_in_a_word);
     tcase_add_test(c, a_full_buffer_ends_it);
     tcase_add_test(c, addresses_keep_what_is_plain);
+    tcase_add_test(c, text_is_only_text_in_a_page);
     return c;
 }
 

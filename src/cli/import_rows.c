@@ -186,14 +186,11 @@ struct str
 import_key_bytes(const struct import_table *t, const struct db_value *key, struct arena *a)
 {
     struct buf b;
-    struct str out;
 
     buf_init(&b, ROW_MAX);
     for (size_t i = 0; i < t->key_count; i++)
         put_value(&b, &key[i]);
-    out = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return out;
+    return arena_take(a, &b);
 }
 
 static bool

@@ -144,7 +144,8 @@ struct http_route {
  * *allowed has the methods the path would take (0: no such path); a bad escape in the path sets *bad_path. */
 const void *http_route_find(const void *routes, size_t count, size_t stride, struct http_request *r, struct arena *a,
                             unsigned *allowed, bool *bad_path);
-struct str http_allow_text(unsigned methods, struct arena *a); /* "GET, HEAD, POST" */
+const char *http_method_name(enum http_method method); /* "GET"; NULL for METHOD_OTHER */
+struct str http_allow_text(unsigned allowed, struct arena *a); /* "GET, HEAD, POST" */
 
 /* ---- the server ---- */
 

@@ -121,22 +121,33 @@ http_route_find(const void *routes, size_t count, size_t stride, struct http_req
     return NULL;
 }
 
-struct str
-http_allow_text(unsigned methods, struct arena *a)
+static const struct {
+    enum http_method method;
+    const char      *name;
+} methods[] = {
+    { METHOD_GET, "GET" },       { METHOD_HEAD, "HEAD" },     { METHOD_POST, "POST" },      { METHOD_PUT, "PUT" },
+    { METHOD_PATCH, "PATCH" },   { METHOD_DELETE, "DELETE" }, { METHOD_OPTIONS, "OPTIONS" },
+};
+#define METHODS (sizeof(methods) / sizeof(methods[0]))
+
+const char *
+http_method_name(enum http_method method)
 {
-    static const struct {
-        enum http_method method;
-        const char      *name;
-    } names[] = {
-        { METHOD_GET, "GET" },       { METHOD_HEAD, "HEAD" },     { METHOD_POST, "POST" },      { METHOD_PUT, "PUT" },
-        { METHOD_PATCH, "PATCH" },   { METHOD_DELETE, "DELETE" }, { METHOD_OPTIONS, "OPTIONS" },
-    };
+    for (size_t i = 0; i < METHODS; i++)
+        if (methods[i].method == method)
+            return methods[i].name;
+    return NULL;
+}
+
+struct str
+http_allow_text(unsigned allowed, struct arena *a)
+{
     struct str text = STR("");
 
-    if (methods & METHOD_GET)
-        methods |= METHOD_HEAD;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (methods & names[i].method)
-            text = arena_printf(a, "%.*s%s%s", STR_ARG(text), text.len > 0 ? ", " : "", names[i].name);
+    if (allowed & METHOD_GET)
+        allowed |= METHOD_HEAD;
+    for (size_t i = 0; i < METHODS; i++)
+        if (allowed & methods[i].method)
+            text = arena_printf(a, "%.*s%s%s", STR_ARG(text), text.len > 0 ? ", " : "", methods[i].name);
     return text;
 }

@@ -10,13 +10,10 @@ static struct str
 hex_of(struct arena *a, const uint8_t bytes[SHA256_SIZE])
 {
     struct buf hex;
-    struct str out;
 
     buf_init(&hex, (size_t)2 * SHA256_SIZE);
     hex_encode(&hex, (struct str){ (const char *)bytes, SHA256_SIZE });
-    out = arena_copy(a, buf_str(&hex));
-    buf_deinit(&hex);
-    return out;
+    return arena_take(a, &hex);
 }
 
 struct str

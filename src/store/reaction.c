@@ -79,7 +79,6 @@ reactions_with(yyjson_val *list, const struct followup *f, struct arena *a)
 {
     struct buf text;
     struct json w;
-    struct str out = STR_NONE;
     bool placed = false;
     yyjson_val *one;
     size_t i, n;
@@ -102,10 +101,7 @@ reactions_with(yyjson_val *list, const struct followup *f, struct arena *a)
     if (!placed)
         put_reaction(&w, f);
     json_end_array(&w);
-    if (buf_ok(&text))
-        out = arena_copy(a, buf_str(&text));
-    buf_deinit(&text);
-    return out;
+    return arena_take(a, &text);
 }
 
 bool

@@ -98,15 +98,12 @@ webhook_new_secret(struct arena *a)
 {
     unsigned char bytes[SECRET_BYTES];
     struct buf text;
-    struct str out;
 
     random_bytes(bytes, sizeof(bytes));
     buf_init(&text, 128);
     buf_append(&text, STR("whsec_"));
     base64_encode(&text, (struct str){ (const char *)bytes, sizeof(bytes) });
-    out = arena_copy(a, buf_str(&text));
-    buf_deinit(&text);
-    return out;
+    return arena_take(a, &text);
 }
 
 bool
