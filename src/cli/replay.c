@@ -14,20 +14,18 @@ static const char usage[] =
 
 struct replay {
     const struct platform_env *env;
+    int64_t after; /* the payload that was tried last */
+
+    /* Of the transaction at hand, which may be run twice. */
     int64_t at;
-    int     understood, left;
-    bool    found;
+    bool    found, understood, was_orphan; /* orphan: its profile is gone, and so is it */
 };
 
 static bool
 replay_stored(struct db *db, struct replay *r, bool understood, struct error *err)
 {
-    if (!understood) {
-        r->left++;
-        return true;
-    }
-    r->understood++;
-    return raw_payload_remove(db, r->at, err);
+    r->understood = understood;
+    return !understood || raw_payload_remove(db, r->at, err);
 }
 
 /* What came by an app's webhook is for whoever it names by now. One that named nobody has no profile. */
@@ -58,6 +56,7 @@ replay_parse(struct db *db, struct replay *r, int64_t profile_id, struct str bod
         return replay_app(db, r, &meta_app, body, a, err);
     if (!profile_get(db, profile_id, a, &p, &found, err))
         return false;
+    r->was_orphan = !found;
     if (!found)
         return raw_payload_remove(db, r->at, err);
     if (p.platform->app)
@@ -83,31 +82,43 @@ replay_run(void *arg, struct db *db, struct error *err)
     bool ok;
 
     arena_init(&a);
-    ok = raw_payload_next(db, r->at, &a, &r->at, &profile_id, &body, &r->found, err)
+    r->understood = r->was_orphan = false;
+    ok = raw_payload_next(db, r->after, &a, &r->at, &profile_id, &body, &r->found, err)
         && (!r->found || replay_parse(db, r, profile_id, body, &a, err));
     arena_deinit(&a);
     return ok;
+}
+
+static bool
+replay_all(struct app *app, int *understood, int *left, struct error *err)
+{
+    struct replay r = { .env = &app->env };
+
+    while (db_run(app->engine, DB_WRITE, replay_run, &r, err)) {
+        if (!r.found)
+            return true;
+        *understood += r.understood;
+        *left += !r.understood && !r.was_orphan;
+        r.after = r.at;
+    }
+    return false;
 }
 
 int
 replay_command(int argc, char **argv)
 {
     struct app app = { .lock = PTHREAD_MUTEX_INITIALIZER };
-    struct replay replay = { .found = true };
     struct error err;
-    int status, n;
+    int status, n, understood = 0, left = 0;
     bool ok;
 
     if (!command_begin(argc, argv, USE_DATA, usage, NULL, 0, &n, &status))
         return status;
     app_fill_env(&app.env);
-    replay.env = &app.env;
-    ok = app_open_data(&app, true, &err);
-    while (ok && replay.found)
-        ok = db_run(app.engine, DB_WRITE, replay_run, &replay, &err);
+    ok = app_open_data(&app, true, &err) && replay_all(&app, &understood, &left, &err);
     app_stop(&app);
     if (!ok)
         return command_failed(&err);
-    printf("%d payloads understood by now, %d still not.\n", replay.understood, replay.left);
+    printf("%d payloads understood by now, %d still not.\n", understood, left);
     return EXIT_OK;
 }
