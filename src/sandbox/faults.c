@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sandbox/own.h"
+
 #define ORDERS_MAX 1000
 #define DELAY_MAX_MS INT64_C(600000)
 
@@ -161,9 +163,7 @@ faults_add(struct faults *all, yyjson_val *order, struct error *err)
 
     if (all->count >= ORDERS_MAX)
         return error_set(err, 400, "there are %d orders already; DELETE /sandbox/faults clears them", ORDERS_MAX);
-    o = calloc(1, sizeof(*o));
-    if (!o)
-        out_of_memory();
+    o = own_alloc(sizeof(*o));
     if (!read_order(order, o, err)) {
         free(o);
         return false;

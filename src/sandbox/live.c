@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "sandbox/own.h"
+
 #define WATCHERS_MAX 64
 #define QUIET_MS     15000 /* after that a comment keeps proxies from closing the connection */
 
@@ -63,10 +65,8 @@ on_quiet(struct alarm *a)
 struct live *
 live_new(struct stage *stage)
 {
-    struct live *l = calloc(1, sizeof(*l));
+    struct live *l = own_alloc(sizeof(*l));
 
-    if (!l)
-        out_of_memory();
     l->stage = stage;
     l->quiet.ring = on_quiet;
     buf_init(&l->event, MIB);

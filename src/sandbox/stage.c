@@ -1,6 +1,46 @@
 /* stage.c -- what the stand-ins' control APIs and calls have in common; see stage.h. */
 #include "sandbox/stage.h"
 
+#include <stdio.h>
+
+void
+stage_put_members(struct json *w, struct str members)
+{
+    if (members.len == 0)
+        return;
+    if (w->comma)
+        buf_append_char(w->buf, ',');
+    buf_append(w->buf, members);
+    w->comma = true;
+}
+
+void
+stage_put_id(struct json *w, const char *name, int64_t id)
+{
+    char text[24];
+    int  len = snprintf(text, sizeof(text), "%lld", (long long)id);
+
+    json_put_str(w, name, (struct str){ text, (size_t)len });
+}
+
+void
+stage_begin_event(struct json *w, struct buf *b, const char *what)
+{
+    buf_init(b, MIB);
+    *w = (struct json){ .buf = b };
+    json_begin(w, NULL);
+    json_put_str(w, "what", str_of(what));
+}
+
+void
+stage_end_event(struct stage *s, const char *platform, struct json *w)
+{
+    json_end(w);
+    if (buf_ok(w->buf))
+        stage_tell(s, platform, buf_str(w->buf));
+    buf_deinit(w->buf);
+}
+
 bool
 stage_read_body(struct http_exchange *x, yyjson_val **out, struct error *err)
 {

@@ -34,6 +34,14 @@ stage_now_ms(const struct stage *s)
 bool stage_is_watched(const struct stage *s);
 void stage_tell(struct stage *s, const char *kind, struct str json);
 
+/* Members as text, "a":1,"b":2, into the object that is open; nothing when there are none. */
+void stage_put_members(struct json *w, struct str members);
+void stage_put_id(struct json *w, const char *name, int64_t id); /* a number as text, as platforms write ids */
+
+/* An event for whoever watches: {"what":...} and whatever is written in between. */
+void stage_begin_event(struct json *w, struct buf *b, const char *what);
+void stage_end_event(struct stage *s, const char *platform, struct json *w);
+
 /* The body of a control request, an object in the exchange's arena. */
 bool stage_read_body(struct http_exchange *x, yyjson_val **out, struct error *err);
 

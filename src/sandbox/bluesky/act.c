@@ -280,12 +280,12 @@ bs_react(struct bs_member *m, struct bs_message *message, struct str value, bool
     if (add && mine >= REACTIONS_MAX)
         return BS_REACTION_LIMIT;
     if (add) {
-        r = *at = bs_checked(calloc(1, sizeof(*r)));
-        *r = (struct bs_reaction){ m->account, bs_own(value), now_ms, NULL };
+        r = *at = own_alloc(sizeof(*r));
+        *r = (struct bs_reaction){ m->account, own_text(value), now_ms, NULL };
     } else {
         r = *known;
         *known = r->next;
-        bs_disown(&r->value);
+        own_free(&r->value);
         free(r);
     }
     log_reaction(message, m->account, value, now_ms, add);

@@ -19,9 +19,9 @@
 static void *
 open_bluesky(struct stage *stage)
 {
-    struct bs *bs = calloc(1, sizeof(*bs));
+    struct bs *bs = own_alloc(sizeof(*bs));
 
-    bs_init(bs_checked(bs), stage);
+    bs_init(bs, stage);
     return bs;
 }
 

@@ -124,12 +124,12 @@ read_text(yyjson_val *body, const char *name, size_t max, struct str *out, struc
     if (!val)
         return true;
     if (yyjson_is_null(val)) {
-        bs_disown(out);
+        own_free(out);
         return true;
     }
     if (!yyjson_is_str(val) || json_val_str(val).len > max)
         return error_set(err, 400, "%s must be text of at most %zu bytes", name, max);
-    bs_replace(out, json_val_str(val));
+    own_set(out, json_val_str(val));
     return true;
 }
 
@@ -158,7 +158,7 @@ read_handle(struct bs_account *a, yyjson_val *body, struct error *err)
     other = bs_account_find(a->bs, handle);
     if (other && other != a)
         return error_set(err, 409, "this handle is taken");
-    bs_replace(&a->handle, handle);
+    own_set(&a->handle, handle);
     return true;
 }
 

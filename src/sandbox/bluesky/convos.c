@@ -8,12 +8,12 @@
 struct bs_convo *
 bs_convo_add(struct bs *bs, bool group, struct str name)
 {
-    struct bs_convo *c = bs_checked(calloc(1, sizeof(*c)));
+    struct bs_convo *c = own_alloc(sizeof(*c));
 
     c->id = bs_tid_new(bs);
     c->created_ms = bs_now_ms(bs);
     c->group = group;
-    c->name = bs_own(name);
+    c->name = own_text(name);
     if (bs->last_convo)
         bs->last_convo->next = c;
     else
@@ -26,7 +26,7 @@ bs_convo_add(struct bs *bs, bool group, struct str name)
 struct bs_member *
 bs_member_add(struct bs_convo *convo, struct bs_account *a)
 {
-    struct bs_member *m = bs_checked(calloc(1, sizeof(*m)));
+    struct bs_member *m = own_alloc(sizeof(*m));
 
     m->account = a;
     m->convo = convo;
@@ -80,7 +80,7 @@ free_message(struct bs_message *m)
 
     for (struct bs_reaction *r = m->reactions; r; r = next) {
         next = r->next;
-        bs_disown(&r->value);
+        own_free(&r->value);
         free(r);
     }
     free(m->deleted_for.items);
@@ -130,11 +130,11 @@ keep(char **at, struct str s)
 static struct bs_message *
 make_message(const struct bs_draft *draft)
 {
-    struct bs_message *m = bs_checked(calloc(1, sizeof(*m)));
+    struct bs_message *m = own_alloc(sizeof(*m));
     char              *at;
 
     m->size = sizeof(*m) + draft->text.len + draft->facets.len + draft->embed.len + 1;
-    at = m->memory = bs_checked(malloc(m->size - sizeof(*m)));
+    at = m->memory = own_checked(malloc(m->size - sizeof(*m)));
     m->text = keep(&at, draft->text);
     m->facets = keep(&at, draft->facets);
     m->embed = keep(&at, draft->embed);
@@ -197,13 +197,13 @@ push(struct bs_log *log, const struct bs_entry *entry)
     if (log->count == BS_LOG_MAX) {
         log->floor = log->entries[some - 1].rev;
         for (size_t i = 0; i < some; i++)
-            bs_disown(&log->entries[i].extra);
+            own_free(&log->entries[i].extra);
         log->count -= some;
         memmove(log->entries, log->entries + some, log->count * sizeof(*log->entries));
     }
     if (log->count == log->cap) {
         log->cap = log->cap ? log->cap * 2 : 16;
-        log->entries = bs_checked(realloc(log->entries, log->cap * sizeof(*log->entries)));
+        log->entries = own_checked(realloc(log->entries, log->cap * sizeof(*log->entries)));
     }
     log->entries[log->count++] = *entry;
 }
@@ -216,21 +216,21 @@ bs_log_add(struct bs_member *m, enum bs_event kind, int64_t rev, int64_t message
     if (rev == 0)
         rev = ++bs->rev;
     m->rev = rev;
-    push(&m->account->log, &(struct bs_entry){ rev, kind, m->convo, message, bs_own(extra) });
+    push(&m->account->log, &(struct bs_entry){ rev, kind, m->convo, message, own_text(extra) });
     return rev;
 }
 
 void
 bs_log_add_raw(struct bs_account *a, struct str json)
 {
-    push(&a->log, &(struct bs_entry){ .rev = ++a->bs->rev, .kind = BS_EV_RAW, .extra = bs_own(json) });
+    push(&a->log, &(struct bs_entry){ .rev = ++a->bs->rev, .kind = BS_EV_RAW, .extra = own_text(json) });
 }
 
 void
 bs_log_truncate(struct bs_account *a)
 {
     for (size_t i = 0; i < a->log.count; i++)
-        bs_disown(&a->log.entries[i].extra);
+        own_free(&a->log.entries[i].extra);
     a->log.count = 0;
     a->log.floor = ++a->bs->rev;
 }

@@ -5,8 +5,8 @@
 
 #define REACTION_MAX 64
 
-/* Looking from one place to the next would not do: a flag, or a family, is only seen from its beginning. */
-/* Of at most BS_TEXT_BYTES. */
+/* Of at most BS_TEXT_BYTES. Looking from one character to the next would not do: a flag, or a family, is only seen from
+ * its beginning. */
 static size_t
 graphemes(struct str text)
 {

@@ -13,5 +13,4 @@ bool bs_draft_read(yyjson_val *input, bool embed_is_view, struct arena *a, struc
 /* One emoji, or what goes for one: a single character as people count. */
 bool bs_is_reaction(struct str value);
 
-
 #endif

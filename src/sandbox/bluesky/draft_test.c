@@ -68,16 +68,13 @@ static struct str
 repeated(const char *what, int n)
 {
     struct buf b;
-    struct str made;
 
     buf_init(&b, MIB);
     buf_append(&b, STR("{\"text\":\""));
     for (int i = 0; i < n; i++)
         buf_append(&b, str_of(what));
     buf_append(&b, STR("\"}"));
-    made = arena_copy(&arena, buf_str(&b));
-    buf_deinit(&b);
-    return made;
+    return arena_take(&arena, &b);
 }
 
 static const struct {

@@ -56,7 +56,7 @@ params_json(struct http_exchange *x)
         }
     }
     json_end(&w);
-    text = bs_own(buf_ok(&b) ? buf_str(&b) : STR("{}"));
+    text = own_text(buf_ok(&b) ? buf_str(&b) : STR("{}"));
     buf_deinit(&b);
     return text;
 }
@@ -71,8 +71,8 @@ forget_oldest(struct bs_records *r)
         r->newest = NULL;
     r->count--;
     r->bytes -= one->params.len;
-    bs_disown(&one->nsid);
-    bs_disown(&one->params);
+    own_free(&one->nsid);
+    own_free(&one->params);
     free(one);
 }
 
@@ -80,9 +80,10 @@ int64_t
 bs_records_add(struct bs_records *r, struct str nsid, const struct bs_account *account, struct http_exchange *x,
     int64_t now_ms)
 {
-    struct bs_record *one = bs_checked(calloc(1, sizeof(*one)));
+    struct bs_record *one = own_alloc(sizeof(*one));
 
-    *one = (struct bs_record){ .number = ++r->last_number, .at_ms = now_ms, .nsid = bs_own(nsid), .account = account };
+    *one = (struct bs_record){ .number = ++r->last_number, .at_ms = now_ms, .nsid = own_text(nsid),
+        .account = account };
     one->params = params_json(x);
     if (r->newest)
         r->newest->newer = one;

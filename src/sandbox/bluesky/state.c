@@ -11,43 +11,6 @@
 
 #define RING 512
 
-void *
-bs_checked(void *ptr)
-{
-    if (!ptr)
-        out_of_memory();
-    return ptr;
-}
-
-struct str
-bs_own(struct str s)
-{
-    char *copy;
-
-    if (str_is_none(s))
-        return s;
-    copy = bs_checked(malloc(s.len + 1));
-    memcpy(copy, s.ptr, s.len);
-    copy[s.len] = '\0';
-    return (struct str){ copy, s.len };
-}
-
-void
-bs_disown(struct str *s)
-{
-    free((char *)s->ptr);
-    *s = STR_NONE;
-}
-
-void
-bs_replace(struct str *s, struct str by)
-{
-    struct str copy = bs_own(by);
-
-    bs_disown(s);
-    *s = copy;
-}
-
 /* ---- sets ---- */
 
 bool
@@ -66,7 +29,7 @@ bs_set_add(struct bs_set *set, struct bs_account *a)
         return;
     if (set->count == set->cap) {
         set->cap = set->cap ? set->cap * 2 : 4;
-        set->items = bs_checked(realloc(set->items, set->cap * sizeof(struct bs_account *)));
+        set->items = own_checked(realloc(set->items, set->cap * sizeof(struct bs_account *)));
     }
     set->items[set->count++] = a;
 }
@@ -136,17 +99,17 @@ make_did(char out[40])
 struct bs_account *
 bs_account_add(struct bs *bs, struct str did, struct str handle)
 {
-    struct bs_account *a = bs_checked(calloc(1, sizeof(*a)));
+    struct bs_account *a = own_alloc(sizeof(*a));
 
     a->bs = bs;
     if (str_is_none(did))
         make_did(a->did);
     else
         snprintf(a->did, sizeof(a->did), "%.*s", STR_ARG(did));
-    a->handle = bs_own(handle);
+    a->handle = own_text(handle);
     a->created_ms = bs_now_ms(bs);
     a->log.floor = bs->rev;
-    a->counts = bs_checked(calloc(bs_method_count, sizeof(int64_t)));
+    a->counts = own_checked(calloc(bs_method_count, sizeof(int64_t)));
     if (bs->last)
         bs->last->next = a;
     else
@@ -219,7 +182,7 @@ bs_incoming_read(struct str name, enum bs_incoming *out)
 void
 bs_account_declare(struct bs_account *a, struct str record, enum bs_incoming incoming)
 {
-    bs_replace(&a->declaration, record);
+    own_set(&a->declaration, record);
     a->incoming = incoming;
 }
 
@@ -244,17 +207,17 @@ bs_app_password_add(struct bs_account *a, struct str name, struct str password, 
         if (str_eq((*at)->name, name))
             return false;
     make_password(made);
-    *out = *at = bs_checked(calloc(1, sizeof(struct bs_app_password)));
-    **at = (struct bs_app_password){ bs_own(name), bs_own(str_is_none(password) ? str_of(made) : password), privileged,
-        NULL };
+    *out = *at = own_alloc(sizeof(struct bs_app_password));
+    **at = (struct bs_app_password){ .name = own_text(name), .privileged = privileged,
+        .password = own_text(str_is_none(password) ? str_of(made) : password) };
     return true;
 }
 
 static void
 free_password(struct bs_app_password *p)
 {
-    bs_disown(&p->name);
-    bs_disown(&p->password);
+    own_free(&p->name);
+    own_free(&p->password);
     free(p);
 }
 
@@ -299,8 +262,8 @@ add_first(struct bs *bs, const char *did, const char *handle, const char *email,
     struct bs_app_password *made;
     char                    password[20];
 
-    a->email = bs_own(str_of(email));
-    a->display_name = bs_own(str_of(name));
+    a->email = own_text(str_of(email));
+    a->display_name = own_text(str_of(name));
     a->has_avatar = true;
     snprintf(password, sizeof(password), "%.4s-2222-chat-2222", handle);
     bs_app_password_add(a, STR("chat"), str_of(password), true, &made);
@@ -344,16 +307,16 @@ free_account(struct bs_account *a)
         free(m);
     }
     for (size_t i = 0; i < a->log.count; i++)
-        bs_disown(&a->log.entries[i].extra);
+        own_free(&a->log.entries[i].extra);
     free(a->log.entries);
     free(a->follows.items);
     free(a->blocks.items);
     free(a->counts);
-    bs_disown(&a->handle);
-    bs_disown(&a->email);
-    bs_disown(&a->display_name);
-    bs_disown(&a->pds);
-    bs_disown(&a->declaration);
+    own_free(&a->handle);
+    own_free(&a->email);
+    own_free(&a->display_name);
+    own_free(&a->pds);
+    own_free(&a->declaration);
     free(a);
 }
 
@@ -366,7 +329,7 @@ bs_deinit(struct bs *bs)
     bs_messages_forget(bs);
     for (struct bs_convo *c = bs->first_convo; c; c = next_convo) {
         next_convo = c->next;
-        bs_disown(&c->name);
+        own_free(&c->name);
         free(c);
     }
     for (struct bs_account *a = bs->first; a; a = next) {
@@ -382,17 +345,13 @@ void
 bs_tell(struct bs *bs, const char *what, const struct bs_convo *convo)
 {
     struct buf  b;
-    struct json w = { .buf = &b };
+    struct json w;
     char        id[BS_TID_MAX];
 
     if (!stage_is_watched(bs->stage))
         return;
-    buf_init(&b, 4 * KIB);
-    json_begin(&w, NULL);
-    json_put_str(&w, "what", str_of(what));
+    stage_begin_event(&w, &b, what);
     if (convo)
         json_put_str(&w, "convo", str_of(bs_tid(convo->id, id)));
-    json_end(&w);
-    stage_tell(bs->stage, "bluesky", buf_str(&b));
-    buf_deinit(&b);
+    stage_end_event(bs->stage, "bluesky", &w);
 }

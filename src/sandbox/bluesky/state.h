@@ -7,6 +7,7 @@
 #define PARLEY_SANDBOX_BLUESKY_STATE_H
 
 #include "base/map.h"
+#include "sandbox/own.h"
 #include "sandbox/stage.h"
 
 #define BS_LOG_MAX            100000 /* events of an account; the oldest are forgotten, and older cursors invalid */
@@ -180,12 +181,6 @@ struct bs {
     struct bs_call    *waiting;          /* calls that a delay holds */
     int64_t            window_s, window_count; /* requests in the five minutes that began then */
 };
-
-/* ---- text with an owner; a none stays none ---- */
-void      *bs_checked(void *ptr);
-struct str bs_own(struct str s);
-void       bs_disown(struct str *s);
-void       bs_replace(struct str *s, struct str by);
 
 bool bs_set_has(const struct bs_set *set, const struct bs_account *a);
 void bs_set_add(struct bs_set *set, struct bs_account *a); /* once */

@@ -12,42 +12,27 @@
 /* ---- signing ---- */
 
 static void
-append_base64url(struct buf *out, struct str data)
-{
-    size_t from = out->len, to;
-
-    base64_encode(out, data);
-    for (size_t i = from; i < out->len; i++)
-        out->ptr[i] = (char)(out->ptr[i] == '+' ? '-' : out->ptr[i] == '/' ? '_' : out->ptr[i]);
-    for (to = out->len; to > from && out->ptr[to - 1] == '='; to--)
-        ;
-    out->len = to;
-}
-
-static void
 append_signature(const struct bs *bs, struct buf *out)
 {
     uint8_t mac[SHA256_SIZE];
 
     hmac_sha256((struct str){ (const char *)bs->key, sizeof(bs->key) }, buf_str(out), mac);
     buf_append_char(out, '.');
-    append_base64url(out, (struct str){ (const char *)mac, sizeof(mac) });
+    base64url_encode(out, (struct str){ (const char *)mac, sizeof(mac) });
 }
 
 static struct str
 make_token(const struct bs *bs, const char *type, struct str claims, struct arena *a)
 {
-    struct str head = arena_printf(a, "{\"typ\":\"%s\",\"alg\":\"HS256\"}", type), made;
+    struct str head = arena_printf(a, "{\"typ\":\"%s\",\"alg\":\"HS256\"}", type);
     struct buf b;
 
     buf_init(&b, TOKEN_MAX);
-    append_base64url(&b, head);
+    base64url_encode(&b, head);
     buf_append_char(&b, '.');
-    append_base64url(&b, claims);
+    base64url_encode(&b, claims);
     append_signature(bs, &b);
-    made = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return made;
+    return arena_take(a, &b);
 }
 
 /* "gen" is ours: it lets a test expire tokens before their time, of which the client can know nothing. */
@@ -134,7 +119,7 @@ bs_token_read(struct bs *bs, struct str text, struct arena *a, struct bs_token *
 static void
 free_session(struct bs_session *s)
 {
-    bs_disown(&s->app_password);
+    own_free(&s->app_password);
     free(s);
 }
 
@@ -157,11 +142,11 @@ forget_expired(struct bs_account *a, int64_t now_ms)
 static struct bs_session *
 session_add(struct bs_account *a, const char *id, struct str app_password, bool privileged)
 {
-    struct bs_session *s = bs_checked(calloc(1, sizeof(*s)));
+    struct bs_session *s = own_alloc(sizeof(*s));
     int64_t            now_ms = bs_now_ms(a->bs);
 
     snprintf(s->id, sizeof(s->id), "%s", id);
-    s->app_password = bs_own(app_password);
+    s->app_password = own_text(app_password);
     s->privileged = privileged;
     s->made_ms = now_ms;
     s->expires_ms = now_ms + a->bs->settings.refresh_s * 1000;

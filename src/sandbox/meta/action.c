@@ -19,7 +19,7 @@ react(struct fb_call *c, struct fb_sending *s, bool is_new, struct fb_error *err
             return fb_fail(err, 100, 2534015, "(#100) Param payload[reaction] must be one of {love}");
         reaction = STR("\xe2\x9d\xa4\xef\xb8\x8f");
     }
-    fb_set(&m->business_reaction, is_new ? reaction : STR_NONE);
+    own_set(&m->business_reaction, is_new ? reaction : STR_NONE);
     fb_show_message_change(m, "changed");
     return true;
 }
@@ -46,6 +46,6 @@ fb_sender_action(struct fb_call *c, struct fb_sending *s, struct str action, str
         return fb_fail(err, 100, 0, "(#100) Param sender_action must be one of {TYPING_ON, TYPING_OFF, MARK_SEEN,"
                                     " REACT, UNREACT} - got \"%.*s\"", STR_ARG(str_slice(action, 0, 64)));
     }
-    fb_put_id(w, "recipient_id", s->chat->scoped_id);
+    stage_put_id(w, "recipient_id", s->chat->scoped_id);
     return true;
 }

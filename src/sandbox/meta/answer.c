@@ -58,9 +58,7 @@ put_trace(struct json *w)
 
     random_bytes(bytes, sizeof(bytes));
     buf_init(&b, 64);
-    base64_encode(&b, (struct str){ (const char *)bytes, sizeof(bytes) });
-    for (size_t i = 0; i < b.len; i++)
-        b.ptr[i] = b.ptr[i] == '+' ? '-' : b.ptr[i] == '/' ? '_' : b.ptr[i];
+    base64url_encode(&b, (struct str){ (const char *)bytes, sizeof(bytes) });
     json_put_str(w, "fbtrace_id", str_slice(buf_str(&b), 0, 22));
     buf_deinit(&b);
 }

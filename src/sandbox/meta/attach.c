@@ -204,7 +204,7 @@ take_answer(struct fb_call *c, struct fb_sending *s, struct fb_attachment *at, s
     if (r->result != NET_ANSWERED || r->status != 200)
         return fb_fail(err, 100, 2018008, "(#100) Failed to fetch the file from the url");
     str_cut(r->content_type.ptr ? r->content_type : STR(""), ';', &type, &parameters);
-    at->file = fb_file_add(&c->fb->files, fb_own(r->body), str_trim(type), STR_NONE, fb_now_ms(c->fb));
+    at->file = fb_file_add(&c->fb->files, own_text(r->body), str_trim(type), STR_NONE, fb_now_ms(c->fb));
     if (at->reusable)
         at->file->owner = c->account->id;
     return file_fits(s, at, true, err);
@@ -300,7 +300,6 @@ fb_attachments_json(struct fb_call *c, const struct fb_sending *s)
 {
     struct buf  b;
     struct json w = { .buf = &b };
-    struct str  out;
 
     if (s->count == 0)
         return STR_NONE;
@@ -314,7 +313,5 @@ fb_attachments_json(struct fb_call *c, const struct fb_sending *s)
         json_end(&w);
     }
     json_end_array(&w);
-    out = arena_copy(c->arena, buf_str(&b));
-    buf_deinit(&b);
-    return out;
+    return arena_take(c->arena, &b);
 }

@@ -314,14 +314,8 @@ note_address(struct fb *fb, const struct http_exchange *x)
         return;
     buf_init(&b, 512);
     buf_printf(&b, "http://%.*s", STR_ARG(host));
-    fb_set(&fb->files.base_url, buf_str(&b));
+    own_set(&fb->files.base_url, buf_str(&b));
     buf_deinit(&b);
-}
-
-static const char *
-method_name(const struct http_exchange *x)
-{
-    return x->request.method == METHOD_POST ? "POST" : x->request.method == METHOD_DELETE ? "DELETE" : "GET";
 }
 
 static bool
@@ -357,8 +351,9 @@ note(struct fb_call *c)
     if (c->op == &file_op || !c->fb->stage->record_calls)
         return;
     c->record = fb_records_add(&c->fb->records, &(struct fb_record){ .at_ms = fb_now_ms(c->fb),
-        .account = c->account ? c->account->id : 0, .operation = c->op->name, .method = method_name(c->x),
-        .path = c->x->request.path, .params = fb_params_json(&c->params, c->arena) });
+        .account = c->account ? c->account->id : 0, .operation = c->op->name,
+        .method = http_method_name(c->x->request.method), .path = c->x->request.path,
+        .params = fb_params_json(&c->params, c->arena) });
 }
 
 /* Ordered trouble comes first, as a broken network would: also for a token that is wrong. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/escape.h"
 #include "base/random.h"
 #include "sandbox/meta/hook.h"
 
@@ -84,32 +85,12 @@ on_answer(struct net_call *call)
         answer(c, 400, text);
         return;
     }
-    fb_set(&hook->url, c->url);
-    fb_set(&hook->verify_token, c->verify_token);
-    fb_disown(&hook->last_error);
+    own_set(&hook->url, c->url);
+    own_set(&hook->verify_token, c->verify_token);
+    own_free(&hook->last_error);
     hook->fields = c->fields;
     fb_hook_pump(c->fb);
     answer(c, 200, NULL);
-}
-
-static struct str
-percent_encoded(struct str s, struct arena *a)
-{
-    struct buf b;
-    struct str out;
-
-    buf_init(&b, 16 * KIB);
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char ch = (unsigned char)s.ptr[i];
-
-        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_')
-            buf_append_char(&b, (char)ch);
-        else
-            buf_printf(&b, "%%%02X", ch);
-    }
-    out = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return out;
 }
 
 static bool
@@ -137,8 +118,8 @@ read_order(struct fb_challenge *c, yyjson_val *body, struct error *err)
 bool
 fb_hook_challenge(struct fb *fb, struct http_exchange *x, yyjson_val *body, struct error *err)
 {
-    struct fb_challenge *c = fb_alloc(sizeof(*c));
-    bool                 has_query;
+    struct fb_challenge *c = own_alloc(sizeof(*c));
+    struct buf           url;
 
     c->fb = fb;
     c->x = x;
@@ -148,12 +129,14 @@ fb_hook_challenge(struct fb *fb, struct http_exchange *x, yyjson_val *body, stru
         free(c);
         return false;
     }
-    has_query = memchr(c->url.ptr, '?', c->url.len) != NULL;
     c->challenge = arena_printf(&c->arena, "%lld", 1000000000LL + random_below(1000000000));
+    buf_init(&url, 16 * KIB);
+    buf_append(&url, c->url);
+    buf_append_char(&url, memchr(c->url.ptr, '?', c->url.len) ? '&' : '?');
+    buf_printf(&url, "hub.mode=subscribe&hub.challenge=%.*s&hub.verify_token=", STR_ARG(c->challenge));
+    buf_append_url_encoded(&url, c->verify_token, "");
     c->call.request = (struct net_request){ .method = STR("GET"), .total_ms = ANSWER_MS,
-        .url = arena_printf(&c->arena, "%.*s%shub.mode=subscribe&hub.challenge=%.*s&hub.verify_token=%.*s",
-            STR_ARG(c->url), has_query ? "&" : "?", STR_ARG(c->challenge),
-            STR_ARG(percent_encoded(c->verify_token, &c->arena))) };
+        .url = arena_take(&c->arena, &url) };
     c->call.arena = &c->arena;
     c->call.done = on_answer;
     c->call.user = c;

@@ -45,9 +45,9 @@ static FB_HANDLER(show_app)
 
     (void)x;
     (void)err;
-    fb_put_id(w, "id", fb->app_id);
+    stage_put_id(w, "id", fb->app_id);
     json_put_str(w, "secret", fb->app_secret);
-    fb_put_id(w, "instagram_app_id", fb->instagram_app_id);
+    stage_put_id(w, "instagram_app_id", fb->instagram_app_id);
     json_put_str(w, "instagram_secret", fb->instagram_secret);
     json_begin(w, "callbacks");
     fb_hook_write(fb, FB_PAGE, w, "page");
@@ -70,9 +70,9 @@ static FB_HANDLER(change_app)
     if ((!str_is_none(secret) && secret.len == 0) || (!str_is_none(instagram_secret) && instagram_secret.len == 0))
         return error_set(err, 400, "a secret must not be empty");
     if (secret.len > 0)
-        fb_set(&fb->app_secret, secret);
+        own_set(&fb->app_secret, secret);
     if (instagram_secret.len > 0)
-        fb_set(&fb->instagram_secret, instagram_secret);
+        own_set(&fb->instagram_secret, instagram_secret);
     if (fb_control_id(body, "id") > 0)
         fb->app_id = fb_control_id(body, "id");
     if (fb_control_id(body, "instagram_app_id") > 0)
@@ -98,7 +98,7 @@ static FB_HANDLER(remove_callback)
     if (which == FB_PAGE && !str_eq(object, STR("page")))
         return error_set(err, 404, "there are page and instagram");
     fb_hook_clear(fb, which);
-    fb_disown(&fb->hooks[which].url);
+    own_free(&fb->hooks[which].url);
     return show_app(state, x, w, err);
 }
 
@@ -109,14 +109,14 @@ put_account(struct json *w, const struct fb_account *a)
 {
     const struct fb_token *t = fb_token_of(a->fb, a);
 
-    fb_put_id(w, "id", a->id);
+    stage_put_id(w, "id", a->id);
     json_put_str(w, "kind", fb_is_instagram(a) ? STR("instagram") : STR("page"));
     json_put_str(w, "name", a->name);
     json_put_str(w, "username", a->username);
     if (fb_is_instagram(a)) {
-        fb_put_id(w, "app_scoped_id", a->app_scoped_id);
+        stage_put_id(w, "app_scoped_id", a->app_scoped_id);
         if (a->page)
-            fb_put_id(w, "page", a->page->id);
+            stage_put_id(w, "page", a->page->id);
         else
             json_put_null(w, "page");
         json_put_bool(w, "login", a->has_login);
@@ -292,7 +292,7 @@ put_person(struct json *w, const struct fb *fb, const struct fb_person *p)
     json_begin(w, "scoped_ids");
     for (const struct fb_account *a = fb->first_account; a; a = a->next) {
         snprintf(account, sizeof(account), "%lld", (long long)a->id);
-        fb_put_id(w, account, fb_scoped_id(a, p));
+        stage_put_id(w, account, fb_scoped_id(a, p));
     }
     json_end(w);
 }

@@ -78,7 +78,7 @@ FB_HANDLER(fb_control_chats)
 
         fb_conversation_id(chat, id);
         json_begin(w, NULL);
-        fb_put_id(w, "user_id", chat->scoped_id);
+        stage_put_id(w, "user_id", chat->scoped_id);
         json_put_int(w, "person", chat->person->number);
         json_put_str(w, "name", chat->person->name);
         json_put_str(w, "conversation_id", str_of(id));
@@ -163,7 +163,7 @@ FB_HANDLER(fb_control_edit)
     text = json_str(body, "text");
     if (text.len == 0)
         return error_set(err, 400, "text must not be empty");
-    fb_set(&m->text, text);
+    own_set(&m->text, text);
     m->num_edit++;
     json_put_int(w, "events", fb_tell_edit(m));
     fb_message_write_seen(m, w, "message");
@@ -214,7 +214,7 @@ FB_HANDLER(fb_control_react)
     if (str_is_none(emoji) || emoji.len > 64)
         return error_set(err, 400, "emoji must be an emoji, or \"\" to take the reaction back");
     name = json_str(body, "reaction").len > 0 ? json_str(body, "reaction") : reaction_name(m->chat->account, emoji);
-    fb_set(&m->persons_reaction, emoji.len > 0 ? emoji : STR_NONE);
+    own_set(&m->persons_reaction, emoji.len > 0 ? emoji : STR_NONE);
     json_put_int(w, "events", fb_tell_reaction(m, name, emoji, emoji.len > 0));
     fb_message_write_seen(m, w, "message");
     return true;

@@ -140,7 +140,7 @@ FB_HANDLER(fb_control_change_comment)
     if (text.len > TEXT_MAX)
         return error_set(err, 400, "text must have at most %d bytes", TEXT_MAX);
     if (!str_is_none(text)) {
-        fb_set(&c->text, text);
+        own_set(&c->text, text);
         events += fb_tell_comment(c, "edited");
     }
     if (yyjson_is_bool(json_get(body, "hidden")) && c->hidden != json_true(body, "hidden")) {

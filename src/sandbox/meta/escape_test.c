@@ -7,13 +7,10 @@ static struct str
 escaped(const char *json, struct arena *a)
 {
     struct buf b;
-    struct str out;
 
     buf_init(&b, 4 * KIB);
     fb_append_escaped(&b, str_of(json));
-    out = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return out;
+    return arena_take(a, &b);
 }
 
 START_TEST(what_is_not_ascii_and_slashes_are_escaped)

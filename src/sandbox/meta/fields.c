@@ -60,15 +60,12 @@ struct str
 fb_field_list(enum fb_object object, struct arena *a)
 {
     struct buf b;
-    struct str list;
 
     buf_init(&b, 4 * KIB);
     for (size_t i = 0; i < FIELDS; i++)
         if (fields[i].names[object])
             buf_printf(&b, "%s%s", b.len > 0 ? ", " : "", fields[i].names[object]);
-    list = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return list;
+    return arena_take(a, &b);
 }
 
 void

@@ -20,14 +20,14 @@ fb_files_init(struct fb_files *all)
 {
     *all = (struct fb_files){ .last_id = FIRST_ID, .expires_ms = 7 * FB_DAY_MS };
     random_bytes(all->key, sizeof(all->key));
-    all->base_url = fb_own(STR("http://127.0.0.1:8090"));
+    all->base_url = own_text(STR("http://127.0.0.1:8090"));
 }
 
 static void
 drop_bytes(struct fb_files *all, struct fb_file *f)
 {
     all->bytes -= f->bytes.len;
-    fb_disown(&f->bytes);
+    own_free(&f->bytes);
 }
 
 static void
@@ -42,8 +42,8 @@ forget_oldest(struct fb_files *all)
         all->newest = NULL;
     map_take(&all->by_id, f->id);
     drop_bytes(all, f);
-    fb_disown(&f->mime);
-    fb_disown(&f->name);
+    own_free(&f->mime);
+    own_free(&f->name);
     free(f);
 }
 
@@ -53,7 +53,7 @@ fb_files_deinit(struct fb_files *all)
     while (all->oldest)
         forget_oldest(all);
     map_deinit(&all->by_id);
-    fb_disown(&all->base_url);
+    own_free(&all->base_url);
 }
 
 /* What it says it is, or what it looks like. */
@@ -71,11 +71,11 @@ mime_of(struct str bytes, struct str mime, struct str name)
 struct fb_file *
 fb_file_add(struct fb_files *all, struct str bytes, struct str mime, struct str name, int64_t now_ms)
 {
-    struct fb_file *f = fb_alloc(sizeof(*f));
+    struct fb_file *f = own_alloc(sizeof(*f));
 
     *f = (struct fb_file){ .id = ++all->last_id, .bytes = bytes, .made_ms = now_ms };
-    f->mime = fb_own(mime_of(bytes, mime, name));
-    f->name = fb_own(name);
+    f->mime = own_text(mime_of(bytes, mime, name));
+    f->name = own_text(name);
     if (all->newest)
         all->newest->newer = f;
     else
@@ -129,7 +129,7 @@ fb_file_face(struct fb_files *all, int64_t person, int64_t now_ms)
 
     buf_init(&png, MIB);
     avatar_draw(person, FACE_SIDE, &png);
-    bytes = fb_own(buf_str(&png));
+    bytes = own_text(buf_str(&png));
     buf_deinit(&png);
     return fb_file_add(all, bytes, STR("image/png"), STR_NONE, now_ms);
 }
@@ -142,14 +142,11 @@ signature_of(const struct fb_files *all, int64_t id, struct str expiry, struct a
     uint8_t    hash[SHA256_SIZE];
     struct str text = arena_printf(a, "%lld|%.*s", (long long)id, STR_ARG(expiry));
     struct buf hex;
-    struct str out;
 
     hmac_sha256((struct str){ (const char *)all->key, sizeof(all->key) }, text, hash);
     buf_init(&hex, 64);
     hex_encode(&hex, (struct str){ (const char *)hash, 16 });
-    out = arena_copy(a, buf_str(&hex));
-    buf_deinit(&hex);
-    return out;
+    return arena_take(a, &hex);
 }
 
 struct str

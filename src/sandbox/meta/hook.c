@@ -40,7 +40,7 @@ free_event(struct fb_hook *hook, struct fb_event *e)
 {
     hook->waiting--;
     hook->bytes -= e->entry.len;
-    fb_disown(&e->entry);
+    own_free(&e->entry);
     free(e);
 }
 
@@ -76,7 +76,7 @@ is_given_up(struct fb_hook *hook, struct fb_event *e, int64_t now_ms)
     if (a && a->object == FB_PAGE && a->failing_ms > 0 && now_ms - a->failing_ms >= PAGE_GONE_MS) {
         a->subscribed = false;
         a->fields = 0;
-        fb_set(&hook->last_error, STR("Webhooks disabled after an hour; the Page must subscribe anew"));
+        own_set(&hook->last_error, STR("Webhooks disabled after an hour; the Page must subscribe anew"));
         return true;
     }
     return now_ms - e->made_ms >= KEPT_MS;
@@ -186,11 +186,12 @@ on_answer(struct net_call *call)
     bool                good = answered && call->response.status == 200 && d->fault.kind != FAULT_CUT_AFTER;
     char                text[320];
 
-    if (!good) {
-        snprintf(text, sizeof(text), answered ? "answered with %.0s%d" : "%s",
-            answered ? "" : call->response.error, call->response.status);
-        fb_set(&hook->last_error, d->fault.kind == FAULT_CUT_AFTER ? STR("the answer was lost") : str_of(text));
-    }
+    if (answered)
+        snprintf(text, sizeof(text), "answered with %d", call->response.status);
+    else
+        snprintf(text, sizeof(text), "%s", call->response.error);
+    if (!good)
+        own_set(&hook->last_error, d->fault.kind == FAULT_CUT_AFTER ? STR("the answer was lost") : str_of(text));
     end_delivery(d);
     all_done(fb, hook, events, good);
     fb_hook_pump(fb);
@@ -200,7 +201,6 @@ static struct str
 make_body(const struct fb_hook *hook, const struct fb_event *events, struct arena *a)
 {
     struct buf b;
-    struct str body;
 
     buf_init(&b, 64 * MIB);
     if (events->whole) {
@@ -214,16 +214,14 @@ make_body(const struct fb_hook *hook, const struct fb_event *events, struct aren
         }
         buf_append(&b, STR("]}"));
     }
-    body = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return body;
+    return arena_take(a, &b);
 }
 
 static struct fb_delivery *
 delivery_new(struct fb_hook *hook, struct str body, bool instagram_secret, const struct fault *fault)
 {
     struct fb          *fb = hook->fb;
-    struct fb_delivery *d = fb_alloc(sizeof(*d));
+    struct fb_delivery *d = own_alloc(sizeof(*d));
     struct str          secret = instagram_secret ? fb->instagram_secret : fb->app_secret;
 
     d->fb = fb;
@@ -268,7 +266,7 @@ deliver(struct fb_hook *hook, struct fb_event *events)
         fault = faults_take(&fb->stage->faults, &(struct fault_call){ STR("meta"), STR("webhook"),
                                                     events->account ? events->account->id : 0, events->chat });
     if (fault.kind == FAULT_CUT_BEFORE) {
-        fb_set(&hook->last_error, STR("the connection was closed"));
+        own_set(&hook->last_error, STR("the connection was closed"));
         all_done(fb, hook, events, false);
         return;
     }
@@ -365,9 +363,9 @@ push(struct fb_hook *hook, const struct fb_event *what)
         hook->lost++;
         return false;
     }
-    e = fb_alloc(sizeof(*e));
+    e = own_alloc(sizeof(*e));
     *e = *what;
-    e->entry = fb_own(e->entry);
+    e->entry = own_text(e->entry);
     e->made_ms = fb_now_ms(hook->fb);
     hook->waiting++;
     hook->bytes += e->entry.len;
@@ -478,8 +476,8 @@ fb_hooks_deinit(struct fb *fb)
 {
     for (int i = 0; i < FB_OBJECTS; i++) {
         fb_hook_clear(fb, (enum fb_object)i);
-        fb_disown(&fb->hooks[i].url);
-        fb_disown(&fb->hooks[i].verify_token);
-        fb_disown(&fb->hooks[i].last_error);
+        own_free(&fb->hooks[i].url);
+        own_free(&fb->hooks[i].verify_token);
+        own_free(&fb->hooks[i].last_error);
     }
 }

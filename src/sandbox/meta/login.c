@@ -2,33 +2,10 @@
  *
  * `sandbox_approve=1` in its address allows all at once, `sandbox_deny=1` refuses, so that a program can go through it
  * by following redirects. */
+#include "base/escape.h"
 #include "sandbox/meta/call.h"
 
 #define CODE_MS INT64_C(600000)
-
-static void
-append_percent(struct buf *b, struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || memchr("-_.", c, 3))
-            buf_append_char(b, (char)c);
-        else
-            buf_printf(b, "%%%02X", c);
-    }
-}
-
-static void
-append_html(struct buf *b, struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (strchr("<>&\"'", s.ptr[i]))
-            buf_printf(b, "&#%d;", s.ptr[i]);
-        else
-            buf_append_char(b, s.ptr[i]);
-    }
-}
 
 static void
 redirect(struct fb_call *c, struct str uri, struct str query)
@@ -42,7 +19,7 @@ redirect(struct fb_call *c, struct str uri, struct str query)
     buf_append(&b, query);
     if (!str_is_none(state)) {
         buf_append(&b, STR("&state="));
-        append_percent(&b, state);
+        buf_append_url_encoded(&b, state, "");
     }
     buf_append(&b, STR("#_"));
     if (c->host == FB_HOST_FACEBOOK)
@@ -50,8 +27,7 @@ redirect(struct fb_call *c, struct str uri, struct str query)
     c->x->reply.status = 302;
     c->raw = true;
     buf_clear(&c->x->reply.body);
-    http_reply_header(c->x, STR("Location"), arena_copy(c->arena, buf_str(&b)));
-    buf_deinit(&b);
+    http_reply_header(c->x, STR("Location"), arena_take(c->arena, &b));
 }
 
 static bool
@@ -68,7 +44,7 @@ grant(struct fb_call *c, struct str uri)
     struct fb_token *code = fb_token_add(c->fb, instagram ? FB_CODE_INSTAGRAM : FB_CODE, NULL, NULL, CODE_MS);
     int64_t          id;
 
-    code->redirect = fb_own(uri);
+    code->redirect = own_text(uri);
     for (size_t i = 0; i < c->params.count && code->granted_count < FB_ACCOUNTS_MAX; i++)
         if (str_eq(c->params.items[i].name, STR("grant")) && str_to_i64(c->params.items[i].text, &id))
             code->granted[code->granted_count++] = id;
@@ -94,9 +70,9 @@ append_hidden(struct buf *b, const struct fb_call *c)
         if (str_eq(p->name, STR("grant")) || str_starts(p->name, STR("sandbox_")))
             continue;
         buf_append(b, STR("<input type=\"hidden\" name=\""));
-        append_html(b, p->name);
+        buf_append_html_escaped(b, p->name);
         buf_append(b, STR("\" value=\""));
-        append_html(b, p->text);
+        buf_append_html_escaped(b, p->text);
         buf_append(b, STR("\">\n"));
     }
 }
@@ -113,7 +89,7 @@ write_page(struct fb_call *c)
                   "<link rel=\"stylesheet\" href=\"/style.css\"></head>\n<body class=\"login\"><main>"
                   "<h1>%s, in the sandbox</h1>\n<p>An app wants to read and send messages. It asks for: ",
         instagram ? "Instagram" : "Facebook");
-    append_html(b, fb_params_text(&c->params, "scope", c->arena));
+    buf_append_html_escaped(b, fb_params_text(&c->params, "scope", c->arena));
     buf_append(b, STR("</p>\n<form method=\"get\">\n"));
     append_hidden(b, c);
     for (const struct fb_account *a = c->fb->first_account; a; a = a->next) {
@@ -121,7 +97,7 @@ write_page(struct fb_call *c)
             continue;
         buf_printf(b, "<p><label><input type=\"%s\" name=\"grant\" value=\"%lld\"%s> ",
             instagram ? "radio" : "checkbox", (long long)a->id, !instagram || first ? " checked" : "");
-        append_html(b, a->name);
+        buf_append_html_escaped(b, a->name);
         buf_append(b, STR("</label></p>\n"));
         first = false;
     }

@@ -6,26 +6,6 @@
 #include "base/random.h"
 #include "sandbox/meta/state.h"
 
-void
-fb_put_id(struct json *w, const char *name, int64_t id)
-{
-    char text[24];
-    int  len = snprintf(text, sizeof(text), "%lld", (long long)id);
-
-    json_put_str(w, name, (struct str){ text, (size_t)len });
-}
-
-void
-fb_put_members(struct json *w, struct str members)
-{
-    if (members.len == 0)
-        return;
-    if (w->comma)
-        buf_append_char(w->buf, ',');
-    buf_append(w->buf, members);
-    w->comma = true;
-}
-
 /* ---- message ids ---- */
 
 static int64_t
@@ -58,7 +38,7 @@ new_mid(const struct fb_account *a)
         else if (b.ptr[i] == '/')
             b.ptr[i] = fb_is_instagram(a) ? 'Q' : '_';
     }
-    mid = fb_own(buf_str(&b));
+    mid = own_text(buf_str(&b));
     buf_deinit(&b);
     return mid;
 }
@@ -98,7 +78,7 @@ struct fb_message *
 fb_message_add(struct fb_chat *chat, const struct fb_message *said)
 {
     struct fb         *fb = chat->account->fb;
-    struct fb_message *m = fb_alloc(sizeof(*m)), *known;
+    struct fb_message *m = own_alloc(sizeof(*m)), *known;
     struct str        *text;
 
     *m = *said;
@@ -107,7 +87,7 @@ fb_message_add(struct fb_chat *chat, const struct fb_message *said)
     m->size = sizeof(*m) + 256;
     for (int i = 0; (text = texts_of(m, i)) != NULL; i++) {
         m->size += text->len;
-        *text = fb_own(*text);
+        *text = own_text(*text);
     }
     if (str_is_none(m->mid))
         m->mid = new_mid(chat->account);
@@ -140,7 +120,7 @@ fb_message_remove(struct fb_message *m)
     fb->message_bytes -= m->size;
     map_take(&fb->mids, hash_of(m->mid));
     for (int i = 0; (text = texts_of(m, i)) != NULL; i++)
-        fb_disown(text);
+        own_free(text);
     free(m);
 }
 
@@ -204,7 +184,7 @@ fb_message_write(const struct fb_message *m, struct json *w)
         json_put_str(w, "text", m->text);
     if (!str_is_none(m->attachments))
         json_put_raw(w, "attachments", m->attachments);
-    fb_put_members(w, m->more);
+    stage_put_members(w, m->more);
     write_reply(m, w);
 }
 

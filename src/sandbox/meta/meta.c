@@ -18,7 +18,7 @@
 static void *
 open_meta(struct stage *stage)
 {
-    struct fb *fb = fb_alloc(sizeof(*fb));
+    struct fb *fb = own_alloc(sizeof(*fb));
 
     fb_init(fb, stage);
     return fb;

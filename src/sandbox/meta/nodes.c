@@ -29,11 +29,11 @@ write_instagram(struct fb_call *c, const struct fb_account *a, struct str fields
     bool       own = c->host == FB_HOST_INSTAGRAM;
 
     if (own)
-        fb_put_id(w, "id", a->app_scoped_id);
+        stage_put_id(w, "id", a->app_scoped_id);
     else
-        fb_put_id(w, "id", a->id);
+        stage_put_id(w, "id", a->id);
     if (fb_fields_have(fields, "user_id", &inside) && own)
-        fb_put_id(w, "user_id", a->id);
+        stage_put_id(w, "user_id", a->id);
     if (fb_fields_have(fields, "username", &inside))
         json_put_str(w, "username", a->username);
     if (fb_fields_have(fields, "name", &inside))
@@ -61,7 +61,7 @@ write_page(struct fb_call *c, struct fb_account *a, struct str fields, struct js
     struct fb_account *linked = fb_account_linked(a);
     struct str         inside;
 
-    fb_put_id(w, "id", a->id);
+    stage_put_id(w, "id", a->id);
     if (fb_fields_have(fields, "name", &inside))
         json_put_str(w, "name", a->name);
     if (fb_fields_have(fields, "username", &inside))
@@ -189,7 +189,7 @@ list_subscriptions(struct fb_call *c, const struct fb_account *a, struct json *w
         json_begin(w, NULL);
         json_put_str(w, "link", STR("https://parley.example/"));
         json_put_str(w, "name", STR("Parley sandbox"));
-        fb_put_id(w, "id", fb_is_instagram(a) ? c->fb->instagram_app_id : c->fb->app_id);
+        stage_put_id(w, "id", fb_is_instagram(a) ? c->fb->instagram_app_id : c->fb->app_id);
         fb_fields_write(a->object, a->fields, w, "subscribed_fields");
         json_end(w);
     }

@@ -157,7 +157,6 @@ fb_params_json(const struct fb_params *p, struct arena *a)
 {
     struct buf  b;
     struct json w = { .buf = &b };
-    struct str  out;
 
     buf_init(&b, 8 * MIB);
     json_begin(&w, NULL);
@@ -180,7 +179,5 @@ fb_params_json(const struct fb_params *p, struct arena *a)
         json_end(&w);
     }
     json_end(&w);
-    out = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return out;
+    return arena_take(a, &b);
 }

@@ -9,9 +9,9 @@
 struct fb_post *
 fb_post_add(struct fb_account *a, struct str text, bool live)
 {
-    struct fb_post *p = fb_alloc(sizeof(*p));
+    struct fb_post *p = own_alloc(sizeof(*p));
 
-    *p = (struct fb_post){ .account = a, .id = fb_new_id(a->fb), .text = fb_own(text), .live = live };
+    *p = (struct fb_post){ .account = a, .id = fb_new_id(a->fb), .text = own_text(text), .live = live };
     if (a->last_post)
         a->last_post->next = p;
     else
@@ -34,10 +34,10 @@ struct fb_comment *
 fb_comment_add(struct fb_post *post, int64_t parent, struct fb_person *person, struct str text, struct str photo)
 {
     struct fb         *fb = post->account->fb;
-    struct fb_comment *c = fb_alloc(sizeof(*c));
+    struct fb_comment *c = own_alloc(sizeof(*c));
 
     *c = (struct fb_comment){ .id = fb_new_id(fb), .post = post, .parent = parent, .person = person,
-        .text = fb_own(text), .photo = fb_own(photo), .at_ms = fb_now_ms(fb) };
+        .text = own_text(text), .photo = own_text(photo), .at_ms = fb_now_ms(fb) };
     if (post->last)
         post->last->next = c;
     else
@@ -101,11 +101,11 @@ fb_posts_free(struct fb_account *a)
         next = p->next;
         while ((c = p->first) != NULL) {
             p->first = c->next;
-            fb_disown(&c->text);
-            fb_disown(&c->photo);
+            own_free(&c->text);
+            own_free(&c->photo);
             free(c);
         }
-        fb_disown(&p->text);
+        own_free(&p->text);
         free(p);
     }
 }
@@ -130,7 +130,7 @@ fb_comment_write(const struct fb_comment *c, struct json *w, const char *name)
     if (!str_is_none(c->photo))
         json_put_str(w, "photo", c->photo);
     json_put_bool(w, "by_account", c->person == NULL);
-    fb_put_id(w, "user", c->person ? fb_scoped_id(a, c->person) : a->id);
+    stage_put_id(w, "user", c->person ? fb_scoped_id(a, c->person) : a->id);
     json_put_str(w, "name", c->person ? c->person->name : a->name);
     json_put_int(w, "timestamp", c->at_ms);
     json_put_bool(w, "hidden", c->hidden);

@@ -95,7 +95,7 @@ fb_show_person(struct fb_call *c, struct json *w, struct fb_error *err)
                                   : fb_fail(err, 100, 2018218, "(#100) No profile available for this user.");
     if (fields.len == 0)
         fields = STR("name,first_name,last_name,profile_pic");
-    fb_put_id(w, "id", id);
+    stage_put_id(w, "id", id);
     if (fb_is_instagram(a))
         write_instagram_person(c, chat->person, fields, w);
     else
@@ -112,7 +112,7 @@ put_end(struct json *w, const char *name, const struct fb_chat *chat, bool perso
     char                     email[64];
 
     json_begin(w, name);
-    fb_put_id(w, "id", person ? chat->scoped_id : a->id);
+    stage_put_id(w, "id", person ? chat->scoped_id : a->id);
     if (fb_is_instagram(a)) {
         json_put_str(w, "username", person ? chat->person->username : a->username);
     } else {
@@ -136,7 +136,7 @@ put_attachment(struct fb_call *c, yyjson_val *val, struct json *w)
     if (f)
         url = fb_file_url(&c->fb->files, f, fb_now_ms(c->fb), c->arena);
     json_begin(w, NULL);
-    fb_put_id(w, "id", id > 0 ? id : 1);
+    stage_put_id(w, "id", id > 0 ? id : 1);
     json_put_str(w, "name", f && !str_is_none(f->name) ? f->name : type);
     if (f) {
         json_put_str(w, "mime_type", f->mime);

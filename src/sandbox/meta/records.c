@@ -15,20 +15,20 @@ forget_oldest(struct fb_records *all)
         all->newest = NULL;
     all->count--;
     all->bytes -= r->params.len;
-    fb_disown(&r->path);
-    fb_disown(&r->params);
+    own_free(&r->path);
+    own_free(&r->params);
     free(r);
 }
 
 int64_t
 fb_records_add(struct fb_records *all, const struct fb_record *what)
 {
-    struct fb_record *r = fb_alloc(sizeof(*r));
+    struct fb_record *r = own_alloc(sizeof(*r));
 
     *r = *what;
     r->number = ++all->last_number;
-    r->path = fb_own(what->path);
-    r->params = fb_own(what->params);
+    r->path = own_text(what->path);
+    r->params = own_text(what->params);
     r->older = all->newest;
     r->newer = NULL;
     if (all->newest)
@@ -80,7 +80,7 @@ fb_records_write(const struct fb_records *all, int64_t after, struct str operati
         json_put_str(w, "method", str_of(r->method));
         json_put_str(w, "path", r->path);
         if (r->account > 0)
-            fb_put_id(w, "account", r->account);
+            stage_put_id(w, "account", r->account);
         json_put_raw(w, "params", r->params);
         json_put_time(w, "at", r->at_ms);
         json_put_int(w, "status", r->status);

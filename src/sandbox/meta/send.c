@@ -229,10 +229,10 @@ say(struct fb_call *c, struct fb_sending *s)
 static void
 write_sent(const struct fb_sending *s, struct json *w)
 {
-    fb_put_id(w, "recipient_id", s->chat->scoped_id);
+    stage_put_id(w, "recipient_id", s->chat->scoped_id);
     json_put_str(w, "message_id", s->sent->mid);
     if (s->count == 1 && s->attachments[0].reusable && s->attachments[0].file)
-        fb_put_id(w, "attachment_id", s->attachments[0].file->id);
+        stage_put_id(w, "attachment_id", s->attachments[0].file->id);
 }
 
 static void
@@ -273,7 +273,7 @@ send_now(struct fb_call *c, struct fb_sending *s)
 static void
 write_upload(const struct fb_sending *s, struct json *w)
 {
-    fb_put_id(w, "attachment_id", s->attachments[0].file->id);
+    stage_put_id(w, "attachment_id", s->attachments[0].file->id);
 }
 
 static void

@@ -44,5 +44,4 @@ struct str fb_attachments_json(struct fb_call *c, const struct fb_sending *s);
 
 bool fb_sender_action(struct fb_call *c, struct fb_sending *s, struct str action, struct json *w, struct fb_error *err);
 
-
 #endif

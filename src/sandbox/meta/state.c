@@ -26,44 +26,6 @@
 #define PEOPLE_MAX   999999
 #define SIXTY_DAYS   (60 * FB_DAY_MS)
 
-void *
-fb_alloc(size_t size)
-{
-    void *ptr = calloc(1, size);
-
-    if (!ptr)
-        out_of_memory();
-    return ptr;
-}
-
-struct str
-fb_own(struct str s)
-{
-    char *copy;
-
-    if (str_is_none(s))
-        return s;
-    copy = fb_alloc(s.len + 1);
-    memcpy(copy, s.ptr, s.len);
-    return (struct str){ copy, s.len };
-}
-
-void
-fb_disown(struct str *s)
-{
-    free((char *)s->ptr);
-    *s = STR_NONE;
-}
-
-void
-fb_set(struct str *owned, struct str s)
-{
-    struct str copy = fb_own(s);
-
-    fb_disown(owned);
-    *owned = copy;
-}
-
 int64_t
 fb_new_id(struct fb *fb)
 {
@@ -76,15 +38,15 @@ fb_new_id(struct fb *fb)
 struct fb_account *
 fb_account_add(struct fb *fb, enum fb_object object, int64_t id, struct str name, struct str username)
 {
-    struct fb_account *a = fb_alloc(sizeof(*a));
+    struct fb_account *a = own_alloc(sizeof(*a));
 
     a->fb = fb;
     a->object = object;
     a->number = fb->last_account ? fb->last_account->number + 1 : 1;
     a->id = id;
     a->app_scoped_id = object == FB_INSTAGRAM ? INT64_C(27000000000000000) + a->number : 0;
-    a->name = fb_own(name);
-    a->username = fb_own(username);
+    a->name = own_text(name);
+    a->username = own_text(username);
     if (fb->last_account)
         fb->last_account->next = a;
     else
@@ -106,8 +68,8 @@ free_account(struct fb_account *a)
     }
     fb_posts_free(a);
     map_deinit(&a->chats);
-    fb_disown(&a->name);
-    fb_disown(&a->username);
+    own_free(&a->name);
+    own_free(&a->username);
     free(a);
 }
 
@@ -141,7 +103,7 @@ full_name(struct str first_name, struct str last_name)
     buf_append(&b, first_name);
     if (last_name.len > 0)
         buf_printf(&b, " %.*s", STR_ARG(last_name));
-    name = fb_own(buf_str(&b));
+    name = own_text(buf_str(&b));
     buf_deinit(&b);
     return name;
 }
@@ -153,11 +115,11 @@ fb_person_add(struct fb *fb, struct str first_name, struct str last_name, struct
 
     if (fb->last_person && fb->last_person->number >= PEOPLE_MAX)
         return NULL;
-    p = fb_alloc(sizeof(*p));
+    p = own_alloc(sizeof(*p));
     p->number = fb->last_person ? fb->last_person->number + 1 : 1;
-    p->first_name = fb_own(first_name);
-    p->last_name = fb_own(last_name);
-    p->username = fb_own(username);
+    p->first_name = own_text(first_name);
+    p->last_name = own_text(last_name);
+    p->username = own_text(username);
     p->name = full_name(first_name, last_name);
     if (fb->last_person)
         fb->last_person->next = p;
@@ -207,7 +169,7 @@ fb_chat_open(struct fb_account *a, struct fb_person *p)
 
     if (chat)
         return chat;
-    chat = fb_alloc(sizeof(*chat));
+    chat = own_alloc(sizeof(*chat));
     *chat = (struct fb_chat){ .account = a, .person = p, .scoped_id = fb_scoped_id(a, p) };
     if (a->last_chat)
         a->last_chat->next = chat;
@@ -235,13 +197,13 @@ make_up(enum fb_token_kind kind, char *out, size_t size)
 struct fb_token *
 fb_token_add(struct fb *fb, enum fb_token_kind kind, struct fb_account *a, const char *text, int64_t lives_ms)
 {
-    struct fb_token *t = fb_alloc(sizeof(*t));
+    struct fb_token *t = own_alloc(sizeof(*t));
     char             made_up[121];
 
     make_up(kind, made_up, sizeof(made_up));
     t->kind = kind;
     t->account = a;
-    t->text = fb_own(str_of(text ? text : made_up));
+    t->text = own_text(str_of(text ? text : made_up));
     t->made_ms = fb_now_ms(fb);
     t->expires_ms = lives_ms > 0 ? t->made_ms + lives_ms : 0;
     t->next = fb->first_token;
@@ -270,8 +232,8 @@ fb_token_of(const struct fb *fb, const struct fb_account *a)
 static void
 free_token(struct fb_token *t)
 {
-    fb_disown(&t->text);
-    fb_disown(&t->redirect);
+    own_free(&t->text);
+    own_free(&t->redirect);
     free(t);
 }
 
@@ -314,8 +276,8 @@ fb_init(struct fb *fb, struct stage *stage)
         .last_id = FIRST_ID,
         .settings = { .burst = 1, .usage = -1, .batch = 1, .deliveries = true, .human_agent = true },
     };
-    fb->app_secret = fb_own(STR(APP_SECRET));
-    fb->instagram_secret = fb_own(STR(INSTAGRAM_SECRET));
+    fb->app_secret = own_text(STR(APP_SECRET));
+    fb->instagram_secret = own_text(STR(INSTAGRAM_SECRET));
     fb_hooks_init(fb);
     fb_files_init(&fb->files);
     cast_of_the_start(fb);
@@ -328,10 +290,10 @@ free_people(struct fb *fb)
 
     for (struct fb_person *p = fb->first_person; p; p = next) {
         next = p->next;
-        fb_disown(&p->name);
-        fb_disown(&p->first_name);
-        fb_disown(&p->last_name);
-        fb_disown(&p->username);
+        own_free(&p->name);
+        own_free(&p->first_name);
+        own_free(&p->last_name);
+        own_free(&p->username);
         free(p);
     }
     map_deinit(&fb->people);
@@ -353,6 +315,6 @@ fb_deinit(struct fb *fb)
     fb_files_deinit(&fb->files);
     map_deinit(&fb->mids);
     map_deinit(&fb->comments);
-    fb_disown(&fb->app_secret);
-    fb_disown(&fb->instagram_secret);
+    own_free(&fb->app_secret);
+    own_free(&fb->instagram_secret);
 }

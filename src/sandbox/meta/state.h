@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "sandbox/meta/files.h"
+#include "sandbox/own.h"
 #include "sandbox/stage.h"
 
 #define FB_CHAT_MESSAGES_MAX  1000                /* the oldest of a chat are forgotten */
@@ -17,12 +18,6 @@
 
 enum fb_object { FB_PAGE, FB_INSTAGRAM, FB_OBJECTS }; /* of an account, and of a webhook */
 enum fb_host { FB_HOST_FACEBOOK, FB_HOST_INSTAGRAM }; /* which of Meta's two Graph hosts is asked */
-
-/* Copies of text with an owner who frees them; a none stays none. */
-struct str fb_own(struct str s);
-void       fb_disown(struct str *s);                /* frees, leaves a none */
-void       fb_set(struct str *owned, struct str s); /* something else from now on */
-void      *fb_alloc(size_t size);                   /* zeroed; ends the process without memory */
 
 struct fb_bucket { /* tokens per second; what is missing is waited for */
     double  tokens;
@@ -226,8 +221,6 @@ size_t             fb_message_age(const struct fb_message *m, size_t at_most); /
 void fb_message_write(const struct fb_message *m, struct json *w);
 /* The same with all that those see who look on, as an object. */
 void fb_message_write_seen(const struct fb_message *m, struct json *w, const char *name);
-void fb_put_id(struct json *w, const char *name, int64_t id);          /* as text */
-void fb_put_members(struct json *w, struct str members);               /* "a":1,"b":2 ; nothing when none */
 void fb_conversation_id(const struct fb_chat *chat, char out[64]);
 
 /* ---- posts and comments: posts.c ---- */

@@ -5,24 +5,6 @@
 
 /* ---- for those who watch ---- */
 
-static void
-begin_show(struct json *w, struct buf *b, const char *what)
-{
-    buf_init(b, MIB);
-    *w = (struct json){ .buf = b };
-    json_begin(w, NULL);
-    json_put_str(w, "what", str_of(what));
-}
-
-static void
-end_show(struct fb *fb, struct json *w)
-{
-    json_end(w);
-    if (buf_ok(w->buf))
-        stage_tell(fb->stage, "meta", buf_str(w->buf));
-    buf_deinit(w->buf);
-}
-
 void
 fb_show_chat(const struct fb_chat *chat, const char *what, struct str members)
 {
@@ -32,11 +14,11 @@ fb_show_chat(const struct fb_chat *chat, const char *what, struct str members)
 
     if (!stage_is_watched(fb->stage))
         return;
-    begin_show(&w, &b, what);
-    fb_put_id(&w, "account", chat->account->id);
-    fb_put_id(&w, "user", chat->scoped_id);
-    fb_put_members(&w, members);
-    end_show(fb, &w);
+    stage_begin_event(&w, &b, what);
+    stage_put_id(&w, "account", chat->account->id);
+    stage_put_id(&w, "user", chat->scoped_id);
+    stage_put_members(&w, members);
+    stage_end_event(fb->stage, "meta", &w);
 }
 
 void
@@ -62,8 +44,8 @@ fb_show(struct fb *fb, const char *what)
 
     if (!stage_is_watched(fb->stage))
         return;
-    begin_show(&w, &b, what);
-    end_show(fb, &w);
+    stage_begin_event(&w, &b, what);
+    stage_end_event(fb->stage, "meta", &w);
 }
 
 /* ---- events of chats ---- */
@@ -74,10 +56,10 @@ write_frame(struct json *w, const struct fb_chat *chat, bool by_person, int64_t 
     const struct fb_account *a = chat->account;
 
     json_begin(w, "sender");
-    fb_put_id(w, "id", by_person ? chat->scoped_id : a->id);
+    stage_put_id(w, "id", by_person ? chat->scoped_id : a->id);
     json_end(w);
     json_begin(w, "recipient");
-    fb_put_id(w, "id", by_person ? a->id : chat->scoped_id);
+    stage_put_id(w, "id", by_person ? a->id : chat->scoped_id);
     json_end(w);
     json_put_int(w, "timestamp", at_ms);
 }
@@ -93,7 +75,7 @@ push_item(struct fb_chat *chat, enum fb_field field, struct str item, struct fb_
 
     buf_init(&b, MIB);
     json_begin(&w, NULL);
-    fb_put_id(&w, "id", a->id);
+    stage_put_id(&w, "id", a->id);
     json_put_int(&w, "time", fb_now_ms(a->fb));
     json_begin_array(&w, a->thread_owner > 0 ? "standby" : "messaging");
     json_put_raw(&w, NULL, item);
@@ -115,7 +97,7 @@ fb_tell(struct fb_chat *chat, enum fb_field field, bool by_person, int64_t at_ms
     buf_init(&b, MIB);
     json_begin(&w, NULL);
     write_frame(&w, chat, by_person, at_ms);
-    fb_put_members(&w, members);
+    stage_put_members(&w, members);
     json_end(&w);
     pushed = push_item(chat, field, buf_str(&b), waiter);
     buf_deinit(&b);
@@ -270,7 +252,7 @@ write_page_comment(const struct fb_comment *c, const char *verb, struct json *w)
     fb_comment_id(c, id);
     fb_post_id(c->post, post);
     json_begin(w, "from");
-    fb_put_id(w, "id", fb_commenter_id(c));
+    stage_put_id(w, "id", fb_commenter_id(c));
     json_put_str(w, "name", c->person ? c->person->name : a->name);
     json_end(w);
     json_put_str(w, "item", STR("comment"));
@@ -293,16 +275,16 @@ write_instagram_comment(const struct fb_comment *c, struct json *w)
     const struct fb_account *a = c->post->account;
 
     json_begin(w, "from");
-    fb_put_id(w, "id", fb_commenter_id(c));
+    stage_put_id(w, "id", fb_commenter_id(c));
     json_put_str(w, "username", c->person ? c->person->username : a->username);
     json_end(w);
     json_begin(w, "media");
-    fb_put_id(w, "id", c->post->id);
+    stage_put_id(w, "id", c->post->id);
     json_put_str(w, "media_product_type", STR("FEED"));
     json_end(w);
-    fb_put_id(w, "id", c->id);
+    stage_put_id(w, "id", c->id);
     if (c->parent > 0)
-        fb_put_id(w, "parent_id", c->parent);
+        stage_put_id(w, "parent_id", c->parent);
     if (c->text.len > 0)
         json_put_str(w, "text", c->text);
 }
@@ -323,7 +305,7 @@ fb_tell_comment(const struct fb_comment *c, const char *verb)
         field = FB_COMMENTS;
     buf_init(&b, MIB);
     json_begin(&w, NULL);
-    fb_put_id(&w, "id", a->id);
+    stage_put_id(&w, "id", a->id);
     json_put_int(&w, "time", fb_now_ms(a->fb) / 1000);
     json_begin_array(&w, "changes");
     json_begin(&w, NULL);

@@ -30,7 +30,6 @@ attachments_given(struct fb *fb, yyjson_val *list, struct arena *a)
     yyjson_arr_iter it = yyjson_arr_iter_with(list);
     struct buf      b;
     struct json     w = { .buf = &b };
-    struct str      out;
     yyjson_val     *val;
 
     buf_init(&b, MIB);
@@ -49,9 +48,7 @@ attachments_given(struct fb *fb, yyjson_val *list, struct arena *a)
         json_end(&w);
     }
     json_end_array(&w);
-    out = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return out;
+    return arena_take(a, &b);
 }
 
 /* ---- from JSON ---- */
@@ -76,9 +73,8 @@ other_members(yyjson_val *message, struct arena *a)
         if (!known)
             json_put_val(&w, arena_copy(a, json_val_str(key)).ptr, yyjson_obj_iter_get_val(key));
     }
-    out = b.len > 0 ? arena_copy(a, buf_str(&b)) : STR_NONE;
-    buf_deinit(&b);
-    return out;
+    out = arena_take(a, &b);
+    return out.len > 0 ? out : STR_NONE;
 }
 
 static bool
@@ -167,8 +163,7 @@ read_parts(struct fb_chat *chat, struct http_exchange *x, struct fb_message *out
         files++;
     }
     json_end_array(&w);
-    out->attachments = arena_copy(&x->arena, buf_str(&b));
-    buf_deinit(&b);
+    out->attachments = arena_take(&x->arena, &b);
     if (part_text(r, "text").len > 0)
         out->text = part_text(r, "text");
     out->reply_to = part_text(r, "reply_to");

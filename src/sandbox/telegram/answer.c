@@ -4,46 +4,20 @@
 #include <stdio.h>
 
 #include "json/json.h"
-
-/* Four hex digits, as \u has them. */
-static char *
-put_unit(char *at, unsigned unit)
-{
-    static const char hex[] = "0123456789abcdef";
-
-    *at++ = '\\';
-    *at++ = 'u';
-    for (int shift = 12; shift >= 0; shift -= 4)
-        *at++ = hex[unit >> shift & 15];
-    return at;
-}
+#include "sandbox/ascii.h"
 
 void
 tg_append_ascii(struct buf *out, struct str json)
 {
-    size_t plain = 0;
+    size_t plain = 0, i = 0;
 
-    for (size_t i = 0; i < json.len;) {
-        size_t   len;
-        unsigned c = (unsigned char)json.ptr[i];
-        char     units[12], *end = units;
-
-        if (c < 0x80) {
+    while (i < json.len) {
+        if (!(json.ptr[i] & 0x80)) {
             i++;
             continue;
         }
         buf_append(out, str_slice(json, plain, i - plain));
-        len = str_utf8_len(str_from(json, i));
-        c = len == 0 ? 0xFFFD : c & (0xFFU >> (len + 1));
-        for (size_t k = 1; k < len; k++)
-            c = c << 6 | ((unsigned char)json.ptr[i + k] & 0x3F);
-        if (c >= 0x10000) {
-            end = put_unit(end, 0xD800 + ((c - 0x10000) >> 10));
-            c = 0xDC00 + ((c - 0x10000) & 0x3FF);
-        }
-        end = put_unit(end, c);
-        buf_append(out, (struct str){ units, (size_t)(end - units) });
-        i += len > 0 ? len : 1;
+        i += ascii_append_escape(out, str_from(json, i));
         plain = i;
     }
     buf_append(out, str_from(json, plain));

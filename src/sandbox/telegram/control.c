@@ -163,7 +163,7 @@ revoke_token(void *state, struct http_exchange *x, struct json *w, struct error 
 static void
 put_person(struct json *w, const struct tg_person *p)
 {
-    tg_put_members(w, str_slice(p->user, 1, p->user.len - 2));
+    stage_put_members(w, str_slice(p->user, 1, p->user.len - 2));
     json_put_bool(w, "photo", p->has_photo);
 }
 
@@ -237,16 +237,13 @@ members_of(yyjson_val *update, struct arena *a)
     yyjson_obj_iter it = yyjson_obj_iter_with(update);
     struct buf      b;
     struct json     w = { .buf = &b };
-    struct str      members;
     yyjson_val     *key;
 
     buf_init(&b, 4 * MIB);
     while ((key = yyjson_obj_iter_next(&it)) != NULL)
         if (!str_eq(json_val_str(key), STR("update_id")))
             json_put_val(&w, arena_copy(a, json_val_str(key)).ptr, yyjson_obj_iter_get_val(key));
-    members = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return members;
+    return arena_take(a, &b);
 }
 
 static bool

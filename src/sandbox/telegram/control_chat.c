@@ -1,8 +1,6 @@
 /* control_chat.c -- the control API's chats: what the person sees, writes, edits, taps, feels and blocks. */
 #include "sandbox/telegram/control.h"
 
-#include <stdio.h>
-
 #include "sandbox/telegram/methods.h"
 #include "sandbox/telegram/person.h"
 #include "sandbox/telegram/write.h"
@@ -116,7 +114,6 @@ tg_control_tap(void *state, struct http_exchange *x, struct json *w, struct erro
     struct tg_chat *chat = path_chat(state, x, err);
     yyjson_val     *body;
     int64_t         message_id, tap_id, update_id;
-    char            id[24];
 
     if (!chat || !stage_read_body(x, &body, err))
         return false;
@@ -124,8 +121,7 @@ tg_control_tap(void *state, struct http_exchange *x, struct json *w, struct erro
         return error_set(err, 404, "there is no such message in this chat");
     if (!tg_person_taps(chat, message_id, json_str(body, "data"), &tap_id, &update_id, err))
         return false;
-    snprintf(id, sizeof(id), "%lld", (long long)tap_id);
-    json_put_str(w, "callback_query_id", str_of(id));
+    stage_put_id(w, "callback_query_id", tap_id);
     tg_put_update_id(w, update_id);
     return true;
 }

@@ -287,9 +287,9 @@ tg_set_reaction(struct tg_call *c, struct json *w, struct error *err)
         return false;
     if (emoji.len > 0 && !is_reaction(emoji))
         return error_set(err, 400, "REACTION_INVALID");
-    tg_disown(&m->bots_reaction);
+    own_free(&m->bots_reaction);
     if (emoji.len > 0)
-        m->bots_reaction = tg_own(emoji);
+        m->bots_reaction = own_text(emoji);
     tg_tell_message(m, "edited");
     json_put_bool(w, "result", true);
     return true;

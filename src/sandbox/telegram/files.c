@@ -10,6 +10,7 @@
 
 #include "base/crypto.h"
 #include "base/random.h"
+#include "sandbox/own.h"
 
 static const struct {
     const char *name, *folder;
@@ -31,14 +32,6 @@ const char *
 tg_kind_name(enum tg_file_kind kind)
 {
     return kinds[kind].name;
-}
-
-static void *
-checked(void *ptr)
-{
-    if (!ptr)
-        out_of_memory();
-    return ptr;
 }
 
 void
@@ -72,7 +65,7 @@ drop_bytes(struct tg_files *all, struct tg_blob *blob)
 static struct tg_blob *
 blob_new(struct tg_files *all, char *bytes, size_t size)
 {
-    struct tg_blob *blob = checked(calloc(1, sizeof(*blob)));
+    struct tg_blob *blob = own_alloc(sizeof(*blob));
 
     *blob = (struct tg_blob){ .bytes = bytes, .size = size, .uses = 1, .older = all->newest_blob };
     if (all->newest_blob)
@@ -89,7 +82,7 @@ blob_new(struct tg_files *all, char *bytes, size_t size)
 struct tg_blob *
 tg_blob_copy(struct tg_files *all, struct str bytes)
 {
-    char *copy = checked(malloc(bytes.len + 1));
+    char *copy = own_checked(malloc(bytes.len + 1));
 
     if (bytes.len > 0)
         memcpy(copy, bytes.ptr, bytes.len);
@@ -165,10 +158,10 @@ tg_files_deinit(struct tg_files *all)
 struct tg_file *
 tg_file_add(struct tg_files *all, int64_t bot, enum tg_file_kind kind, struct tg_blob *blob, const char *extension)
 {
-    struct tg_file *f = checked(calloc(1, sizeof(*f)));
+    struct tg_file *f = own_alloc(sizeof(*f));
 
     *f = (struct tg_file){ .number = ++all->last_number, .bot = bot, .kind = kind, .blob = blob };
-    f->extension = checked(strdup(extension));
+    f->extension = own_checked(strdup(extension));
     blob->uses++;
     if (all->newest)
         all->newest->newer = f;
@@ -185,7 +178,7 @@ void
 tg_file_set_content(struct tg_file *f, struct str content)
 {
     free(f->content);
-    f->content = checked(strndup(content.ptr, content.len));
+    f->content = own_checked(strndup(content.ptr, content.len));
 }
 
 const char *
@@ -236,14 +229,12 @@ static const char *
 encode(const void *bytes, size_t n, char out[TG_FILE_ID_MAX])
 {
     struct buf b;
-    size_t     len = 0;
 
     buf_init(&b, TG_FILE_ID_MAX);
-    base64_encode(&b, (struct str){ bytes, n });
+    base64url_encode(&b, (struct str){ bytes, n });
     assert(buf_ok(&b) && b.len < TG_FILE_ID_MAX);
-    for (; len < b.len && b.ptr[len] != '='; len++)
-        out[len] = b.ptr[len] == '+' ? '-' : b.ptr[len] == '/' ? '_' : b.ptr[len];
-    out[len] = '\0';
+    memcpy(out, b.ptr, b.len);
+    out[b.len] = '\0';
     buf_deinit(&b);
     return out;
 }

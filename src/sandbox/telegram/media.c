@@ -296,9 +296,8 @@ tg_media_members(struct tg_bot *bot, struct tg_media *m, struct arena *a)
             put_file(&w, "document", bot, &(struct tg_media){ .kind = TG_DOCUMENT, .file_name = m->file_name,
                 .mime = m->mime, .thumbnail = m->thumbnail }, f);
     }
-    members = arena_copy(a, buf_str(&b));
+    members = arena_take(a, &b);
     tg_file_set_content(f, members);
-    buf_deinit(&b);
     return members;
 }
 

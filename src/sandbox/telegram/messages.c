@@ -108,10 +108,8 @@ struct tg_message *
 tg_message_add(struct tg_chat *chat, bool by_person, int64_t date_s, const struct tg_body *body)
 {
     struct tg         *tg = chat->bot->tg;
-    struct tg_message *m = calloc(1, sizeof(*m));
+    struct tg_message *m = own_alloc(sizeof(*m));
 
-    if (!m)
-        out_of_memory();
     m->id = ++chat->bot->last_message_id;
     m->date = date_s;
     m->chat = chat;
@@ -130,8 +128,8 @@ tg_message_remove(struct tg_message *m)
 {
     take_out(m);
     count_bytes(m, 0);
-    tg_disown(&m->bots_reaction);
-    tg_disown(&m->persons_reaction);
+    own_free(&m->bots_reaction);
+    own_free(&m->persons_reaction);
     free(m->memory);
     free(m);
 }
@@ -145,17 +143,6 @@ tg_message_get(const struct tg_chat *chat, int64_t id)
 }
 
 /* ---- as JSON ---- */
-
-void
-tg_put_members(struct json *w, struct str members)
-{
-    if (members.len == 0)
-        return;
-    if (w->comma)
-        buf_append_char(w->buf, ',');
-    buf_append(w->buf, members);
-    w->comma = true;
-}
 
 static void
 put_raw_if_any(struct json *w, const char *name, struct str json)
@@ -190,7 +177,7 @@ write_members(const struct tg_message *m, bool plain, struct json *w)
         json_put_int(w, "edit_date", m->edit_date);
     if (!plain)
         write_reply(m, w);
-    tg_put_members(w, b->media);
+    stage_put_members(w, b->media);
     if (b->text.len > 0)
         json_put_str(w, is_text ? "text" : "caption", b->text);
     put_raw_if_any(w, is_text ? "entities" : "caption_entities", b->entities);

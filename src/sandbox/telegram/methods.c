@@ -20,7 +20,7 @@ get_me(struct tg_call *c, struct json *w, struct error *err)
 
     (void)err;
     json_begin(w, "result");
-    tg_put_members(w, str_slice(c->bot->user, 1, c->bot->user.len - 2));
+    stage_put_members(w, str_slice(c->bot->user, 1, c->bot->user.len - 2));
     json_put_bool(w, "can_join_groups", true);
     for (size_t i = 0; i < sizeof(abilities) / sizeof(abilities[0]); i++)
         json_put_bool(w, abilities[i], false);
@@ -37,7 +37,7 @@ get_chat(struct tg_call *c, struct json *w, struct error *err)
         return false;
     json_begin(w, "result");
     json_put_int(w, "id", chat->person->id);
-    tg_put_members(w, chat->person->names);
+    stage_put_members(w, chat->person->names);
     json_put_str(w, "type", STR("private"));
     if (chat->person->username.len > 0) {
         json_begin_array(w, "active_usernames");
@@ -134,7 +134,7 @@ answer_callback(struct tg_call *c, struct json *w, struct error *err)
     if (str_code_points(text) > ANSWER_MAX)
         return error_set(err, 400, "MESSAGE_TOO_LONG");
     tap->answered_ms = now_ms;
-    tap->answer = tg_own(text);
+    tap->answer = own_text(text);
     tap->alert = tg_params_true(&c->params, "show_alert");
     tell_answer(c, tap);
     json_put_bool(w, "result", true);

@@ -37,7 +37,7 @@ tg_allow_default(struct tg_bot *bot)
     for (size_t i = 0; i < KINDS; i++)
         if (!kinds[i].extra)
             bot->allowed_updates |= 1U << i;
-    tg_disown(&bot->allowed_json);
+    own_free(&bot->allowed_json);
 }
 
 void
@@ -64,7 +64,7 @@ tg_allow_updates(struct tg_bot *bot, yyjson_val *names)
     tg_allow_default(bot);
     if (wanted != 0 && wanted != bot->allowed_updates) {
         bot->allowed_updates = wanted;
-        bot->allowed_json = tg_own(buf_str(&b));
+        bot->allowed_json = own_text(buf_str(&b));
     }
     buf_deinit(&b);
 }
@@ -97,24 +97,6 @@ tg_notify(struct tg_bot *bot, const char *kind, int64_t queue, struct str object
 
 /* ---- for those who watch ---- */
 
-static void
-begin_event(struct json *w, struct buf *b, const char *what)
-{
-    buf_init(b, MIB);
-    *w = (struct json){ .buf = b };
-    json_begin(w, NULL);
-    json_put_str(w, "what", str_of(what));
-}
-
-static void
-end_event(struct stage *stage, struct json *w)
-{
-    json_end(w);
-    if (buf_ok(w->buf))
-        stage_tell(stage, "telegram", buf_str(w->buf));
-    buf_deinit(w->buf);
-}
-
 void
 tg_tell_message(const struct tg_message *m, const char *what)
 {
@@ -124,11 +106,11 @@ tg_tell_message(const struct tg_message *m, const char *what)
 
     if (!stage_is_watched(stage))
         return;
-    begin_event(&w, &b, what);
+    stage_begin_event(&w, &b, what);
     json_put_int(&w, "bot", m->chat->bot->id);
     json_put_int(&w, "user", m->chat->person->id);
     tg_message_write_seen(m, &w, "message");
-    end_event(stage, &w);
+    stage_end_event(stage, "telegram", &w);
 }
 
 void
@@ -140,11 +122,11 @@ tg_tell_chat(const struct tg_chat *chat, const char *what, struct str members)
 
     if (!stage_is_watched(stage))
         return;
-    begin_event(&w, &b, what);
+    stage_begin_event(&w, &b, what);
     json_put_int(&w, "bot", chat->bot->id);
     json_put_int(&w, "user", chat->person->id);
-    tg_put_members(&w, members);
-    end_event(stage, &w);
+    stage_put_members(&w, members);
+    stage_end_event(stage, "telegram", &w);
 }
 
 void
@@ -165,10 +147,10 @@ tg_tell_bot(const struct tg_bot *bot, const char *what, struct str members)
 
     if (!stage_is_watched(stage))
         return;
-    begin_event(&w, &b, what);
+    stage_begin_event(&w, &b, what);
     json_put_int(&w, "bot", bot->id);
-    tg_put_members(&w, members);
-    end_event(stage, &w);
+    stage_put_members(&w, members);
+    stage_end_event(stage, "telegram", &w);
 }
 
 void
@@ -179,6 +161,6 @@ tg_tell(struct tg *tg, const char *what)
 
     if (!stage_is_watched(tg->stage))
         return;
-    begin_event(&w, &b, what);
-    end_event(tg->stage, &w);
+    stage_begin_event(&w, &b, what);
+    stage_end_event(tg->stage, "telegram", &w);
 }

@@ -78,15 +78,12 @@ member(struct parser *p, const char *name, struct str value)
 {
     struct buf  b;
     struct json w = { .buf = &b };
-    struct str  text = STR_NONE;
 
     if (value.len == 0)
-        return text;
+        return STR_NONE;
     buf_init(&b, MIB);
     json_put_str(&w, name, value);
-    text = arena_copy(p->a, buf_str(&b));
-    buf_deinit(&b);
-    return text;
+    return arena_take(p->a, &b);
 }
 
 /* ---- HTML ---- */

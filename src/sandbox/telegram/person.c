@@ -80,15 +80,6 @@ write_tapped(const struct tg_chat *chat, const struct tg_message *m, int64_t mes
     json_end(w);
 }
 
-static void
-put_number_text(struct json *w, const char *name, int64_t n)
-{
-    char text[24];
-    int  len = snprintf(text, sizeof(text), "%lld", (long long)n);
-
-    json_put_str(w, name, (struct str){ text, (size_t)len });
-}
-
 bool
 tg_person_taps(struct tg_chat *chat, int64_t message_id, struct str data, int64_t *tap_id, int64_t *update_id,
     struct error *err)
@@ -107,10 +98,10 @@ tg_person_taps(struct tg_chat *chat, int64_t message_id, struct str data, int64_
     *tap_id = tap->id;
     buf_init(&b, MIB);
     json_begin(&w, NULL);
-    put_number_text(&w, "id", tap->id);
+    stage_put_id(&w, "id", tap->id);
     json_put_raw(&w, "from", chat->person->user);
     write_tapped(chat, m, message_id, &w);
-    put_number_text(&w, "chat_instance", -(chat->person->id * INT64_C(1000003) + bot->id));
+    stage_put_id(&w, "chat_instance", -(chat->person->id * INT64_C(1000003) + bot->id));
     json_put_str(&w, "data", data);
     json_end(&w);
     *update_id = tg_notify(bot, "callback_query", tg_queue_key(chat->person->id, TG_QUEUE_TAPS), buf_str(&b),
@@ -150,9 +141,9 @@ tg_person_reacts(struct tg_message *m, struct str emoji, int64_t *update_id)
     put_reaction(&w, "old_reaction", m->persons_reaction);
     put_reaction(&w, "new_reaction", emoji);
     json_end(&w);
-    tg_disown(&m->persons_reaction);
+    own_free(&m->persons_reaction);
     if (emoji.len > 0)
-        m->persons_reaction = tg_own(emoji);
+        m->persons_reaction = own_text(emoji);
     tg_tell_message(m, "edited");
     *update_id = tg_notify(chat->bot, "message_reaction", tg_queue_key(chat->person->id, TG_QUEUE_REACTIONS),
         buf_str(&b), now_ms(chat->bot) + TG_DAY_MS);

@@ -77,7 +77,7 @@ write_updates(struct tg_bot *bot, int64_t offset, int64_t limit, struct json *w)
             continue;
         json_begin(w, NULL);
         json_put_int(w, "update_id", u->id);
-        tg_put_members(w, u->json);
+        stage_put_members(w, u->json);
         json_end(w);
         limit--;
         if (w->buf->len > RESULT_BYTES_MAX)

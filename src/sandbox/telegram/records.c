@@ -7,14 +7,6 @@
 #include "base/crypto.h"
 #include "base/random.h"
 
-static void *
-checked(void *ptr)
-{
-    if (!ptr)
-        out_of_memory();
-    return ptr;
-}
-
 /* ---- calls ---- */
 
 static void
@@ -68,7 +60,7 @@ params_json(const struct tg_params *p, struct arena *a)
             json_put_str(&w, arena_copy(a, one->name).ptr, one->value);
     }
     json_end(&w);
-    text = buf_ok(&b) ? tg_own(buf_str(&b)) : tg_own(STR("{}"));
+    text = buf_ok(&b) ? own_text(buf_str(&b)) : own_text(STR("{}"));
     buf_deinit(&b);
     return text;
 }
@@ -85,14 +77,14 @@ forget_oldest(struct tg_records *r)
         r->newest = NULL;
     r->count--;
     r->bytes -= one->params.len;
-    tg_disown(&one->params);
+    own_free(&one->params);
     free(one);
 }
 
 int64_t
 tg_records_add(struct tg_records *r, const char *method, const struct tg_params *p, struct arena *a, int64_t now_ms)
 {
-    struct tg_record *one = checked(calloc(1, sizeof(*one)));
+    struct tg_record *one = own_alloc(sizeof(*one));
 
     *one = (struct tg_record){ .number = ++r->last_number, .at_ms = now_ms, .method = method, .older = r->newest };
     one->params = params_json(p, a);
@@ -168,22 +160,22 @@ forget_oldest_tap(struct tg_taps *t)
     if (!t->oldest)
         t->newest = NULL;
     map_take(&t->by_id, tap->id);
-    tg_disown(&tap->data);
-    tg_disown(&tap->answer);
+    own_free(&tap->data);
+    own_free(&tap->answer);
     free(tap);
 }
 
 struct tg_tap *
 tg_taps_add(struct tg_taps *t, int64_t person, struct str data, int64_t now_ms)
 {
-    struct tg_tap *tap = checked(calloc(1, sizeof(*tap)));
+    struct tg_tap *tap = own_alloc(sizeof(*tap));
 
     do
         tap->id = INT64_C(1000000000000000) + random_below(INT64_C(8000000000000000000));
     while (map_get(&t->by_id, tap->id));
     tap->person = person;
     tap->at_ms = now_ms;
-    tap->data = tg_own(data);
+    tap->data = own_text(data);
     if (t->newest)
         t->newest->newer = tap;
     else
@@ -213,13 +205,10 @@ tg_taps_clear(struct tg_taps *t)
 void
 tg_taps_write(const struct tg_taps *t, struct json *w, const char *name)
 {
-    char id[24];
-
     json_begin_array(w, name);
     for (const struct tg_tap *tap = t->oldest; tap; tap = tap->newer) {
-        snprintf(id, sizeof(id), "%lld", (long long)tap->id);
         json_begin(w, NULL);
-        json_put_str(w, "callback_query_id", str_of(id));
+        stage_put_id(w, "callback_query_id", tap->id);
         json_put_int(w, "user_id", tap->person);
         json_put_str(w, "data", tap->data);
         json_put_time(w, "at", tap->at_ms);

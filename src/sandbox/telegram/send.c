@@ -88,8 +88,7 @@ check_reply(struct outgoing *o, struct error *err)
     json_put_int(&w, "position", o->quote_position);
     json_put_bool(&w, "is_manual", true);
     json_end(&w);
-    o->body.quote = arena_copy(o->c->arena, buf_str(&b));
-    buf_deinit(&b);
+    o->body.quote = arena_take(o->c->arena, &b);
     return true;
 }
 
@@ -119,9 +118,9 @@ add_flags(struct outgoing *o)
     struct json w = { .buf = &b };
 
     buf_init(&b, 128 * KIB);
-    tg_put_members(&w, o->also);
+    stage_put_members(&w, o->also);
     put_flags(o, &w);
-    tg_put_members(&w, o->body.media);
+    stage_put_members(&w, o->body.media);
     if (b.len > 0)
         o->body.media = arena_copy(o->c->arena, buf_str(&b));
     buf_deinit(&b);
@@ -379,8 +378,7 @@ tg_send_contact(struct tg_call *c, struct json *w, struct error *err)
         if ((text = tg_params_text(&c->params, names[i])).len > 0)
             json_put_str(&members, names[i], text);
     json_end(&members);
-    o.body.media = arena_copy(c->arena, buf_str(&b));
-    buf_deinit(&b);
+    o.body.media = arena_take(c->arena, &b);
     return send_it(&o, w, err);
 }
 

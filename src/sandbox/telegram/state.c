@@ -12,34 +12,6 @@
 #define FIRST_PERSON_ID INT64_C(7000001)
 #define DEFAULT_TOKEN   "1000001:sandbox-default-bot-token-000000000"
 
-static void *
-checked(void *ptr)
-{
-    if (!ptr)
-        out_of_memory();
-    return ptr;
-}
-
-struct str
-tg_own(struct str s)
-{
-    char *copy;
-
-    if (str_is_none(s))
-        return s;
-    copy = checked(malloc(s.len + 1));
-    memcpy(copy, s.ptr, s.len);
-    copy[s.len] = '\0';
-    return (struct str){ copy, s.len };
-}
-
-void
-tg_disown(struct str *s)
-{
-    free((char *)s->ptr);
-    *s = STR_NONE;
-}
-
 /* ---- bots ---- */
 
 static struct str
@@ -56,7 +28,7 @@ bot_user(const struct tg_bot *bot)
     json_put_str(&w, "first_name", bot->first_name);
     json_put_str(&w, "username", bot->username);
     json_end(&w);
-    user = tg_own(buf_str(&b));
+    user = own_text(buf_str(&b));
     buf_deinit(&b);
     return user;
 }
@@ -81,12 +53,12 @@ on_updates_ready(struct tg_updates *u)
 struct tg_bot *
 tg_bot_add(struct tg *tg, int64_t id, struct str first_name, struct str username, const char *token)
 {
-    struct tg_bot *bot = checked(calloc(1, sizeof(*bot)));
+    struct tg_bot *bot = own_alloc(sizeof(*bot));
 
     bot->tg = tg;
     bot->id = id;
-    bot->first_name = tg_own(first_name);
-    bot->username = tg_own(username);
+    bot->first_name = own_text(first_name);
+    bot->username = own_text(username);
     bot->user = bot_user(bot);
     if (token)
         snprintf(bot->token, sizeof(bot->token), "%s", token);
@@ -137,10 +109,10 @@ tg_bot_remove(struct tg *tg, struct tg_bot *bot)
     map_deinit(&bot->taps.by_id);
     map_deinit(&bot->chats);
     map_deinit(&bot->messages);
-    tg_disown(&bot->first_name);
-    tg_disown(&bot->username);
-    tg_disown(&bot->user);
-    tg_disown(&bot->allowed_json);
+    own_free(&bot->first_name);
+    own_free(&bot->username);
+    own_free(&bot->user);
+    own_free(&bot->allowed_json);
     free(bot);
 }
 
@@ -165,11 +137,11 @@ write_person(struct tg_person *p, const struct tg_person_names *names)
         json_put_str(&w, "last_name", names->last_name);
     if (names->username.len > 0)
         json_put_str(&w, "username", names->username);
-    p->names = tg_own(buf_str(&b));
+    p->names = own_text(buf_str(&b));
 
     buf_clear(&b);
     buf_printf(&b, "{\"id\":%lld,%.*s,\"type\":\"private\"}", (long long)p->id, STR_ARG(p->names));
-    p->chat = tg_own(buf_str(&b));
+    p->chat = own_text(buf_str(&b));
 
     buf_clear(&b);
     buf_printf(&b, "{\"id\":%lld,\"is_bot\":false,%.*s", (long long)p->id, STR_ARG(p->names));
@@ -177,17 +149,17 @@ write_person(struct tg_person *p, const struct tg_person_names *names)
     if (names->language_code.len > 0)
         json_put_str(&w, "language_code", names->language_code);
     buf_append_char(&b, '}');
-    p->user = tg_own(buf_str(&b));
+    p->user = own_text(buf_str(&b));
     buf_deinit(&b);
 }
 
 static void
 free_person_texts(struct tg_person *p)
 {
-    tg_disown(&p->user);
-    tg_disown(&p->chat);
-    tg_disown(&p->names);
-    tg_disown(&p->username);
+    own_free(&p->user);
+    own_free(&p->chat);
+    own_free(&p->names);
+    own_free(&p->username);
 }
 
 struct tg_person *
@@ -198,7 +170,7 @@ tg_person_add(struct tg *tg, int64_t id, const struct tg_person_names *names)
     if (p) {
         free_person_texts(p); /* someone took another name */
     } else {
-        p = checked(calloc(1, sizeof(*p)));
+        p = own_alloc(sizeof(*p));
         p->id = id;
         if (tg->last_person)
             tg->last_person->next = p;
@@ -208,7 +180,7 @@ tg_person_add(struct tg *tg, int64_t id, const struct tg_person_names *names)
         map_put(&tg->people, id, p);
     }
     write_person(p, names);
-    p->username = tg_own(names->username.ptr ? names->username : STR(""));
+    p->username = own_text(names->username.ptr ? names->username : STR(""));
     p->has_photo = names->has_photo;
     if (id >= tg->next_person_id)
         tg->next_person_id = id + 1;
@@ -236,7 +208,7 @@ tg_chat_open(struct tg_bot *bot, struct tg_person *person)
 
     if (chat)
         return chat;
-    chat = checked(calloc(1, sizeof(*chat)));
+    chat = own_alloc(sizeof(*chat));
     *chat = (struct tg_chat){ .bot = bot, .person = person };
     if (bot->last_chat)
         bot->last_chat->next = chat;

@@ -5,6 +5,7 @@
 #ifndef PARLEY_SANDBOX_TELEGRAM_STATE_H
 #define PARLEY_SANDBOX_TELEGRAM_STATE_H
 
+#include "sandbox/own.h"
 #include "sandbox/stage.h"
 #include "sandbox/telegram/files.h"
 #include "sandbox/telegram/markup.h"
@@ -143,10 +144,6 @@ struct tg {
     double             per_chat_per_second, per_bot_per_second, burst; /* rates: 0 = no limit */
 };
 
-/* Copies of text with an owner who frees them; a none stays none. */
-struct str tg_own(struct str s);
-void       tg_disown(struct str *s); /* frees, leaves a none */
-
 /* ---- bots and people ---- */
 
 struct tg_bot    *tg_bot_add(struct tg *tg, int64_t id, struct str first_name, struct str username, const char *token);
@@ -178,9 +175,6 @@ void tg_message_write(const struct tg_message *m, bool plain, struct json *w, co
 /* The same for those who look on: with who wrote it ("direction"), whether it was edited, and the
  * keyboard it brought. */
 void tg_message_write_seen(const struct tg_message *m, struct json *w, const char *name);
-
-/* Members as text into the open object: "a":1,"b":2 ; nothing when none. */
-void tg_put_members(struct json *w, struct str members);
 
 /* ---- opening and closing it all ---- */
 

@@ -50,13 +50,10 @@ tg_entities_json(const struct tg_text *t, struct arena *a)
 {
     struct buf  b;
     struct json w = { .buf = &b };
-    struct str  json = STR_NONE;
 
     if (t->count == 0)
-        return json;
+        return STR_NONE;
     buf_init(&b, MIB);
     tg_text_write_entities(t, &w, NULL);
-    json = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return json;
+    return arena_take(a, &b);
 }

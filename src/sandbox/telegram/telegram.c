@@ -17,10 +17,8 @@
 static void *
 open_telegram(struct stage *stage)
 {
-    struct tg *tg = calloc(1, sizeof(*tg));
+    struct tg *tg = own_alloc(sizeof(*tg));
 
-    if (!tg)
-        out_of_memory();
     tg_init(tg, stage);
     return tg;
 }

@@ -8,6 +8,7 @@
 #include "base/mailbox.h" /* container_of */
 #include "base/error.h"
 #include "base/random.h"
+#include "sandbox/own.h"
 
 #define FIRST_ID_MIN  INT64_C(2000001)
 #define FIRST_ID_MAX  INT64_C(1000000000)
@@ -24,14 +25,6 @@ struct tg_queue {
     struct tg_queue   *next_ready, *previous_ready;
     struct alarm       wake;
 };
-
-static void *
-checked(void *ptr)
-{
-    if (!ptr)
-        out_of_memory();
-    return ptr;
-}
 
 /* ---- states of a queue ---- */
 
@@ -87,7 +80,7 @@ queue_of(struct tg_updates *u, int64_t key)
 
     if (q)
         return q;
-    q = checked(calloc(1, sizeof(*q)));
+    q = own_alloc(sizeof(*q));
     *q = (struct tg_queue){ .key = key, .state = QUEUE_BUSY, .all = u, .wake.ring = on_wake };
     map_put(&u->queues, key, q);
     set_state(u, q, QUEUE_READY);
@@ -139,7 +132,7 @@ forget(struct tg_updates *u, struct tg_update *update)
     u->bytes -= update->json.len;
     if (was_head && q->state == QUEUE_WAITS && q->first)
         set_state(u, q, QUEUE_READY); /* what was waited for is gone */
-    free((char *)update->json.ptr);
+    own_free(&update->json);
     free(update);
 }
 
@@ -199,15 +192,12 @@ tg_updates_push(struct tg_updates *u, int64_t id, int64_t queue, struct str json
 {
     struct tg_update *update;
     struct tg_queue  *q;
-    char             *copy;
 
     if (json.len > TG_UPDATE_BYTES_MAX || u->count >= TG_UPDATES_MAX || u->bytes + json.len > TG_UPDATES_BYTES_MAX)
         return NULL;
     q = queue_of(u, queue);
-    copy = checked(malloc(json.len + 1));
-    memcpy(copy, json.ptr, json.len);
-    update = checked(calloc(1, sizeof(*update)));
-    *update = (struct tg_update){ .id = id, .expires_ms = expires_ms, .json = { copy, json.len }, .delay_s = 1,
+    update = own_alloc(sizeof(*update));
+    *update = (struct tg_update){ .id = id, .expires_ms = expires_ms, .json = own_text(json), .delay_s = 1,
         .queue = q, .older = u->newest };
     if (u->newest)
         u->newest->newer = update;

@@ -228,7 +228,6 @@ static struct str
 make_body(const struct tg_update *update, bool garbage, struct arena *a)
 {
     struct buf b;
-    struct str body;
 
     if (garbage)
         return STR("{\"update_id\":");
@@ -236,19 +235,15 @@ make_body(const struct tg_update *update, bool garbage, struct arena *a)
     buf_printf(&b, "{\"update_id\":%lld,\n", (long long)update->id);
     tg_append_ascii(&b, update->json);
     buf_append_char(&b, '}');
-    body = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return body;
+    return arena_take(a, &b);
 }
 
 static struct tg_delivery *
 delivery_new(struct tg_bot *bot, struct tg_update *update, const struct fault *fault)
 {
     struct tg_webhook  *hook = &bot->webhook;
-    struct tg_delivery *d = calloc(1, sizeof(*d));
+    struct tg_delivery *d = own_alloc(sizeof(*d));
 
-    if (!d)
-        out_of_memory();
     arena_init(&d->arena);
     d->bot = bot;
     d->update = update;
@@ -338,9 +333,9 @@ tg_webhook_remove(struct tg_bot *bot)
 
     cancel_all(bot);
     alarm_clear(&bot->tg->stage->alarms, &hook->pause);
-    tg_disown(&hook->url);
-    tg_disown(&hook->secret);
-    tg_disown(&hook->ip_address);
+    own_free(&hook->url);
+    own_free(&hook->secret);
+    own_free(&hook->ip_address);
     hook->has_certificate = hook->unreachable = false;
     hook->last_error_s = hook->first_410_ms = hook->last_success_ms = 0;
     hook->max_connections = CONNECTIONS_USUAL;
@@ -445,9 +440,9 @@ tg_set_webhook(struct tg_call *c, struct json *w, struct error *err)
     tg_poll_end(c->bot, "terminated by setWebhook request");
     if (!same) {
         tg_webhook_remove(c->bot);
-        hook->url = tg_own(url);
-        hook->secret = tg_own(secret);
-        hook->ip_address = tg_own(ip_address);
+        hook->url = own_text(url);
+        hook->secret = own_text(secret);
+        hook->ip_address = own_text(ip_address);
         hook->max_connections = connections;
         hook->has_certificate = certificate != NULL;
         tg_updates_hurry(&c->bot->updates);

@@ -25,13 +25,10 @@ group_text(struct str group, struct arena *a)
 {
     struct buf  b;
     struct json w = { .buf = &b };
-    struct str  member;
 
     buf_init(&b, 64 * KIB);
     json_put_str(&w, "media_group_id", group);
-    member = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return member;
+    return arena_take(a, &b);
 }
 
 /* Joins members; either may be none. */
@@ -74,8 +71,7 @@ merge_member(struct tg_written *out, struct str name, yyjson_val *val, struct ar
     }
     buf_init(&b, MIB);
     json_put_val(&w, arena_copy(a, name).ptr, val);
-    out->body.media = join(out->body.media, arena_copy(a, buf_str(&b)), a);
-    buf_deinit(&b);
+    out->body.media = join(out->body.media, arena_take(a, &b), a);
     return true;
 }
 
