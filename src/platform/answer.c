@@ -1,28 +1,53 @@
 #include "platform/answer.h"
 
 #include "base/buf.h"
+#include "json/json.h"
 
-#define TEXT_MAX (64 * KIB)
+#define REASON_MAX  400
+#define WORDS_MAX   (64 * KIB) /* more than the longest secret, and more than anybody reads */
+#define WAIT_MAX_MS ((int64_t)24 * 3600 * 1000)
 
-struct str
-answer_without(struct arena *a, struct str text, struct str secret)
+/* `text` with "***" for every occurrence of `secret`; a none is no secret. */
+static struct str
+without(struct arena *a, struct str text, struct str secret)
 {
     struct buf buf;
-    struct str out;
     ptrdiff_t  at;
 
     if (secret.len == 0 || str_find(text, secret) < 0)
         return text;
-    buf_init(&buf, TEXT_MAX);
+    buf_init(&buf, text.len * strlen("***") + 1);
     while ((at = str_find(text, secret)) >= 0) {
         buf_append(&buf, str_slice(text, 0, (size_t)at));
         buf_append(&buf, STR("***"));
         text = str_from(text, (size_t)at + secret.len);
     }
     buf_append(&buf, text);
-    out = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
+    return arena_take(a, &buf);
+}
+
+struct str
+answer_reason(struct arena *a, struct str text, const struct str *secrets, size_t n)
+{
+    text = str_utf8_cut(text, WORDS_MAX);
+    for (size_t i = 0; i < n; i++)
+        text = without(a, text, secrets[i]);
+    return arena_copy(a, str_utf8_cut(text, REASON_MAX));
+}
+
+int64_t
+answer_wait_ms(int64_t ms)
+{
+    return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
+}
+
+yyjson_val *
+answer_object(struct arena *a, const struct net_response *last)
+{
+    struct error err;
+    yyjson_val  *root;
+
+    return json_parse(a, last->body, JSON_DEPTH_MAX, &root, &err) && yyjson_is_obj(root) ? root : NULL;
 }
 
 static struct str

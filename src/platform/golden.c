@@ -25,7 +25,6 @@ struct str
 golden_read(struct arena *a, const char *path)
 {
     struct buf buf;
-    struct str out;
     char      *room;
     FILE      *file = fopen(path, "rb");
     size_t     n;
@@ -40,9 +39,7 @@ golden_read(struct arena *a, const char *path)
         buf_grew(&buf, n);
     } while (n > 0);
     fclose(file);
-    out = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
+    return arena_take(a, &buf);
 }
 
 yyjson_val *
@@ -114,10 +111,6 @@ golden_put_raw_if(struct json *w, const char *name, struct str text)
 struct str
 golden_finish(struct arena *a, struct buf *buf)
 {
-    struct str text;
-
     ck_assert(buf_ok(buf));
-    text = arena_copy(a, buf_str(buf));
-    buf_deinit(buf);
-    return text;
+    return arena_take(a, buf);
 }

@@ -106,7 +106,7 @@ struct inbound_event {
     struct inbound_media *media;
     size_t               media_count;
     struct str           tap_id;          /* a button press to be acknowledged with OP_ANSWER_TAP */
-    int64_t              sequence;        /* INBOUND_EDIT: the how manieth of this message; 0 = unknown */
+    int64_t              sequence;        /* INBOUND_EDIT: 1 for the first of this message, and so on; 0 = unknown */
     bool                 text_only;       /* INBOUND_EDIT: tells of the text alone; media and the rest stay */
     int64_t              watermark_ms;    /* DELIVERY, READ: all we sent until then; 0 = only `external_id` is meant,
                                              and for READ all before it */

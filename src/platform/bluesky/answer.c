@@ -8,10 +8,7 @@
 #include "platform/bluesky/bluesky.h"
 #include "platform/mend.h"
 
-#define REASON_MAX    400
-#define WORDS_MAX     (64 * KIB) /* looked through for secrets: more than the longest of them */
-#define TOO_MANY_MS   45000                         /* where nobody says how long: at first */
-#define WAIT_MAX_MS   ((int64_t)24 * 3600 * 1000) /* however long a server, or what is before it, asks for */
+#define TOO_MANY_MS 45000 /* where nobody says how long: at first */
 #define CHAT_PASSWORD \
     "This app password may not use direct messages. Create one under Settings > Privacy and security > App" \
     " passwords with \"Allow access to your direct messages\" checked, and connect with that"
@@ -28,12 +25,9 @@ struct str
 bluesky_reason(struct op *op, struct str text)
 {
     const struct bluesky_token *token = &bluesky_talk(op)->token;
+    const struct str            secrets[] = { token->access, token->refresh, token->password };
 
-    text = str_utf8_cut(text, WORDS_MAX);
-    text = answer_without(op->arena, text, token->access);
-    text = answer_without(op->arena, text, token->refresh);
-    text = answer_without(op->arena, text, token->password);
-    return arena_copy(op->arena, str_utf8_cut(text, REASON_MAX));
+    return answer_reason(op->arena, text, secrets, sizeof(secrets) / sizeof(secrets[0]));
 }
 
 void
@@ -179,12 +173,6 @@ refused_token(struct op *op, struct op_step *out, const struct bluesky_refusal *
     }
 }
 
-static int64_t
-at_most(int64_t wait_ms)
-{
-    return wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS;
-}
-
 /* Until when, by the server's headers: seconds since 1970. They count only what the server itself limits. */
 static int64_t
 reset_ms(const struct op *op, const struct net_response *last)
@@ -196,13 +184,13 @@ reset_ms(const struct op *op, const struct net_response *last)
         || reset > INT64_MAX / 1000)
         return 0;
     wait = reset * 1000 - op->now_ms;
-    return wait <= 0 ? 0 : at_most(wait);
+    return wait <= 0 ? 0 : answer_wait_ms(wait);
 }
 
 static void
 too_many(struct op *op, const struct net_response *last, struct op_step *out, const struct bluesky_refusal *r)
 {
-    int64_t wait_ms = last->retry_after_ms > 0 ? at_most(last->retry_after_ms) : reset_ms(op, last);
+    int64_t wait_ms = last->retry_after_ms > 0 ? answer_wait_ms(last->retry_after_ms) : reset_ms(op, last);
 
     bluesky_retry(op, out, r->status, words_of(op, r));
     out->account_wide = true;
@@ -234,7 +222,7 @@ refused(struct op *op, const struct net_response *last, const struct bluesky_ref
         bluesky_fail(op, out, r->status, words_of(op, r));
     } else { /* its own trouble, a redirect, or a proxy that lost its way */
         bluesky_retry(op, out, r->status, words_of(op, r));
-        out->retry_after_ms = at_most(last->retry_after_ms);
+        out->retry_after_ms = answer_wait_ms(last->retry_after_ms);
         out->maybe_done = is_sending(op) && (r->status >= 500 || r->status == 408 || r->status == 425);
     }
 }

@@ -69,8 +69,7 @@ set_mute(struct op *op, struct str id, struct op_step *out)
     json_put_str(&w, "convoId", id);
     json_end(&w);
     bluesky_post(op, op->kind == OP_ARCHIVE ? "chat.bsky.convo.muteConvo" : "chat.bsky.convo.unmuteConvo",
-        arena_copy(op->arena, buf_str(&buf)), out);
-    buf_deinit(&buf);
+        arena_take(op->arena, &buf), out);
 }
 
 void

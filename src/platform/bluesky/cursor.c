@@ -148,7 +148,6 @@ bluesky_cursor_write(struct arena *a, const struct bluesky_cursor *c)
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  text = STR_NONE;
 
     buf_init(&buf, TEXT_MAX);
     json_begin(&w, NULL);
@@ -170,10 +169,7 @@ bluesky_cursor_write(struct arena *a, const struct bluesky_cursor *c)
     if (c->has_walk)
         put_walk(&w, &c->walk);
     json_end(&w);
-    if (buf_ok(&buf))
-        text = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
-    return text;
+    return arena_take(a, &buf);
 }
 
 void

@@ -16,16 +16,18 @@ create_session(struct op *op, struct str identifier, struct op_step *out)
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
+    struct str  text;
 
     buf_init(&buf, BODY_MAX);
     json_begin(&w, NULL);
     json_put_str(&w, "identifier", identifier);
     json_put_str(&w, "password", bluesky_talk(op)->token.password);
     json_end(&w);
-    bluesky_post_as(op, "com.atproto.server.createSession", STR_NONE, arena_copy(op->arena, buf_str(&buf)), out);
-    if (!buf_ok(&buf))
+    text = arena_take(op->arena, &buf);
+    if (str_is_none(text))
         bluesky_fail(op, out, 422, STR("The identifier or the password is too long"));
-    buf_deinit(&buf);
+    else
+        bluesky_post_as(op, "com.atproto.server.createSession", STR_NONE, text, out);
 }
 
 static void

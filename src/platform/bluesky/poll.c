@@ -34,7 +34,6 @@ envelope(struct op *op, struct bluesky_poll *p)
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  text = STR_NONE;
 
     buf_init(&buf, ENVELOPE_MAX);
     json_begin(&w, NULL);
@@ -58,10 +57,7 @@ envelope(struct op *op, struct bluesky_poll *p)
         json_put_raw(&w, NULL, p->read[i]);
     json_end_array(&w);
     json_end(&w);
-    if (buf_ok(&buf))
-        text = arena_copy(op->arena, buf_str(&buf));
-    buf_deinit(&buf);
-    return text;
+    return arena_take(op->arena, &buf);
 }
 
 void

@@ -14,6 +14,7 @@ send_message(struct op *op, struct str convo_id, struct op_step *out)
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
+    struct str  text;
 
     buf_init(&buf, BODY_MAX);
     json_begin(&w, NULL);
@@ -23,10 +24,11 @@ send_message(struct op *op, struct str convo_id, struct op_step *out)
     bluesky_put_facets(&w, op->body);
     json_end(&w);
     json_end(&w);
-    bluesky_post(op, "chat.bsky.convo.sendMessage", arena_copy(op->arena, buf_str(&buf)), out);
-    if (!buf_ok(&buf))
+    text = arena_take(op->arena, &buf);
+    if (str_is_none(text))
         bluesky_fail(op, out, 413, STR("Bluesky takes texts of at most 10000 bytes"));
-    buf_deinit(&buf);
+    else
+        bluesky_post(op, "chat.bsky.convo.sendMessage", text, out);
 }
 
 void

@@ -32,15 +32,6 @@ bluesky_token_read(struct arena *a, struct str text, struct bluesky_token *out)
     return true;
 }
 
-static struct str
-finish(struct arena *a, struct buf *buf)
-{
-    struct str text = buf_ok(buf) ? arena_copy(a, buf_str(buf)) : STR_NONE;
-
-    buf_deinit(buf);
-    return text;
-}
-
 struct str
 bluesky_token_write(struct arena *a, const struct bluesky_token *token)
 {
@@ -57,7 +48,7 @@ bluesky_token_write(struct arena *a, const struct bluesky_token *token)
     json_put_int(&w, "in_a_row", token->in_a_row);
     json_put_int(&w, "expires_at", token->expires_at);
     json_end(&w);
-    return finish(a, &buf);
+    return arena_take(a, &buf);
 }
 
 struct str
@@ -71,7 +62,7 @@ bluesky_details_write(struct arena *a, const struct bluesky_talk *talk)
     json_put_str(&w, "service", talk->service);
     json_put_bool(&w, "pinned", talk->is_pinned);
     json_end(&w);
-    return finish(a, &buf);
+    return arena_take(a, &buf);
 }
 
 /* How long a JWT lasts by its own words, whatever our clock says; 0 = it does not tell. */

@@ -17,7 +17,6 @@
 #define PAGE         100
 #define RECOVER_MAX  100000
 #define OVERLAP_MS   ((int64_t)10 * 60 * 1000)
-#define ID_MAX       512
 #define LISTS_MAX    8
 
 static struct bluesky_poll *
@@ -69,12 +68,13 @@ bluesky_todo_read(yyjson_val *convo, struct str own_did, struct bluesky_todo *ou
     yyjson_val        *peer = bluesky_peer_of(convo, own_did);
     struct str         id = json_str(convo, "id");
 
-    if (!peer || id.len == 0 || id.len > ID_MAX || !bluesky_is_did(json_str(peer, "did")))
+    if (!peer || id.len == 0 || id.len > BLUESKY_ID_MAX || !bluesky_is_did(json_str(peer, "did")))
         return false;
     bluesky_read_profile(peer, &who);
     *out = (struct bluesky_todo){
         .id = id, .peer = json_str(peer, "did"), .muted = json_true(convo, "muted"),
-        .handle = str_utf8_cut(who.username, ID_MAX), .name = str_utf8_cut(who.name, (size_t)2 * ID_MAX),
+        .handle = str_utf8_cut(who.username, BLUESKY_ID_MAX),
+        .name = str_utf8_cut(who.name, (size_t)2 * BLUESKY_ID_MAX),
     };
     return true;
 }
@@ -124,7 +124,7 @@ take_list(struct op *op, yyjson_val *root)
 
     if (walk->pages++ == 0 && yyjson_arr_size(convos) > 0) {
         convo = yyjson_arr_get_first(convos);
-        walk->top = json_str(convo, "rev").len <= ID_MAX ? json_str(convo, "rev") : STR_NONE;
+        walk->top = json_str(convo, "rev").len <= BLUESKY_ID_MAX ? json_str(convo, "rev") : STR_NONE;
         walk->top_ms = bluesky_time(json_obj(convo, "lastMessage"), "sentAt");
     }
     walk->todo = arena_array(op->arena, struct bluesky_todo, PAGE);

@@ -229,8 +229,7 @@ answer(struct arena *a, struct str url, struct net_response *out)
         put_convo(a, &w, "convo", (int)convo);
     }
     json_end(&w);
-    out->body = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
+    out->body = arena_take(a, &buf);
 }
 
 /* ---- reading it ---- */

@@ -7,11 +7,9 @@
 #include "platform/answer.h"
 #include "platform/meta/meta.h"
 
-#define REASON_MAX     400
 #define PAUSE_MS       ((int64_t)3600 * 1000)
 #define SLOW_MS        ((int64_t)60 * 1000)
 #define REST_FULL_MS   ((int64_t)60 * 1000)      /* where a limit is reached and nothing says for how long */
-#define REST_MAX_MS    ((int64_t)24 * 3600 * 1000) /* whatever a header says: it may be a proxy's */
 #define USAGE_NEAR     90                        /* percent */
 #define USAGE_FULL     100
 
@@ -23,18 +21,14 @@ meta_done(struct op_step *out)
 
 /* ---- words ---- */
 
-/* `text` without a token or an app's secret, and not longer than an error message may be. */
 static struct str
 reason_of(struct op *op, struct str text)
 {
-    struct arena *a = op->arena;
+    const struct str secrets[] = {
+        op->account.token, meta_talk(op)->token, op->env->meta_app_secret, op->env->instagram_app_secret, op->code,
+    };
 
-    text = answer_without(a, str_utf8_cut(text, 16 * KIB), op->account.token);
-    text = answer_without(a, text, meta_talk(op)->token);
-    text = answer_without(a, text, op->env->meta_app_secret);
-    text = answer_without(a, text, op->env->instagram_app_secret);
-    text = answer_without(a, text, op->code);
-    return arena_copy(a, str_utf8_cut(text, REASON_MAX));
+    return answer_reason(op->arena, text, secrets, sizeof(secrets) / sizeof(secrets[0]));
 }
 
 void
@@ -82,7 +76,7 @@ rest_of(yyjson_val *usage)
     int64_t minutes = json_int(usage, "estimated_time_to_regain_access", 0), used = percent(usage);
 
     if (minutes > 0)
-        return minutes > REST_MAX_MS / 60000 ? REST_MAX_MS : minutes * 60000;
+        return answer_wait_ms(minutes < INT64_MAX / 60000 ? minutes * 60000 : INT64_MAX);
     return used >= USAGE_FULL ? REST_FULL_MS : used >= USAGE_NEAR ? META_REST_SHORT_MS : 0;
 }
 
@@ -138,12 +132,6 @@ is_about_the_account(const struct op *op)
         || (op->kind == OP_SEND && op->comment_id.len == 0);
 }
 
-static int64_t
-asked_to_wait_ms(const struct net_response *last)
-{
-    return last->retry_after_ms < REST_MAX_MS ? last->retry_after_ms : REST_MAX_MS;
-}
-
 static void
 judge(struct op *op, const struct net_response *last, enum meta_class class, int code, struct str why,
     struct op_step *out)
@@ -159,7 +147,7 @@ judge(struct op *op, const struct net_response *last, enum meta_class class, int
     case META_UNSURE:
     case META_LIMIT:
         out->verdict = OP_RETRY;
-        out->retry_after_ms = asked_to_wait_ms(last);
+        out->retry_after_ms = answer_wait_ms(last->retry_after_ms);
         out->account_wide = class == META_LIMIT;
         out->maybe_done = class == META_UNSURE && op->kind == OP_SEND;
         return;
@@ -227,15 +215,6 @@ refused(struct op *op, const struct net_response *last, yyjson_val *root, struct
     judge(op, last, talk->error, short_code(code, last->status), why, out);
 }
 
-static yyjson_val *
-parse_answer(struct op *op, const struct net_response *last)
-{
-    struct error err;
-    yyjson_val  *root;
-
-    return json_parse(op->arena, last->body, JSON_DEPTH_MAX, &root, &err) && yyjson_is_obj(root) ? root : NULL;
-}
-
 bool
 meta_answered(struct op *op, const struct net_response *last, yyjson_val **root, struct op_step *out)
 {
@@ -249,7 +228,7 @@ meta_answered(struct op *op, const struct net_response *last, yyjson_val **root,
         unanswered(op, last, out);
         return false;
     }
-    *root = parse_answer(op, last);
+    *root = answer_object(op->arena, last);
     talk->refused = !*root || error_of(*root) || last->status < 200 || last->status >= 300;
     rest = meta_rest_ms(op->arena, last, talk->refused);
     talk->rest_ms = rest > talk->rest_ms ? rest : talk->rest_ms;
@@ -276,7 +255,7 @@ meta_downloaded(struct op *op, const struct net_response *last, struct op_step *
         return false;
     }
     meta_retry(op, out, status, arena_printf(op->arena, "The file could not be fetched: HTTP %d", status));
-    out->retry_after_ms = asked_to_wait_ms(last);
+    out->retry_after_ms = answer_wait_ms(last->retry_after_ms);
     if (status >= 400 && status < 500 && status != 408 && status != 429)
         out->verdict = OP_FAIL;
     return false;

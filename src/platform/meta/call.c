@@ -28,16 +28,6 @@ append_params(struct buf *out, const struct meta_param *params, size_t n)
     }
 }
 
-/* Copies what is in `b`, which is freed. None when it did not fit. */
-static struct str
-finish(struct arena *a, struct buf *b)
-{
-    struct str text = buf_ok(b) ? arena_copy(a, buf_str(b)) : STR_NONE;
-
-    buf_deinit(b);
-    return text;
-}
-
 struct str
 meta_query(struct arena *a, struct str url, const struct meta_param *params, size_t n)
 {
@@ -47,7 +37,7 @@ meta_query(struct arena *a, struct str url, const struct meta_param *params, siz
     buf_append(&b, url);
     buf_append(&b, n > 0 ? STR("?") : STR(""));
     append_params(&b, params, n);
-    return finish(a, &b);
+    return arena_take(a, &b);
 }
 
 struct str
@@ -95,7 +85,7 @@ meta_path(struct op *op, struct str id, const char *edge)
     buf_append_url_encoded(&b, id, "");
     if (edge)
         buf_printf(&b, "/%s", edge);
-    return finish(op->arena, &b);
+    return arena_take(op->arena, &b);
 }
 
 struct str
@@ -119,7 +109,7 @@ secret_proof(struct op *op)
     hmac_sha256(op->env->meta_app_secret, meta_talk(op)->token, mac);
     buf_init(&hex, (size_t)2 * SHA256_SIZE);
     hex_encode(&hex, (struct str){ (const char *)mac, sizeof(mac) });
-    return finish(op->arena, &hex);
+    return arena_take(op->arena, &hex);
 }
 
 static void
@@ -152,9 +142,11 @@ meta_call(struct op *op, const char *method, struct str path, const struct meta_
 void
 meta_call_json(struct op *op, struct str path, struct buf *body, struct op_step *out)
 {
-    struct str text = finish(op->arena, body);
+    struct str text = arena_take(op->arena, body);
 
     meta_call(op, "POST", path, NULL, 0, out);
+    if (out->verdict != OP_CALL)
+        return;
     out->call.body = text;
     add_header(&out->call, STR("Content-Type"), STR("application/json"));
     if (str_is_none(text))
@@ -165,6 +157,8 @@ void
 meta_call_parts(struct op *op, struct str path, struct net_part *parts, size_t n, struct op_step *out)
 {
     meta_call(op, "POST", path, NULL, 0, out);
+    if (out->verdict != OP_CALL)
+        return;
     out->call.parts = parts;
     out->call.part_count = n;
     out->call.total_ms = UPLOAD_BASE_MS + op->file.size / 100;
@@ -180,7 +174,7 @@ meta_call_form(struct op *op, struct str url, const struct meta_param *params, s
     *out = (struct op_step){ .verdict = OP_CALL };
     out->call.method = STR("POST");
     out->call.url = url;
-    out->call.body = finish(op->arena, &b);
+    out->call.body = arena_take(op->arena, &b);
     out->call.headers = arena_array(op->arena, struct net_header, 1);
     add_header(&out->call, STR("Content-Type"), STR("application/x-www-form-urlencoded"));
     if (str_is_none(out->call.body))

@@ -55,7 +55,7 @@ page_data(struct meta_reader *r, yyjson_val *value)
     static const char *const kept[] = { "photo", "video" };
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  out = STR_NONE;
+    struct str  data;
     bool        any = false;
 
     buf_init(&buf, META_DATA_MAX);
@@ -69,10 +69,8 @@ page_data(struct meta_reader *r, yyjson_val *value)
         any = true;
     }
     json_end(&w);
-    if (any && buf_ok(&buf))
-        out = arena_copy(r->a, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
+    data = arena_take(r->a, &buf);
+    return any ? data : STR_NONE;
 }
 
 enum meta_reading
@@ -121,7 +119,6 @@ instagram_data(struct meta_reader *r, yyjson_val *media, bool is_live)
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  out = STR_NONE;
 
     if (yyjson_obj_size(media) < 2 && !is_live)
         return STR_NONE;
@@ -132,10 +129,7 @@ instagram_data(struct meta_reader *r, yyjson_val *media, bool is_live)
     if (is_live)
         json_put_bool(&w, "live", true);
     json_end(&w);
-    if (buf_ok(&buf))
-        out = arena_copy(r->a, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
+    return arena_take(r->a, &buf);
 }
 
 enum meta_reading

@@ -46,15 +46,12 @@ meta_page_detail(struct arena *a, struct str page_id)
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  text;
 
     buf_init(&buf, 8 * KIB);
     json_begin(&w, NULL);
     json_put_str(&w, "page_id", page_id);
     json_end(&w);
-    text = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
-    return text;
+    return arena_take(a, &buf);
 }
 
 static void
@@ -71,7 +68,11 @@ connect_page(struct op *op, const struct net_response *last, struct op_step *out
     if (!meta_answered(op, last, &page, out))
         return;
     id = meta_id(op->arena, page, "id");
-    if (id.len == 0 || (account->external_id.len > 0 && !str_eq(id, account->external_id))) {
+    if (id.len == 0) {
+        meta_retry(op, out, 0, STR("Meta's answer does not say which Page this token is for"));
+        return;
+    }
+    if (account->external_id.len > 0 && !str_eq(id, account->external_id)) {
         meta_fail(op, out, 422, arena_printf(op->arena, "Meta says that this is the id %.*s, not the Page %.*s",
             STR_ARG(id), STR_ARG(account->external_id)));
         return;
@@ -220,14 +221,11 @@ static struct str
 join(struct arena *a, const char *const *fields, size_t n)
 {
     struct buf buf;
-    struct str text;
 
     buf_init(&buf, 4 * KIB);
     for (size_t i = 0; i < n; i++)
         buf_printf(&buf, "%s%s", i > 0 ? "," : "", fields[i]);
-    text = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
-    return text;
+    return arena_take(a, &buf);
 }
 
 static void

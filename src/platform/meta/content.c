@@ -246,12 +246,9 @@ put_parts(struct meta_reader *r, struct json *w, yyjson_val *message, const stru
 static struct str
 finish(struct meta_reader *r, struct buf *buf)
 {
-    struct str out = buf_ok(buf) ? arena_copy(r->a, buf_str(buf)) : STR_NONE;
-
     if (!buf_ok(buf))
         r->out->not_understood = true; /* so the payload is kept */
-    buf_deinit(buf);
-    return out;
+    return arena_take(r->a, buf);
 }
 
 static struct str

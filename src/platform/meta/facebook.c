@@ -95,7 +95,7 @@ facebook_check_file(const struct op_file *file, struct error *err)
 const struct platform facebook = {
     .name = "facebook",
     .title = "Facebook",
-    .can = CAN_ATTACH | CAN_REACT | CAN_PRIVATE_REPLY | CAN_RECEIPTS | CAN_PUSH | CAN_FIND_SENT,
+    META_BOTH,
     .text = { .max = 2000, .unit = TEXT_CODE_POINTS },
 
     /* A Page may send 300 texts a second, and 10 files. What one person gets is throttled too, by how much is not
@@ -108,11 +108,7 @@ const struct platform facebook = {
         .file_max = META_FILE_MAX,
         .download_max = META_FILE_MAX,
     },
-    .window_ms = META_DAY_MS,
-    .needs_first_contact = true,
-    .app = &meta_app,
     .login_url = facebook_login_url,
-    .parse_poll = meta_parse_fetched,
     .step = facebook_step,
     .check_file = facebook_check_file,
     .check_reaction = facebook_check_reaction,

@@ -130,7 +130,6 @@ platform_data(struct meta_reader *r, yyjson_val *message, yyjson_val **kept, siz
     const char *kind = NULL;
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  out = STR_NONE;
 
     if (answered)
         kind = "story_reply";
@@ -161,10 +160,7 @@ platform_data(struct meta_reader *r, yyjson_val *message, yyjson_val **kept, siz
         json_end_array(&w);
     }
     json_end(&w);
-    if (buf_ok(&buf))
-        out = arena_copy(r->a, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
+    return arena_take(r->a, &buf);
 }
 
 static void

@@ -67,7 +67,7 @@ instagram_check_file(const struct op_file *file, struct error *err)
 const struct platform instagram = {
     .name = "instagram",
     .title = "Instagram",
-    .can = CAN_ATTACH | CAN_REACT | CAN_PRIVATE_REPLY | CAN_RECEIPTS | CAN_PUSH | CAN_FIND_SENT,
+    META_BOTH,
     .text = { .max = 1000, .unit = TEXT_BYTES },
 
     /* Meta's pages name 100 and 300 texts a second; 10 files. */
@@ -79,11 +79,7 @@ const struct platform instagram = {
         .file_max = META_FILE_MAX,
         .download_max = META_FILE_MAX,
     },
-    .window_ms = META_DAY_MS,
-    .needs_first_contact = true,
-    .app = &meta_app,
     .login_url = instagram_login_url,
-    .parse_poll = meta_parse_fetched,
     .step = instagram_step,
     .check_file = instagram_check_file,
     .check_reaction = instagram_check_reaction,

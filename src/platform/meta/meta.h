@@ -149,7 +149,14 @@ bool instagram_login_url(const struct platform_env *env, struct str redirect_uri
 struct str meta_page_detail(struct arena *a, struct str page_id); /* account.details: {"page_id":...} */
 struct str meta_attachment_type(enum meta_flavour flavour, const struct op_file *file); /* "image" ... */
 
-/* ---- facebook.c: what both check ---- */
+/* ---- facebook.c and instagram.c: what both are, and what facebook.c checks for both ---- */
+
+#define META_BOTH                                                                                    \
+    .can = CAN_ATTACH | CAN_REACT | CAN_PRIVATE_REPLY | CAN_RECEIPTS | CAN_PUSH | CAN_FIND_SENT,     \
+    .window_ms = META_DAY_MS,                                                                        \
+    .needs_first_contact = true,                                                                     \
+    .app = &meta_app,                                                                                \
+    .parse_poll = meta_parse_fetched
 
 #define META_FILE_MAX ((int64_t)25 * 1024 * 1024)
 

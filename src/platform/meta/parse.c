@@ -165,8 +165,8 @@ read_message(struct meta_reader *r, yyjson_val *message, struct inbound_event *e
     return META_TAKEN;
 }
 
-/* Instagram announces some new messages as an edit that is the none-th and has no text, at times without saying by
- * whom. What the message says must be asked for. */
+/* Instagram announces some new messages as edit number 0, without a text and at times without saying by whom. What the
+ * message says must be asked for. */
 static enum meta_reading
 read_edit(struct meta_reader *r, yyjson_val *edit, struct inbound_event *event)
 {

@@ -53,7 +53,7 @@ metadata(struct arena *a, yyjson_val *person)
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  text = STR_NONE;
+    struct str  text;
     size_t      n = 0;
 
     buf_init(&buf, 4 * KIB);
@@ -67,10 +67,8 @@ metadata(struct arena *a, yyjson_val *person)
         n++;
     }
     json_end(&w);
-    if (n > 0)
-        text = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
-    return text;
+    text = arena_take(a, &buf);
+    return n > 0 ? text : STR_NONE;
 }
 
 static void

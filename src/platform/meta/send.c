@@ -111,13 +111,10 @@ json_part(struct op *op, void (*put)(struct json *w, struct op *op))
 {
     struct buf  body;
     struct json w = { .buf = &body };
-    struct str  text;
 
     buf_init(&body, BODY_MAX);
     put(&w, op);
-    text = buf_ok(&body) ? arena_copy(op->arena, buf_str(&body)) : STR_NONE;
-    buf_deinit(&body);
-    return text;
+    return arena_take(op->arena, &body);
 }
 
 static void

@@ -9,10 +9,7 @@
 #include "platform/answer.h"
 #include "platform/telegram/telegram.h"
 
-#define REASON_MAX      400
-#define WORDS_MAX       (16 * KIB)                   /* looked through for the secret before REASON_MAX could cut it */
-#define WAIT_MAX_MS     ((int64_t)24 * 3600 * 1000) /* however long Telegram, or what is before it, asks for */
-#define CONFLICT_MS     30000           /* somebody must do something about it, so there is no hurry */
+#define CONFLICT_MS 30000 /* somebody must do something about it, so there is no hurry */
 
 void
 telegram_done(struct op_step *out)
@@ -26,8 +23,7 @@ telegram_reason(struct op *op, struct str text)
     struct str id, secret;
 
     (void)str_cut(op->account.token, ':', &id, &secret);
-    text = answer_without(op->arena, str_utf8_cut(text, WORDS_MAX), secret);
-    return arena_copy(op->arena, str_utf8_cut(text, REASON_MAX));
+    return answer_reason(op->arena, text, &secret, 1);
 }
 
 void
@@ -71,11 +67,9 @@ says(struct str description, const char *phrase)
 static int64_t
 retry_after_ms(yyjson_val *root, const struct net_response *last)
 {
-    int64_t s = json_int(json_obj(root, "parameters"), "retry_after", 0), ms = last->retry_after_ms;
+    int64_t s = json_int(json_obj(root, "parameters"), "retry_after", 0);
 
-    if (s > 0)
-        ms = s < WAIT_MAX_MS / 1000 ? s * 1000 : WAIT_MAX_MS;
-    return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
+    return answer_wait_ms(s <= 0 ? last->retry_after_ms : s < INT64_MAX / 1000 ? s * 1000 : INT64_MAX);
 }
 
 /* 409: two programs want one bot's updates, and there can be one. */
@@ -142,15 +136,6 @@ refused(struct op *op, const struct net_response *last, yyjson_val *root, struct
     }
 }
 
-static yyjson_val *
-parse_answer(struct op *op, const struct net_response *last)
-{
-    struct error err;
-    yyjson_val  *root;
-
-    return json_parse(op->arena, last->body, JSON_DEPTH_MAX, &root, &err) && yyjson_is_obj(root) ? root : NULL;
-}
-
 bool
 telegram_answered(struct op *op, const struct net_response *last, yyjson_val **result, struct op_step *out)
 {
@@ -161,7 +146,7 @@ telegram_answered(struct op *op, const struct net_response *last, yyjson_val **r
         unanswered(op, last, out);
         return false;
     }
-    root = parse_answer(op, last);
+    root = answer_object(op->arena, last);
     if (last->status >= 200 && last->status < 300 && json_true(root, "ok")) {
         *result = json_get(root, "result");
         return true;
@@ -182,6 +167,6 @@ telegram_downloaded(struct op *op, const struct net_response *last, struct op_st
     if (last->status == 404) /* the link has run out; the token is good, getFile has just taken it */
         telegram_retry(op, out, 404, STR("Telegram no longer has the file where it said it would be"));
     else
-        refused(op, last, parse_answer(op, last), out);
+        refused(op, last, answer_object(op->arena, last), out);
     return false;
 }

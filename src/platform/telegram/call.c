@@ -73,13 +73,8 @@ telegram_put_number(struct telegram_params *p, const char *name, struct str digi
 struct str
 telegram_params_text(struct telegram_params *p, struct arena *a)
 {
-    struct str text = STR_NONE;
-
     json_end(&p->json);
-    if (buf_ok(&p->buf))
-        text = arena_copy(a, buf_str(&p->buf));
-    buf_deinit(&p->buf);
-    return text;
+    return arena_take(a, &p->buf);
 }
 
 void
@@ -119,13 +114,10 @@ static struct str
 encode_path(struct arena *a, struct str path)
 {
     struct buf b;
-    struct str encoded;
 
     buf_init(&b, path.len * 3 + 1);
     buf_append_url_encoded(&b, path, "/");
-    encoded = arena_copy(a, buf_str(&b));
-    buf_deinit(&b);
-    return encoded;
+    return arena_take(a, &b);
 }
 
 /* A server started with --local names a file on its own disk, and one that goes up the tree is not

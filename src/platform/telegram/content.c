@@ -246,7 +246,7 @@ platform_data(struct arena *a, yyjson_val *message, const struct content *c,
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  payload = STR_NONE, out = STR_NONE;
+    struct str  payload = STR_NONE, data;
     yyjson_val *entities = json_arr(message, "entities");
     const char *kind = c ? c->key : event->is_unsupported ? "unsupported" : "text";
     bool        says_more;
@@ -264,10 +264,8 @@ platform_data(struct arena *a, yyjson_val *message, const struct content *c,
     if (event->is_unsupported)
         put_unsupported(&w, message);
     json_end(&w);
-    if ((says_more || strcmp(kind, "text") != 0) && buf_ok(&buf))
-        out = arena_copy(a, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
+    data = arena_take(a, &buf);
+    return says_more || strcmp(kind, "text") != 0 ? data : STR_NONE;
 }
 
 /* ---- the whole ---- */

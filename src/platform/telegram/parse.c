@@ -141,7 +141,6 @@ callback_data(struct reader *r, yyjson_val *query, yyjson_val *message)
 {
     struct buf  buf;
     struct json w = { .buf = &buf };
-    struct str  out = STR_NONE;
     int64_t     message_id = json_int(message, "message_id", 0);
 
     buf_init(&buf, TELEGRAM_REQUEST_MAX);
@@ -156,10 +155,7 @@ callback_data(struct reader *r, yyjson_val *query, yyjson_val *message)
     put_if(&w, "button_text", button_text(message, json_str(query, "data")));
     put_if(&w, "game_short_name", json_str(query, "game_short_name"));
     json_end(&w);
-    if (buf_ok(&buf))
-        out = arena_copy(r->a, buf_str(&buf));
-    buf_deinit(&buf);
-    return out;
+    return arena_take(r->a, &buf);
 }
 
 /* A tap on a button. The message may have been deleted since (then it has a chat and an id and no
