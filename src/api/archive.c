@@ -1,6 +1,5 @@
 /* archive.c -- POST and DELETE /api/chats/:id/archive: the platform first, then here. */
 #include "api/handlers.h"
-#include "api/limits.h"
 #include "api/reply.h"
 #include "store/chat.h"
 
@@ -40,8 +39,7 @@ archive(struct db *db, struct call *call, bool archives, struct error *err)
         return false;
     if (!(chat.platform->can & CAN_ARCHIVE))
         return error_set(err, 422, "Archiving chats is only supported on Bluesky");
-    if (!limit_account(chat.platform, chat.profile_status, chat.profile_status_detail, err)
-        || !call_account(db, call, chat.profile_id, &account, err))
+    if (!call_account(db, call, chat.profile_id, &account, err))
         return false;
     *want = (struct archiving){ .chat_id = chat.id, .archives = archives };
     op = call_ask(call, archives ? OP_ARCHIVE : OP_UNARCHIVE, chat.platform, &account);

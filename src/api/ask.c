@@ -44,6 +44,7 @@ call_account(struct db *db, struct call *call, int64_t profile_id, struct accoun
 
     return profile_get(db, profile_id, call->arena, &profile, &found, err)
         && (found || error_set(err, 404, "The profile is gone"))
+        && limit_account(profile.platform, profile.status, profile.status_detail, err)
         && profile_account(db, &profile, call->arena, out, err);
 }
 

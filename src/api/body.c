@@ -229,17 +229,21 @@ check_text(struct str text, const char *name, size_t max, struct error *err)
 }
 
 bool
+body_is_blank(yyjson_val *val)
+{
+    return !val || yyjson_is_null(val) || (yyjson_is_str(val) && str_is_blank(json_val_str(val)));
+}
+
+bool
 body_text(yyjson_val *obj, const char *name, size_t max, struct str *out, struct error *err)
 {
     yyjson_val *val = json_get(obj, name);
 
     *out = STR_NONE;
-    if (!val || yyjson_is_null(val))
+    if (body_is_blank(val))
         return true;
     if (!yyjson_is_str(val))
         return error_set(err, 400, "%s must be a string", name);
-    if (str_is_blank(json_val_str(val)))
-        return true;
     *out = json_val_str(val);
     return check_text(*out, name, max, err);
 }

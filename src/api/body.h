@@ -21,6 +21,9 @@ struct body {
 /* 400 for what cannot be read, 415 for another content type. */
 bool body_read(const struct http_request *r, struct arena *a, int depth_max, struct body *out, struct error *err);
 
+/* Whether a field says nothing: it is absent, null or blank text. */
+bool body_is_blank(yyjson_val *val);
+
 /* A text field of an object; none when it is absent, null or blank. 400 when it is something else, is not clean
  * enough to be stored (NUL), or has more than `max` bytes. */
 bool body_text(yyjson_val *obj, const char *name, size_t max, struct str *out, struct error *err);

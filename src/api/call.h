@@ -111,7 +111,7 @@ void call_then(struct call *call, bool (*run)(struct db *db, struct call *call, 
 struct op *call_ask(struct call *call, enum op_kind kind, const struct platform *platform,
                     const struct account *account);
 
-/* The account of a stored profile, to ask with; 404 when it is gone. */
+/* The account of a stored profile, to ask with; 404 when it is gone, 422 when it has lost its access. */
 bool call_account(struct db *db, struct call *call, int64_t profile_id, struct account *out, struct error *err);
 
 /* A refusal of what was just asked does not end the call: the next step finds it in call->ask->end. */

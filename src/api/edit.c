@@ -20,7 +20,7 @@ edit_from_body(struct call *call, const struct message *m, struct edit *e, struc
     if (!body_text(call->body.json, "body", SIZE_MAX, &e->body, err))
         return false;
     e->has_body = !str_is_none(e->body) || (is_caption && yyjson_is_str(text));
-    e->has_markup = markup && !yyjson_is_null(markup) && !(yyjson_is_str(markup) && str_is_blank(json_val_str(markup)));
+    e->has_markup = !body_is_blank(markup);
     if (!e->has_body && !e->has_markup)
         return error_set(err, 400, "body or reply_markup is required");
     if (e->has_body && !limit_text(m->platform, e->body, is_caption, err))
@@ -73,20 +73,15 @@ bool
 edit_message(struct db *db, struct call *call, struct error *err)
 {
     struct edit   *e = arena_new(call->arena, struct edit);
-    struct profile profile;
     struct account account;
     struct message m;
     struct op     *op;
-    bool           found;
 
     call->state = e;
     if (!message_find(db, &call->scope, call_param(call, "id"), call->arena, &m, err)
         || !may_edit(&m, err)
         || !edit_from_body(call, &m, e, err)
-        || !profile_get(db, m.profile_id, call->arena, &profile, &found, err)
-        || (!found && !error_set(err, 404, "The message's profile is gone"))
-        || !limit_account(profile.platform, profile.status, profile.status_detail, err)
-        || !profile_account(db, &profile, call->arena, &account, err))
+        || !call_account(db, call, m.profile_id, &account, err))
         return false;
     e->message_id = m.id;
     op = call_ask(call, OP_EDIT, m.platform, &account);

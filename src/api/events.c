@@ -1,6 +1,7 @@
 /* events.c -- what happened, as a list (JSON) or as it happens (server-sent events). */
 #include "api/handlers.h"
 #include "api/hub.h"
+#include "api/query.h"
 #include "api/reply.h"
 #include "api/state.h"
 #include "base/id.h"
@@ -10,15 +11,24 @@
 #define LOOK          5000       /* events a list looks at: its filter may want few of them */
 #define LIST_BYTES    (4 * MIB)
 #define LOOKS_MAX     100
-#define SHOWN_MAX     80         /* bytes of a wrong value that are worth repeating */
 #define RETRY_MS      2000       /* clients wait so long before they come back */
 
-/* An open stream; it lives in the exchange's arena. */
+/* What the steps of one call hand on, and then, if it is to be one, the open stream. In the exchange's arena. */
 struct stream {
+    int64_t               newest; /* event when the call began */
+    int                   looks;  /* how often we have looked whether everything up to that one can be read */
     struct listener       listener;
     struct http_exchange *x;
     struct str            hello;
 };
+
+static struct stream *
+stream_of(struct call *call)
+{
+    if (!call->state)
+        call->state = arena_new(call->arena, struct stream);
+    return call->state;
+}
 
 /* ---- what is asked for ---- */
 
@@ -65,27 +75,21 @@ limit_from_query(struct call *call, int64_t *out, struct error *err)
     if (str_is_none(text) || (str_to_i64(text, out) && *out >= 1 && *out <= LIMIT_MAX))
         return true;
     return error_set(err, 400, "limit must be a number from 1 to %d, not '%.*s'", LIMIT_MAX,
-                     STR_ARG(str_utf8_cut(text, SHOWN_MAX)));
+                     STR_ARG(query_shown(text)));
 }
-
-struct waiting { /* for those that are about to be committed */
-    int64_t newest; /* there was when the call began */
-    int     looks;
-};
 
 /* How far the workspace's events are complete. Usually that is all of them; else the call looks again until it is, and
  * some time later goes without the rest. */
 static bool
 find_end(struct db *db, struct call *call, int64_t *until, bool *again, struct error *err)
 {
-    struct waiting *w = call->state ? call->state : arena_new(call->arena, struct waiting);
-    bool            held;
+    struct stream *s = stream_of(call);
+    bool           held;
 
-    call->state = w;
-    if ((w->looks == 0 && !event_newest(db, call->scope.workspace_id, INT64_MAX, &w->newest, err))
-        || !event_settled(db, w->newest, until, &held, err))
+    if ((s->looks == 0 && !event_newest(db, call->scope.workspace_id, INT64_MAX, &s->newest, err))
+        || !event_settled(db, s->newest, until, &held, err))
         return false;
-    *again = *until < w->newest && ++w->looks < LOOKS_MAX;
+    *again = *until < s->newest && ++s->looks < LOOKS_MAX;
     if (*again)
         call_then(call, list_events, READS);
     return true;
@@ -110,7 +114,7 @@ position(struct db *db, struct call *call, struct str text, bool from_now, int64
         *out = until;
     return found
         || error_set(err, 400, "There is no event '%.*s' to go on from; events are kept for a limited time",
-                     STR_ARG(str_utf8_cut(text, SHOWN_MAX)));
+                     STR_ARG(query_shown(text)));
 }
 
 /* ---- as a list ---- */
@@ -153,28 +157,28 @@ list_some(struct db *db, struct call *call, const struct event_filter *f, struct
 
 /* ---- as they happen ---- */
 
-static struct stream *
-stream_of(const struct listener *l)
+static struct http_exchange *
+exchange_of(const struct listener *l)
 {
-    return container_of(l, struct stream, listener);
+    return container_of(l, struct stream, listener)->x;
 }
 
 static bool
 stream_write(struct listener *l, struct str bytes)
 {
-    return http_stream_write(stream_of(l)->x, bytes);
+    return http_stream_write(exchange_of(l), bytes);
 }
 
 static size_t
 stream_unsent(const struct listener *l)
 {
-    return http_stream_unsent(stream_of(l)->x);
+    return http_stream_unsent(exchange_of(l));
 }
 
 static void
 stream_end(struct listener *l)
 {
-    http_stream_end(stream_of(l)->x);
+    http_stream_end(exchange_of(l));
 }
 
 static struct listener *
@@ -182,7 +186,7 @@ listener_of(struct http_exchange *x)
 {
     struct call *call = x->user;
 
-    return &((struct stream *)call->state)->listener;
+    return &stream_of(call)->listener;
 }
 
 static void
@@ -201,7 +205,7 @@ static void
 begin_streaming(struct call *call)
 {
     static const struct http_stream_events events = { .drained = stream_drained, .closed = stream_closed };
-    struct stream                         *s = call->state;
+    struct stream                         *s = stream_of(call);
     struct api                            *api = call->api;
 
     http_stream_begin(call->x, &events);
@@ -225,7 +229,7 @@ static bool
 stream_from_now_on(struct db *db, struct call *call, const struct event_filter *f, struct error *err)
 {
     static const struct listener_ops ops = { .write = stream_write, .unsent = stream_unsent, .end = stream_end };
-    struct stream                   *s;
+    struct stream                   *s = stream_of(call);
     struct str                       last = http_header_get(&call->x->request, STR("Last-Event-ID"));
     struct scope                     scope;
     int64_t                          until;
@@ -235,7 +239,6 @@ stream_from_now_on(struct db *db, struct call *call, const struct event_filter *
         return again;
     if (last.len == 0)
         last = call_query(call, "after");
-    s = arena_new(call->arena, struct stream);
     s->x = call->x;
     s->listener = (struct listener){ .ops = &ops, .workspace_id = call->scope.workspace_id, .filter = *f };
     if (!position(db, call, last, true, until, &s->listener.at, err)
@@ -243,7 +246,6 @@ stream_from_now_on(struct db *db, struct call *call, const struct event_filter *
         || !(found || key_refused(err)))
         return false;
     s->hello = hello(call, s->listener.at, last.len > 0 && !str_eq(last, STR("now")));
-    call->state = s;
     call->x->reply.status = 200;
     http_reply_header(call->x, STR("Content-Type"), STR("text/event-stream"));
     http_reply_header(call->x, STR("Cache-Control"), STR("no-store"));

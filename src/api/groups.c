@@ -30,13 +30,10 @@ list_groups(struct db *db, struct call *call, struct error *err)
 
     if (!group_list(db, &call->scope, call->arena, &groups, &n, err))
         return false;
-    reply_begin(call, 200, &w);
-    json_begin(&w, NULL);
-    json_begin_array(&w, "data");
+    reply_whole_list_begin(call, &w);
     for (size_t i = 0; i < n; i++)
         view_group(&w, NULL, &groups[i]);
-    json_end_array(&w);
-    json_end(&w);
+    reply_list_end(&w);
     return true;
 }
 

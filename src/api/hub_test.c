@@ -158,7 +158,6 @@ expected(int64_t after, const struct event_filter *filter)
 {
     struct event_page page = { .last = after, .more = true };
     struct buf        text;
-    struct str        out;
 
     buf_init(&text, 256 * MIB);
     while (page.more) {
@@ -167,9 +166,7 @@ expected(int64_t after, const struct event_filter *filter)
         for (size_t i = 0; i < page.count; i++)
             hub_format(&text, &page.events[i]);
     }
-    out = arena_copy(&s.arena, buf_str(&text));
-    buf_deinit(&text);
-    return out;
+    return arena_take(&s.arena, &text);
 }
 
 static const struct event_filter any;

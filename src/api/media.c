@@ -12,12 +12,6 @@
 
 /* ---- which form it has ---- */
 
-static bool
-is_none(yyjson_val *item)
-{
-    return !item || yyjson_is_null(item) || (yyjson_is_str(item) && str_is_blank(json_val_str(item)));
-}
-
 /* The first element that is something, and how many there are. */
 static yyjson_val *
 first_of(yyjson_val *media, size_t *count)
@@ -27,12 +21,12 @@ first_of(yyjson_val *media, size_t *count)
 
     *count = 0;
     if (!yyjson_is_arr(media)) {
-        *count = !is_none(media);
+        *count = !body_is_blank(media);
         return *count ? media : NULL;
     }
     iter = yyjson_arr_iter_with(media);
     while ((item = yyjson_arr_iter_next(&iter)) != NULL)
-        if (!is_none(item) && (*count)++ == 0)
+        if (!body_is_blank(item) && (*count)++ == 0)
             first = item;
     return first;
 }

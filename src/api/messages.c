@@ -99,7 +99,7 @@ reply_fields(struct call *call, const struct chat *c, struct draft *d, struct er
         && !c->platform->check_reply(d->reply_to_external_id, err))
         return false;
     d->reply_markup = STR_NONE;
-    if (!markup || yyjson_is_null(markup) || (yyjson_is_str(markup) && str_is_blank(json_val_str(markup))))
+    if (body_is_blank(markup))
         return true;
     if (!(c->platform->can & CAN_MARKUP))
         return error_set(err, 422, MARKUP_ONLY_TELEGRAM);

@@ -13,29 +13,15 @@ static const char page_head[] =
     "</head>\n<body>\n";
 
 static void
-put_escaped(struct buf *out, struct str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        switch (text.ptr[i]) {
-        case '&': buf_append(out, STR("&amp;")); break;
-        case '<': buf_append(out, STR("&lt;")); break;
-        case '>': buf_append(out, STR("&gt;")); break;
-        case '"': buf_append(out, STR("&quot;")); break;
-        case '\'': buf_append(out, STR("&#39;")); break;
-        default: buf_append_char(out, text.ptr[i]);
-        }
-}
-
-static void
 put_result(struct buf *out, const struct oauth_result *r)
 {
     buf_append(out, STR("<li><b>"));
-    put_escaped(out, r->name);
+    buf_append_html_escaped(out, r->name);
     buf_append(out, STR("</b>: "));
     if (str_is_none(r->failure))
         buf_append(out, STR("connected"));
     else
-        put_escaped(out, r->failure);
+        buf_append_html_escaped(out, r->failure);
     buf_append(out, STR("</li>\n"));
 }
 
@@ -70,7 +56,7 @@ put_page(struct buf *out, const char *title, const struct oauth_result *results,
         buf_printf(out, "<h1>%s %s</h1>\n", title, connected > 0 ? "is connected in part" : "was not connected");
     if (!str_is_none(failure)) {
         buf_append(out, STR("<p>"));
-        put_escaped(out, failure);
+        buf_append_html_escaped(out, failure);
         buf_append(out, STR("</p>\n"));
     }
     if (n > 0) {
@@ -101,7 +87,7 @@ put_profiles(struct buf *out, const struct oauth_result *results, size_t n)
 static struct str
 address_of(struct str url, const struct oauth_result *results, size_t n, struct str failure, struct arena *a)
 {
-    struct str base, fragment, out, reason = reason_of(results, n, failure);
+    struct str base, fragment, reason = reason_of(results, n, failure);
     struct buf text;
     bool       success = count_connected(results, n) > 0;
 
@@ -120,9 +106,7 @@ address_of(struct str url, const struct oauth_result *results, size_t n, struct 
         buf_append_char(&text, '#');
         buf_append(&text, fragment);
     }
-    out = arena_copy(a, buf_str(&text));
-    buf_deinit(&text);
-    return out;
+    return arena_take(a, &text);
 }
 
 bool

@@ -11,35 +11,15 @@
 #define CONTEXT    STR("oauth.state")
 #define STATE_MAX  (8 * KIB)
 
-static struct str
-url_safe(struct arena *a, struct str bytes)
-{
-    struct buf text;
-    struct str out;
-
-    buf_init(&text, 2 * STATE_MAX);
-    base64_encode(&text, bytes);
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] == '+')
-            text.ptr[i] = '-';
-        else if (text.ptr[i] == '/')
-            text.ptr[i] = '_';
-    while (text.len > 0 && text.ptr[text.len - 1] == '=')
-        text.len--;
-    out = arena_copy(a, buf_str(&text));
-    buf_deinit(&text);
-    return out;
-}
-
 struct str
 oauth_state_seal(const struct oauth_state *s, int64_t now_ms, struct arena *a)
 {
-    struct buf  plain, sealed;
+    struct buf  plain, sealed, text;
     struct json w = { .buf = &plain };
-    struct str  out;
 
     buf_init(&plain, STATE_MAX);
     buf_init(&sealed, STATE_MAX + KIB);
+    buf_init(&text, 2 * STATE_MAX);
     json_begin(&w, NULL);
     json_put_int(&w, "until", now_ms + OAUTH_STATE_KEEP_MS);
     json_put_int(&w, "workspace", s->workspace_id);
@@ -49,10 +29,10 @@ oauth_state_seal(const struct oauth_state *s, int64_t now_ms, struct arena *a)
     json_put_str(&w, "redirect_url", s->redirect_url);
     json_end(&w);
     seal(&config.keys, CONTEXT, buf_str(&plain), &sealed);
-    out = url_safe(a, buf_str(&sealed));
+    base64url_encode(&text, buf_str(&sealed));
     buf_deinit(&plain);
     buf_deinit(&sealed);
-    return out;
+    return arena_take(a, &text);
 }
 
 static bool
@@ -79,15 +59,12 @@ name_of(struct str sealed, struct arena *a)
 {
     uint8_t    hash[SHA256_SIZE];
     struct buf text;
-    struct str out;
 
     sha256(sealed, hash);
     buf_init(&text, 128);
     buf_append(&text, STR("oauth:"));
     base58_encode(&text, (struct str){ (const char *)hash, sizeof(hash) });
-    out = arena_copy(a, buf_str(&text));
-    buf_deinit(&text);
-    return out;
+    return arena_take(a, &text);
 }
 
 bool

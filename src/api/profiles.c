@@ -18,13 +18,10 @@ list_profiles(struct db *db, struct call *call, struct error *err)
 
     if (!profile_list(db, &call->scope, call->arena, &profiles, &n, err))
         return false;
-    reply_begin(call, 200, &w);
-    json_begin(&w, NULL);
-    json_begin_array(&w, "data");
+    reply_whole_list_begin(call, &w);
     for (size_t i = 0; i < n; i++)
         view_profile(&w, NULL, &profiles[i]);
-    json_end_array(&w);
-    json_end(&w);
+    reply_list_end(&w);
     return true;
 }
 
@@ -61,16 +58,13 @@ list_placements(struct db *db, struct call *call, struct error *err)
 
     if (!profile_from_path(db, call, &profile, err))
         return false;
-    reply_begin(call, 200, &w);
-    json_begin(&w, NULL);
-    json_begin_array(&w, "data");
+    reply_whole_list_begin(call, &w);
     if (str_eq(str_of(profile.platform->name), STR("facebook"))) {
         json_begin(&w, NULL);
         json_put_str(&w, "id", profile.external_id);
         json_put_str(&w, "name", profile.name);
         json_end(&w);
     }
-    json_end_array(&w);
-    json_end(&w);
+    reply_list_end(&w);
     return true;
 }

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 
-#define SHOWN_MAX 80 /* bytes of a wrong value that are worth repeating */
+#define SHOWN_MAX 80 /* bytes */
 
-static struct str
-shown(struct str value)
+struct str
+query_shown(struct str value)
 {
     return str_utf8_cut(value, SHOWN_MAX);
 }
@@ -18,12 +18,20 @@ query_page(const struct http_request *r, struct arena *a, int64_t *page, int64_t
     *page = 0;
     *per_page = PER_PAGE_DEFAULT;
     if (!str_is_none(text) && (!str_to_i64(text, page) || *page < 0))
-        return error_set(err, 400, "page must be a number from 0, not '%.*s'", STR_ARG(shown(text)));
+        return error_set(err, 400, "page must be a number from 0, not '%.*s'", STR_ARG(query_shown(text)));
     text = http_query_get(r, STR("per_page"), a);
     if (!str_is_none(text) && (!str_to_i64(text, per_page) || *per_page < 1 || *per_page > PER_PAGE_MAX))
         return error_set(err, 400, "per_page must be a number from 1 to %d, not '%.*s'", PER_PAGE_MAX,
-                         STR_ARG(shown(text)));
+                         STR_ARG(query_shown(text)));
     return true;
+}
+
+bool
+query_read_time(struct str text, const char *name, int64_t *out_ms, struct error *err)
+{
+    return time_parse(text, out_ms)
+        || error_set(err, 400, "%s must be an ISO 8601 time such as 2026-05-31T14:02:00Z, not '%.*s'", name,
+                     STR_ARG(query_shown(text)));
 }
 
 bool
@@ -34,9 +42,8 @@ query_time(const struct http_request *r, const char *name, struct arena *a, int6
     *out_ms = 0;
     if (str_is_none(text))
         return true;
-    if (!time_parse(text, out_ms))
-        return error_set(err, 400, "%s must be an ISO 8601 time such as 2026-05-31T14:02:00Z, not '%.*s'", name,
-                         STR_ARG(shown(text)));
+    if (!query_read_time(text, name, out_ms, err))
+        return false;
     if (*out_ms == 0)
         *out_ms = -1;
     return true;
@@ -73,5 +80,5 @@ query_choice(const struct http_request *r, const char *name, const char *const *
             return true;
         }
     all = choices(names, n, a);
-    return error_set(err, 400, "%s must be %.*s, not '%.*s'", name, STR_ARG(all), STR_ARG(shown(text)));
+    return error_set(err, 400, "%s must be %.*s, not '%.*s'", name, STR_ARG(all), STR_ARG(query_shown(text)));
 }

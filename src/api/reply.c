@@ -39,6 +39,14 @@ reply_list_begin(struct call *call, struct json *w, int64_t total, int64_t page,
 }
 
 void
+reply_whole_list_begin(struct call *call, struct json *w)
+{
+    reply_begin(call, 200, w);
+    json_begin(w, NULL);
+    json_begin_array(w, "data");
+}
+
+void
 reply_list_end(struct json *w)
 {
     json_end_array(w);

@@ -9,8 +9,9 @@
 /* Begins a JSON reply; what is written to `w` is its body. */
 void reply_begin(struct call *call, int status, struct json *w);
 
-/* The envelope of a paged list around what is written in between. */
+/* The envelope of a list around what is written in between: of a page of it, or of the whole. */
 void reply_list_begin(struct call *call, struct json *w, int64_t total, int64_t page, int64_t per_page);
+void reply_whole_list_begin(struct call *call, struct json *w);
 void reply_list_end(struct json *w);
 
 bool reply_chat(struct call *call, int status, const struct chat *c);       /* always true, as a handler's last word */

@@ -3,13 +3,11 @@
 #include "api/query.h"
 #include "api/reply.h"
 #include "api/state.h"
-#include "base/clock.h"
 #include "base/id.h"
 #include "store/view.h"
 #include "work/deliver.h"
 
 #define TEXT_MAX_BYTES   (64 * KIB) /* of a field; what it really may have is said more kindly */
-#define SHOWN_MAX        80         /* bytes of a wrong value that are worth repeating */
 #define OVERLAP_S        86400
 #define OVERLAP_MAX_S    (INT64_C(30) * 86400)
 #define REPLAY_IDS_MAX   1000
@@ -158,13 +156,10 @@ list_webhooks(struct db *db, struct call *call, struct error *err)
 
     if (!webhook_list(db, &call->scope, call->arena, &list, &n, err))
         return false;
-    reply_begin(call, 200, &w);
-    json_begin(&w, NULL);
-    json_begin_array(&w, "data");
+    reply_whole_list_begin(call, &w);
     for (size_t i = 0; i < n; i++)
         view_webhook(&w, NULL, &list[i]);
-    json_end_array(&w);
-    json_end(&w);
+    reply_list_end(&w);
     return true;
 }
 
@@ -309,10 +304,9 @@ replay_since(struct db *db, struct call *call, const struct webhook *wh, struct 
 {
     int64_t since_ms;
 
-    if (!time_parse(since, &since_ms))
-        return error_set(err, 400, "since must be an ISO 8601 time such as 2026-05-31T14:02:00Z, not '%.*s'",
-                         STR_ARG(str_utf8_cut(since, SHOWN_MAX)));
-    return webhook_replay_since(db, wh, since_ms, call->now_ms, err) && reply_queued(call, -1);
+    return query_read_time(since, "since", &since_ms, err)
+        && webhook_replay_since(db, wh, since_ms, call->now_ms, err)
+        && reply_queued(call, -1);
 }
 
 static bool
@@ -331,7 +325,7 @@ replay_list(struct db *db, struct call *call, const struct webhook *wh, yyjson_v
         if (!yyjson_is_str(val))
             return error_set(err, 400, "event_ids must be a list of event ids");
         if (!id_parse(ID_EVENT, json_val_str(val), &ids[i]))
-            return error_set(err, 404, "There is no event '%.*s'", STR_ARG(str_utf8_cut(json_val_str(val), SHOWN_MAX)));
+            return error_set(err, 404, "There is no event '%.*s'", STR_ARG(query_shown(json_val_str(val))));
     }
     return webhook_replay_events(db, wh, ids, n, call->now_ms, &queued, err) && reply_queued(call, queued);
 }
