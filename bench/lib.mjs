@@ -106,11 +106,12 @@ export async function start(command, args = [], env = {}) {
   });
   const readyMs = Number(process.hrtime.bigint() - began) / 1e6;
   const stop = async (signal = 'SIGTERM') => {
-    const gone = new Promise((resolve) => child.on('exit', resolve));
     child.removeAllListeners('exit');
-    const ended = new Promise((resolve) => child.on('exit', resolve));
-    child.kill(signal);
-    await Promise.race([gone, ended]);
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise((resolve) => child.on('exit', resolve));
+      child.kill(signal);
+      await gone;
+    }
     children.delete(child);
   };
   return { address, pid: child.pid, readyMs, stop, url: `http://${address}` };
@@ -131,9 +132,9 @@ export async function nginx(files) {
   const child = spawn('nginx', ['-c', join(dir, 'nginx.conf'), '-p', dir], { stdio: 'ignore' });
   children.add(child);
   const address = `127.0.0.1:${port}`;
-  for (let i = 0; i < 100; i++) {
-    if (await fetch(`http://${address}/sink`).then(() => true, () => false)) break;
-    await new Promise((r) => setTimeout(r, 20));
+  for (let i = 0; !(await fetch(`http://${address}/sink`).then(() => true, () => false)); i++) {
+    if (i === 100) throw new Error(`nginx does not answer; see ${dir}/error.log`);
+    await pause(20);
   }
   return { address, url: `http://${address}`, pids: childrenOf(child.pid), stop: () => { child.kill('SIGQUIT'); children.delete(child); } };
 }

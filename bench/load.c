@@ -4,9 +4,8 @@
  *     load ADDRESS:PORT --connections N --seconds S [--rate R] [--method M] [--header LINE]... [--bodies FILE]
  *          [--number N] [--sign SECRET] PATH... | @FILE
  *
- * Paths, and bodies (a line each), are taken in turn. "@@@@@@@@@@@@" in a body becomes a number
- * that grows with every request. --sign adds Meta's signature of the body. At a fixed rate a request's latency counts
- * from the moment it was
+ * Paths, and bodies (a line each), are taken in turn. "@@@@@@@@@@@@" in a body becomes a number that grows with every
+ * request. --sign adds Meta's signature of the body. At a fixed rate a request's latency counts from the moment it was
  * due, so that a stalled server cannot hide what it delayed. Prints one JSON object. */
 #include <errno.h>
 #include <netinet/in.h>

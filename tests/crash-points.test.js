@@ -4,7 +4,7 @@
 // visits; each makes its own one after another, and keeps books of all that it promised.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import http from "node:http";
 import { basename, join } from "node:path";
 import { describe, test } from "node:test";
@@ -406,6 +406,18 @@ async function migrate(point) {
   }
 }
 
+/** Dies while it makes the folder's secret key; the next start has a whole one, the same as before if there was one. */
+async function makeKey(point) {
+  const env = alone(() => ({}));
+  const path = join(env.PARLEY_DATA_DIR, "secret.key");
+  await runToDie(["migrate"], point, 1, env);
+  const before = existsSync(path) && readFileSync(path, "utf8");
+  await succeeds(["key", "create", "after all"], env);
+  const after = readFileSync(path, "utf8");
+  assert.match(after, /^[A-Za-z0-9+/]{43}=\n$/);
+  if (before) assert.equal(after, before);
+}
+
 /** The third page is the first of a table with something in it, or near. */
 async function importing(point) {
   const [from, to] = [alone(() => ({})), join(temporaryFolder(), "to.db")];
@@ -460,6 +472,8 @@ async function copying(point) {
 }
 
 const byCommand = {
+  "key: written, without its name": makeKey,
+  "key: has its name, not synced": makeKey,
   "migration: carried out, not noted": migrate,
   "migration: committed": migrate,
   "import: a page written, how far not noted": importing,

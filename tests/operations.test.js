@@ -105,6 +105,7 @@ describe("a running server", () => {
   test("keeps its files to itself", { skip: aboutFile }, () => {
     const mode = (path) => (statSync(path).mode & 0o777).toString(8);
     assert.equal(mode(join(w.folder, "secret.key")), "600");
+    assert.deepEqual(readdirSync(w.folder).filter((name) => name.startsWith("secret")), ["secret.key"]);
     for (const name of readdirSync(w.folder)) assert.match(mode(join(w.folder, name)), /^(600|700)$/, name);
   });
 });

@@ -67,7 +67,8 @@ lock_folder(struct import_side *side, struct str path, struct error *err)
     if (side->lock < 0)
         return error_set(err, 500, "The folder of %s cannot be opened: %s", side->shown, strerror(errno));
     if (flock(side->lock, LOCK_EX | LOCK_NB) != 0)
-        return error_set(err, 409, "A parley serves %s; stop it first", side->shown);
+        return error_set(err, 409, "A parley serves %s; stop it first. Two databases in the same folder cannot be"
+                         " imported from each other", side->shown);
     return true;
 }
 
@@ -136,6 +137,18 @@ check_version(const struct import_side *side, struct error *err)
         && (version == newest
             || error_set(err, 500, "%s is at schema %d, this parley at %d; let `parley migrate` bring it there first",
                          side->shown, version, newest));
+}
+
+/* A new database gets the schema. What has another one is somebody's, and perhaps a server runs on it. */
+static bool
+prepare_target(const struct import_side *side, struct error *err)
+{
+    int version;
+
+    if (!db_version(side->engine, &version, err))
+        return false;
+    return version == 0 ? db_migrate(side->engine, store_migrations, store_migration_count, err)
+                        : check_version(side, err);
 }
 
 /* ---- whose data it is ---- */
@@ -370,7 +383,7 @@ import_run(struct import *i, const char *from, const char *to, struct error *err
         || !find_origin(i, err))
         return false;
     if (!open_side(&i->to, to, false, err)
-        || !db_migrate(i->to.engine, store_migrations, store_migration_count, err) || !check_quiet(i, &i->to, err))
+        || !prepare_target(&i->to, err) || !check_quiet(i, &i->to, err))
         return false;
     if (!import_tables(&i->from, &i->arena, err) || !import_tables(&i->to, &i->arena, err)
         || !import_same_tables(&i->from, &i->to, err) || !check_target(i, err) || !move_all(i, err))

@@ -40,14 +40,16 @@ read_names(struct db *db, const char *sql, const struct db_value *args, size_t n
            size_t *count, struct error *err)
 {
     struct db_rows rows;
+    bool is_more;
 
     *out = arena_alloc(a, TABLES_MAX * sizeof(**out));
     *count = 0;
     if (!db_query(db, sql, args, n, &rows, err))
         return false;
-    while (db_next(&rows) && *count < TABLES_MAX)
+    while ((is_more = db_next(&rows)) && *count < TABLES_MAX)
         (*out)[(*count)++] = db_col_text(&rows, 0, a);
-    return db_finish(&rows, err);
+    return db_finish(&rows, err)
+        && (!is_more || error_set(err, 500, "There are more than %d tables; nothing was moved", TABLES_MAX));
 }
 
 /* ---- columns ---- */

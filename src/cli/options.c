@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <ini.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/random.h"
 #include "cli/settings.h"
 
@@ -245,7 +247,7 @@ options_read(int argc, char **argv, unsigned use, char **rest, int rest_max, int
     struct {
         const struct option_def *option;
         const char *value;
-    } given[64];
+    } given[SETTINGS_MAX];
     const char *config_file = getenv("PARLEY_CONFIG");
     int given_count = 0, flag_count = 0, c, index = 0;
 
@@ -271,7 +273,9 @@ options_read(int argc, char **argv, unsigned use, char **rest, int rest_max, int
             return error_set(err, 400, "%s needs a value", argv[optind - 1]);
         else if (c == '?')
             return error_set(err, 400, "there is no flag %s here; --help lists them", argv[optind - 1]);
-        else if (given_count < 64) {
+        else if (given_count == SETTINGS_MAX)
+            return error_set(err, 400, "more than %d flags are too many", SETTINGS_MAX);
+        else {
             given[given_count].option = &settings[c - 1000];
             given[given_count++].value = optarg;
         }
@@ -316,15 +320,12 @@ key_from_text(struct str text, const char *where, struct error *err)
 }
 
 static bool
-key_file_make(const char *path, struct error *err)
+write_new_key(int fd)
 {
     unsigned char bytes[KEYRING_KEY_SIZE];
     struct buf text;
     bool ok;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    if (fd < 0)
-        return error_set(err, 500, "The key file %s cannot be made: %s", path, strerror(errno));
     random_bytes(bytes, sizeof(bytes));
     buf_init(&text, 128);
     base64_encode(&text, (struct str){ (const char *)bytes, sizeof(bytes) });
@@ -333,10 +334,43 @@ key_file_make(const char *path, struct error *err)
     explicit_bzero(bytes, sizeof(bytes));
     explicit_bzero(text.ptr, text.cap);
     buf_deinit(&text);
+    return ok;
+}
+
+static bool
+sync_data_folder(void)
+{
+    int fd = open(config.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* The file is there with all of a key or not at all: half a key would keep every later start from going on. A key that
+ * another process has made meanwhile is as good as ours, and stays. */
+static bool
+key_file_make(const char *path, struct error *err)
+{
+    char draft[PATH_MAX + 8];
+    int fd;
+    bool ok;
+
+    snprintf(draft, sizeof(draft), "%s.XXXXXX", path);
+    fd = mkostemp(draft, O_CLOEXEC); /* 0600 */
+    if (fd < 0)
+        return error_set(err, 500, "The key file %s cannot be made: %s", path, strerror(errno));
+    ok = write_new_key(fd);
     close(fd);
+    crash_point("key: written, without its name");
+    ok = ok && (link(draft, path) == 0 || errno == EEXIST);
+    crash_point("key: has its name, not synced");
+    ok = ok && sync_data_folder();
     if (!ok)
-        unlink(path);
-    return ok || error_set(err, 500, "The key file %s cannot be written: %s", path, strerror(errno));
+        error_set(err, 500, "The key file %s cannot be written: %s", path, strerror(errno));
+    unlink(draft);
+    return ok;
 }
 
 static bool
@@ -359,7 +393,7 @@ key_file_read(const char *path, struct error *err)
 bool
 options_load_key(bool may_create, struct error *err)
 {
-    char path[4096];
+    char path[PATH_MAX];
 
     if (secret_key.len > 0)
         return key_from_text(secret_str(&secret_key), "PARLEY_SECRET_KEY", err);

@@ -10,9 +10,9 @@ enum option_kind { KIND_CSTR, KIND_STR, KIND_URL, KIND_INT, KIND_MS, KIND_BYTES,
 struct option_def {
     const char      *name; /* as a flag; underscores in the file, capitals in the environment */
     enum option_kind kind;
-    size_t           at;
-    const char      *otherwise;
-    unsigned         use;
+    size_t           at; /* in struct config; the secret key, which is in none of its members, has 0 */
+    const char      *otherwise; /* the default, as one would write it */
+    unsigned         use;       /* which commands know it: enum option_use */
     int64_t          least, most; /* of numbers */
     const char      *help;
 };

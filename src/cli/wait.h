@@ -1,4 +1,5 @@
-/* wait.h -- the main thread's part while a server runs: signals, and nothing else. */
+/* wait.h -- what a server owes the system around it: signals, which the main thread waits for, the limit of open files,
+ * and word to systemd. */
 #ifndef PARLEY_CLI_WAIT_H
 #define PARLEY_CLI_WAIT_H
 
