@@ -80,7 +80,7 @@ export class Api {
 
 /**
  * Writes these bytes to a connection of their own and reads until the other side closes, or until `enough(responses)`.
- * Gives { responses: [{ status, headers, body }], closed }. Chunked answers are put together.
+ * Gives { responses: [{ status, headers, body }], closed }. Answers have a Content-Length or no body.
  */
 export function raw(url, pieces, { enough, methods = [] } = {}) {
   const { hostname, port } = new URL(url);

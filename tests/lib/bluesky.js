@@ -1,6 +1,5 @@
 // Bluesky as the sandbox plays it: accounts, and what people do from theirs.
 import { Talk } from "./talk.js";
-import { until } from "./until.js";
 
 /** What the server must be told to find the sandbox's Bluesky, and to ask it often. */
 export function blueskySettings(url) {
@@ -50,13 +49,7 @@ export class Bluesky {
 
   /** A person who has written to a connected account, and the chat that came of it, once it is known who they are. */
   async talk({ account, person } = {}) {
-    const talk = new BlueskyTalk(this, account ?? (await this.account()), person ?? (await this.makeAccount()));
-    await talk.write("Hello");
-    talk.chat = await until(async () => {
-      const chat = await talk.findChat();
-      return chat?.metadata?.participant_fetched_at && chat;
-    }, "the chat exists");
-    return talk;
+    return new BlueskyTalk(this, account ?? (await this.account()), person ?? (await this.makeAccount())).begin("Hello");
   }
 
   /** A chat with a person who never wrote. */

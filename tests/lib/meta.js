@@ -79,13 +79,7 @@ export class Meta {
 
   /** A person who has written to a connected account, and the chat that came of it, once it is known who they are. */
   async talk(flavour, { account, person } = {}) {
-    const talk = new MetaTalk(this, account ?? (await this.account(flavour)), person ?? (await this.makePerson()));
-    await talk.write("Hello");
-    talk.chat = await until(async () => {
-      const chat = await talk.findChat();
-      return chat?.metadata?.participant_fetched_at && chat;
-    }, "the chat exists");
-    return talk;
+    return new MetaTalk(this, account ?? (await this.account(flavour)), person ?? (await this.makePerson())).begin("Hello");
   }
 
   /** Delivers this payload, or this list of them, as it is, signed. */

@@ -1,4 +1,5 @@
-// A chat between one person and one connected account, as the server has it. What the person does is each platform's.
+// A chat between one person and one connected account, as the server has it. What the person does is each platform's: `write` and
+// `findChat` are for the classes that extend this one.
 import { until } from "./until.js";
 
 export class Talk {
@@ -20,6 +21,16 @@ export class Talk {
   async chatWith(id) {
     const { data } = await this.api.get(`/api/profiles/${this.profile.id}/chats?per_page=100`);
     return data.find((chat) => chat.participant_external_id === id);
+  }
+
+  /** The person writes that, and a chat comes of it; gives this talk once it is known who the person is. */
+  async begin(text) {
+    await this.write(text);
+    this.chat = await until(async () => {
+      const chat = await this.findChat();
+      return chat?.metadata?.participant_fetched_at && chat;
+    }, "the chat exists");
+    return this;
   }
 
   readChat() {

@@ -166,13 +166,7 @@ export class World {
 
   /** A person who has written /start to a connected bot, and the chat that came of it, once it is known who they are. */
   async talk({ bot, person } = {}) {
-    const talk = new TelegramTalk(this, bot ?? (await this.bot()), await this.makePerson(person));
-    await talk.write("/start");
-    talk.chat = await until(async () => {
-      const chat = await talk.findChat();
-      return chat?.metadata?.participant_fetched_at && chat;
-    }, "the chat exists");
-    return talk;
+    return new TelegramTalk(this, bot ?? (await this.bot()), await this.makePerson(person)).begin("/start");
   }
 
   /** A chat with a person who never wrote. */
