@@ -189,6 +189,17 @@ describe("what cannot be", { skip }, () => {
     assert.equal(got.code, 1);
     assert.match((await run(["key", "list"], { env: used })).stdout, /one/);
   });
+
+  test("a target of an older version, which stays as it was", async () => {
+    const folder = temporaryFolder(), file = join(folder, "parley.db");
+    assert.equal((await run(["key", "create", "one"], { env: { PARLEY_DATA_DIR: folder } })).code, 0);
+    sqlite(file, "DELETE FROM schema_version WHERE number > 3");
+    const before = readFileSync(file);
+    const got = await importing(source(), `sqlite:${file}`);
+    assert.match(got.stderr, /the target is at schema 3, this parley at \d+; let `parley migrate` bring it there first/);
+    assert.equal(got.code, 1);
+    assert.deepEqual(readFileSync(file), before);
+  });
 });
 
 describe("from file to file", { skip }, () => {
