@@ -202,7 +202,8 @@ put_worker(struct buf *out, struct worker *worker)
     buf_printf(out, "parley_deliveries_total{outcome=\"failed\"} %lld\n", (long long)s.delivery_failures);
     put(out, "parley_polls_total", "counter", "Polls of platforms.", s.polls);
     put(out, "parley_poll_errors_total", "counter", "Polls that failed.", s.poll_errors);
-    head(out, "parley_platform_errors_total", "counter", "Refusals and failures of platforms; code 0 is the network.");
+    head(out, "parley_platform_errors_total", "counter",
+         "Refusals and failures of platforms; code 0 is the network, -1 whatever came after many different ones.");
     worker_error_counts(worker, put_error_count, out);
 }
 

@@ -24,7 +24,7 @@ struct config {
 
     /* platforms */
     struct str telegram_api_url;
-    int64_t    telegram_poll_seconds;
+    int        telegram_poll_seconds;
 
     struct str    meta_graph_url, instagram_graph_url, meta_login_url, instagram_login_url, instagram_token_url;
     struct str    meta_version, meta_app_id, instagram_app_id;

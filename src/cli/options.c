@@ -107,7 +107,7 @@ set_number(const struct option_def *o, struct str text, struct error *err)
     if (n < o->least || n > o->most)
         return error_set(err, 400, "%s must lie between %lld and %lld%s, not '%.*s'", o->name, (long long)o->least,
                          (long long)o->most, o->kind == KIND_MS ? " ms" : "", STR_ARG(text));
-    if (o->kind == KIND_INT && o->at != AT(telegram_poll_seconds))
+    if (o->kind == KIND_INT)
         *(int *)option_at(o) = (int)n;
     else
         memcpy(option_at(o), &n, sizeof(n));

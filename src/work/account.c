@@ -28,14 +28,11 @@ account_new_secret(struct arena *a)
 {
     unsigned char bytes[32];
     struct buf text;
-    struct str out;
 
     random_bytes(bytes, sizeof(bytes));
     buf_init(&text, 128);
     hex_encode(&text, (struct str){ (const char *)bytes, sizeof(bytes) });
-    out = arena_copy(a, buf_str(&text));
-    buf_deinit(&text);
-    return out;
+    return arena_take(a, &text);
 }
 
 /* Adds the job; a check that waits for its hour comes now, for whoever starts the server wants to know how things

@@ -16,7 +16,6 @@ signature_with_time(const struct webhook *w, struct str seconds, struct str sign
 {
     uint8_t mac[SHA256_SIZE];
     struct buf out;
-    struct str text;
 
     buf_init(&out, KIB);
     buf_printf(&out, "t=%.*s,v1=", STR_ARG(seconds));
@@ -27,9 +26,7 @@ signature_with_time(const struct webhook *w, struct str seconds, struct str sign
         hmac_sha256(w->old_secret, signed_text, mac);
         hex_encode(&out, (struct str){ (const char *)mac, sizeof(mac) });
     }
-    text = arena_copy(a, buf_str(&out));
-    buf_deinit(&out);
-    return text;
+    return arena_take(a, &out);
 }
 
 /* Standard Webhooks: the key is what the part behind "whsec_" decodes to. */
@@ -52,15 +49,12 @@ static struct str
 standard_signature(const struct webhook *w, struct str signed_text, bool both, struct arena *a)
 {
     struct buf out;
-    struct str text;
 
     buf_init(&out, KIB);
     standard_append(&out, w->secret, signed_text);
     if (both)
         standard_append(&out, w->old_secret, signed_text);
-    text = arena_copy(a, buf_str(&out));
-    buf_deinit(&out);
-    return text;
+    return arena_take(a, &out);
 }
 
 /* "EVENT.SECONDS.BODY". What the older of the two signatures is about begins behind the event. */
@@ -110,8 +104,7 @@ deliver_request(const struct webhook *w, const struct event *e, struct str deliv
 
     buf_init(&text, BODY_MAX);
     event_write(&text, e);
-    body = arena_copy(a, buf_str(&text));
-    buf_deinit(&text);
+    body = arena_take(a, &text);
     event_id = arena_copy(a, str_of(id_format(ID_EVENT, e->id, id)));
     deliver_sign(w, str_of(event_type_names[e->type]), event_id, body, delivery_id, now_ms, a, out);
     out->total_ms = config.webhook_timeout_ms;

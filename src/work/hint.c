@@ -26,14 +26,6 @@ hint_load(struct task *t, struct db *db, struct error *err)
 }
 
 static bool
-hint_drop(struct task *t, struct db *db, struct error *err)
-{
-    if (t->profile.status == PROFILE_EXPIRED)
-        return task_await_account(t, db, err);
-    return task_finish(t, db, err);
-}
-
-static bool
 hint_store(struct task *t, struct db *db, struct error *err)
 {
     struct inbound_batch batch = { 0 };
@@ -78,7 +70,7 @@ static void
 hint_loaded(struct task *t)
 {
     if (t->gone) {
-        task_txn_must(t, hint_drop, task_end);
+        task_txn_must(t, task_drop, task_end);
         return;
     }
     t->run.op.kind = OP_MESSAGE;

@@ -1,5 +1,6 @@
 #include "work/lane.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -78,7 +79,8 @@ account_interval_us(const struct lane *l)
     return l->pace.account_per_minute > 0 ? 60 * 1000000LL / l->pace.account_per_minute : 0;
 }
 
-/* The map keeps pointers; a moment fits into one. */
+static_assert(sizeof(void *) >= sizeof(int64_t), "the map keeps pointers, and here moments in their place");
+
 static int64_t
 chat_full_us(const struct lane *l, int64_t chat_id)
 {

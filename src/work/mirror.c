@@ -22,15 +22,6 @@ mirror_load(struct task *t, struct db *db, struct error *err)
     return task_load_account(t, db, false, err);
 }
 
-/* Pointless, or in vain while the account has no valid token. */
-static bool
-mirror_drop(struct task *t, struct db *db, struct error *err)
-{
-    if (t->profile.status == PROFILE_EXPIRED)
-        return task_await_account(t, db, err);
-    return task_finish(t, db, err);
-}
-
 static bool
 mirror_store(struct task *t, struct db *db, struct error *err)
 {
@@ -108,7 +99,7 @@ mirror_loaded(struct task *t)
     struct op *op = &t->run.op;
 
     if (t->gone) {
-        task_txn_must(t, mirror_drop, task_end);
+        task_txn_must(t, task_drop, task_end);
         return;
     }
     op->kind = OP_MEDIA;

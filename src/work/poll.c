@@ -86,14 +86,6 @@ poll_load(struct task *t, struct db *db, struct error *err)
     return true;
 }
 
-static bool
-poll_drop(struct task *t, struct db *db, struct error *err)
-{
-    if (t->profile.id != 0 && t->profile.status == PROFILE_EXPIRED)
-        return task_await_account(t, db, err);
-    return task_finish(t, db, err);
-}
-
 /* When it is to come again, after one that brought `stored` things. */
 static bool
 poll_again(struct task *t, struct db *db, int64_t stored, bool more, int64_t now_ms, struct error *err)
@@ -194,7 +186,7 @@ static void
 poll_loaded(struct task *t)
 {
     if (t->gone) {
-        task_txn_must(t, poll_drop, task_end);
+        task_txn_must(t, task_drop, task_end);
         return;
     }
     t->run.op.kind = OP_POLL;

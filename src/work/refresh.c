@@ -30,15 +30,6 @@ refresh_load(struct task *t, struct db *db, struct error *err)
     return task_load_job(t, db, err) && (t->gone || task_load_account(t, db, false, err));
 }
 
-/* Deleted, or in vain while the account has no valid credentials. */
-static bool
-refresh_drop(struct task *t, struct db *db, struct error *err)
-{
-    if (t->profile.id != 0 && t->profile.status == PROFILE_EXPIRED)
-        return task_await_account(t, db, err);
-    return task_finish(t, db, err);
-}
-
 /* A reconnect during the call has given the job another time, for the new credentials, or ended it. One that comes now
  * waits until this is over. */
 static bool
@@ -130,7 +121,7 @@ static void
 refresh_loaded(struct task *t)
 {
     if (t->gone) {
-        task_txn_must(t, refresh_drop, refresh_given_up);
+        task_txn_must(t, task_drop, refresh_given_up);
         return;
     }
     t->used_token = arena_copy(&t->arena, t->run.op.account.token);

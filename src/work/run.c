@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define CODES_MAX 128 /* more different codes than any platform has; the rest share the last place */
+#define CODES_MAX 128 /* more different codes than any platform has; what else one makes up shares the last place */
 
 struct run_errors {
     uv_mutex_t lock;
@@ -46,8 +46,11 @@ run_errors_count(struct run_errors *e, const char *platform, int code)
     for (i = 0; i < e->count; i++)
         if (e->entries[i].code == code && e->entries[i].platform == platform)
             break;
-    if (i == CODES_MAX)
-        i--;
+    if (i >= CODES_MAX - 1) {
+        i = CODES_MAX - 1;
+        platform = "any";
+        code = -1;
+    }
     if (i == e->count) {
         e->entries[i].platform = platform;
         e->entries[i].code = code;

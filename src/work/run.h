@@ -29,7 +29,7 @@ struct run {
 void run_start(struct run *r);  /* done() may be called before this returns */
 void run_cancel(struct run *r); /* done() will not be called */
 
-/* Refusals by platform and code, for metrics. Any thread reads. */
+/* Refusals by platform and code, for metrics; those beyond many different ones as "any" and -1. Any thread reads. */
 struct run_errors *run_errors_new(void);
 void run_errors_free(struct run_errors *e);
 void run_errors_each(struct run_errors *e, void (*each)(void *ctx, const char *platform, int code, int64_t count),

@@ -104,7 +104,7 @@ send_media_kept(struct task *t)
 {
     if (t->err.status == 0 && media_is_remote(task_options(t)->media))
         task_disk(t, send_bring_kept, send_kept_brought);
-    else /* a failure is that of our own disk: the job stays as it is and is taken up again */
+    else /* where our own disk failed, it is tried again like a download that failed */
         send_kept_brought(t);
 }
 

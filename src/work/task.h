@@ -134,6 +134,10 @@ bool task_load_account(struct task *t, struct db *db, bool also_deleted, struct 
  * has come since. */
 bool task_await_account(struct task *t, struct db *db, struct error *err);
 
+/* In a transaction, for a job that an earlier one found not to be worth doing: it is pointless, or in vain while the
+ * account has no valid credentials, and then it waits for a reconnect. */
+bool task_drop(struct task *t, struct db *db, struct error *err);
+
 /* In a transaction: the token no longer works. The profile expires, and everything of its lane
  * waits for a reconnect. */
 bool task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *err);

@@ -83,6 +83,12 @@ task_await_account(struct task *t, struct db *db, struct error *err)
                      t->job.payload, err);
 }
 
+bool
+task_drop(struct task *t, struct db *db, struct error *err)
+{
+    return t->profile.status == PROFILE_EXPIRED ? task_await_account(t, db, err) : task_finish(t, db, err);
+}
+
 /* A queued message that was not tried yet waits as visibly as the one that was. */
 static bool
 hold_send(struct task *t, struct db *db, const struct job *job, struct str reason, struct error *err)

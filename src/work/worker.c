@@ -291,8 +291,7 @@ worker_maybe_close(struct worker *w)
     while (map_next(&w->lanes, &at, &id, &value))
         fetching |= ((struct seat_lane *)value)->fetching;
     if (!w->draining || w->closed || w->tasks_count > 0 || fetching || upkeep_is_busy(w) || w->vigil.busy
-        || setback_is_busy(w)
-        || w->tenure.busy)
+        || setback_is_busy(w) || w->tenure.busy)
         return;
     if (w->tenure.is_over)
         worker_close(w);

@@ -1,10 +1,9 @@
 /* worker.h -- the thread that does what jobs ask for: sends, downloads, look-ups, polls.
  *
- * It runs one event loop with the courier on it. A lane (a profile) is plain memory here: which
- * jobs are under way, which chats are busy, how fast it may go. Of several processes on one database
- * one has a lane (seat.h, tenure.h). Transactions go to the database's
- * threads and come back as mail. Requests of the API that need a platform's answer before ours use
- * the same courier and the same adapters through worker_ask(). */
+ * It runs one event loop with the courier on it. A lane (a profile, or an endpoint of a subscriber) is plain memory
+ * here: which jobs are under way, which chats are busy, how fast it may go. Of several processes on one database one
+ * has a lane (seat.h, tenure.h). Transactions go to the database's threads and come back as mail. Requests of the API
+ * that need a platform's answer before ours use the same courier and the same adapters through worker_ask(). */
 #ifndef PARLEY_WORK_WORKER_H
 #define PARLEY_WORK_WORKER_H
 
@@ -75,7 +74,7 @@ struct worker_stats {
 };
 void worker_stats(struct worker *w, struct worker_stats *out); /* any thread */
 
-/* Platform errors by code, for metrics: calls `each` for every (platform, code) seen so far. */
+/* Platform errors by code, for metrics: calls `each` for every (platform, code) seen so far (run.h). */
 void worker_error_counts(struct worker *w,
                          void (*each)(void *ctx, const char *platform, int code, int64_t count), void *ctx);
 
