@@ -147,15 +147,6 @@ media_first(const struct body *b, const struct net_guard *guard, struct arena *a
 /* ---- what becomes of it ---- */
 
 static enum attachment_type
-type_of_kind(const char *kind)
-{
-    for (int i = 0; i < ATTACH_TYPES; i++)
-        if (strcmp(kind, attachment_type_names[i]) == 0)
-            return (enum attachment_type)i;
-    return ATTACH_FILE;
-}
-
-static enum attachment_type
 type_of_name(struct str name)
 {
     const struct media_type *guess;
@@ -169,7 +160,7 @@ type_of_name(struct str name)
     for (size_t i = dot; i < name.len; i++)
         extension[i - dot] = (char)tolower((unsigned char)name.ptr[i]);
     guess = media_type_by_extension((struct str){ extension, name.len - dot });
-    return guess ? type_of_kind(guess->kind) : ATTACH_FILE;
+    return guess ? attachment_type_of(guess->kind) : ATTACH_FILE;
 }
 
 /* The bytes will tell; until then the name is the best guess. */
@@ -230,7 +221,7 @@ attachment_from_info(const struct media_item *item, const struct media_info *inf
                      struct attachment *out)
 {
     *out = (struct attachment){
-        .type         = type_of_kind(info->kind),
+        .type         = attachment_type_of(info->kind),
         .status       = ATTACHMENT_PROCESSED,
         .media        = arena_copy(a, str_of(info->name)),
         .content_type = str_of(info->content_type),
@@ -257,7 +248,7 @@ check_file(const struct platform *p, const struct media_item *item, struct str p
         .size         = info.size,
         .width        = info.width,
         .height       = info.height,
-        .type         = type_of_kind(info.kind),
+        .type         = attachment_type_of(info.kind),
     };
     return limit_file(p, &file, err);
 }

@@ -1,6 +1,7 @@
 /* What can happen to a file: somebody else holds it, its disk is full, the process dies, its bytes rot. */
 #include "base/testing.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -194,9 +195,9 @@ hold(struct db_txn *t, struct db *db, struct error *e)
     return true;
 }
 
-/* Three in one batch, the second of them too big for the disk. */
+/* Three in one batch, the second of them of this size. */
 static void
-run_three(struct job jobs[3])
+run_three(struct job jobs[3], int size)
 {
     struct db_txn gate = { .run = hold, .done = job_done };
 
@@ -207,7 +208,7 @@ run_three(struct job jobs[3])
     db_submit(engine, DB_WRITE, &gate);
     sem_wait(&begun);
     for (int i = 0; i < 3; i++) {
-        jobs[i] = (struct job){ .txn = { .run = run_job, .done = job_done }, .size = i == 1 ? 4 << 20 : 1 };
+        jobs[i] = (struct job){ .txn = { .run = run_job, .done = job_done }, .size = i == 1 ? size : 1 };
         db_submit(engine, DB_WRITE, &jobs[i].txn);
     }
     sem_post(&go);
@@ -275,7 +276,7 @@ START_TEST(a_full_disk_ends_the_batch_and_is_recovered_from)
     open_engine();
     ck_assert(db_run(engine, DB_WRITE, insert_small, NULL, &err));
     limits[_i].begin();
-    run_three(jobs);
+    run_three(jobs, big);
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(jobs[i].txn.err.status, 503);
         ck_assert_int_gt(jobs[i].txn.err.retry_after_ms, 0);
@@ -286,10 +287,120 @@ START_TEST(a_full_disk_ends_the_batch_and_is_recovered_from)
     ck_assert_int_eq(err.status, 503);
     ck_assert_msg(db_run(engine, DB_WRITE, insert_small, NULL, &err), "%s", err.message); /* what fits still goes in */
     limits[_i].end();
-    run_three(jobs);
+    run_three(jobs, big);
     for (int i = 0; i < 3; i++)
         ck_assert_msg(jobs[i].txn.err.status == 0, "%s", jobs[i].txn.err.message);
     ck_assert_int_eq(items(), 5);
+    ck_assert_msg(db_check(engine, &err), "%s", err.message);
+}
+END_TEST
+
+/* ---- one piece of the log is not written, and all others are ---- */
+
+static atomic_int writes_left; /* so many are made before the one that fails; negative = none does */
+static atomic_int writes_failed;
+
+static bool
+is_to_fail(void)
+{
+    if (atomic_load(&writes_left) < 0 || atomic_fetch_sub(&writes_left, 1) > 0)
+        return false;
+    atomic_fetch_add(&writes_failed, 1);
+    errno = ENOSPC;
+    return true;
+}
+
+static ssize_t
+failing_write(int fd, const void *bytes, size_t n)
+{
+    return is_to_fail() ? -1 : write(fd, bytes, n);
+}
+
+static ssize_t
+failing_pwrite(int fd, const void *bytes, size_t n, off_t at)
+{
+    return is_to_fail() ? -1 : pwrite(fd, bytes, n, at);
+}
+
+/* Which of them SQLite uses is how it was built. */
+static void
+watch_writes(void)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+    atomic_store(&writes_left, -1);
+    vfs->xSetSystemCall(vfs, "write", (sqlite3_syscall_ptr)(void *)failing_write);
+    vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)(void *)failing_pwrite);
+    vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)(void *)failing_pwrite);
+}
+
+static bool
+fail_write(int nth)
+{
+    bool failed = atomic_load(&writes_failed) > 0;
+
+    atomic_store(&writes_failed, 0);
+    atomic_store(&writes_left, nth);
+    return failed;
+}
+
+static void
+copy_to(const char *name, const char *suffix)
+{
+    FILE *from = fopen(place_path(&place, "data.db", suffix), "rb");
+    FILE *to = fopen(place_path(&place, name, suffix), "wb");
+    char bytes[4096];
+    size_t n;
+
+    ck_assert(from && to);
+    while ((n = fread(bytes, 1, sizeof(bytes), from)) > 0)
+        ck_assert_uint_eq(fwrite(bytes, 1, n, to), n);
+    ck_assert_int_eq(fclose(from), 0);
+    ck_assert_int_eq(fclose(to), 0);
+}
+
+/* What a start would find if the process died at this moment. */
+static int
+items_of_a_later_start(int number)
+{
+    sqlite3_stmt *count;
+    sqlite3 *db;
+    char name[32];
+    int n;
+
+    snprintf(name, sizeof(name), "later%d.db", number);
+    copy_to(name, "");
+    copy_to(name, "-wal");
+    ck_assert_int_eq(sqlite3_open(place_path(&place, name, ""), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM item", -1, &count, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(count), SQLITE_ROW);
+    n = sqlite3_column_int(count, 0);
+    sqlite3_finalize(count);
+    sqlite3_close(db);
+    return n;
+}
+
+/* A batch of a hundred pages takes four of them. */
+START_TEST(a_batch_is_there_with_all_pieces_of_its_log_or_not_at_all)
+{
+    struct job jobs[3];
+    int64_t there = 1;
+    int failures = 0;
+
+    watch_writes();
+    open_engine();
+    ck_assert(db_run(engine, DB_WRITE, insert_small, NULL, &err));
+    for (bool failed = true; failed; failures += failed) {
+        fail_write(failures);
+        run_three(jobs, 400 * 1024);
+        failed = fail_write(-1);
+        there += failed ? 0 : 3;
+        for (int i = 0; i < 3; i++)
+            ck_assert_int_eq(jobs[i].txn.err.status, failed ? 503 : 0);
+        ck_assert_int_eq(items(), there);
+        ck_assert_int_eq(items_of_a_later_start(failures), there);
+    }
+    ck_assert_int_ge(failures, 4);
     ck_assert_msg(db_check(engine, &err), "%s", err.message);
 }
 END_TEST
@@ -551,6 +662,7 @@ others_and_limits(void)
     tcase_add_test(c, a_lock_held_by_another_process_is_waited_for_and_then_reported);
     tcase_add_test(c, a_file_locked_as_a_whole_cannot_be_opened);
     tcase_add_loop_test(c, a_full_disk_ends_the_batch_and_is_recovered_from, 0, 2);
+    tcase_add_test(c, a_batch_is_there_with_all_pieces_of_its_log_or_not_at_all);
     tcase_add_test(c, what_is_written_before_the_commit_goes_with_it);
     tcase_add_test(c, what_was_answered_survives_a_kill);
     return c;

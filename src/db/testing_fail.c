@@ -6,6 +6,7 @@ static _Thread_local const struct db_driver *inner;
 static _Thread_local struct db_driver failing;
 static _Thread_local int left;
 static _Thread_local bool happened;
+static _Thread_local const struct db_rows *unread; /* of the query that was made last */
 
 static bool
 is_to_fail(struct error *err)
@@ -28,7 +29,21 @@ static bool
 failing_query(struct db *db, const char *sql, const struct db_value *args, size_t n, struct db_rows *rows,
               struct error *err)
 {
+    unread = rows;
     return !is_to_fail(err) && inner->query(db, sql, args, n, rows, err);
+}
+
+/* Where the statement went well, its rows may still not come. */
+static bool
+failing_next(struct db_rows *rows)
+{
+    bool first = unread == rows;
+
+    unread = NULL;
+    if (!first || !is_to_fail(&rows->err))
+        return inner->next(rows);
+    rows->failed = true;
+    return false;
 }
 
 void
@@ -38,6 +53,7 @@ fail_watch(struct db *db)
     failing = *inner;
     failing.exec = failing_exec;
     failing.query = failing_query;
+    failing.next = failing_next;
     db->driver = &failing;
 }
 

@@ -9,7 +9,10 @@
 
 void fail_watch(struct db *db);
 void fail_watch_no_more(struct db *db);
-void fail_at(int n);      /* the n-th statement of this thread from now on, counted from 1; 0 = none */
+
+/* The n-th fails of what this thread does from now on, counted from 1; 0 = none. A statement counts, and once more
+ * where it has rows that are asked for. */
+void fail_at(int n);
 bool fail_happened(void); /* since fail_at() */
 
 #endif

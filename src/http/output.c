@@ -77,7 +77,7 @@ http_conn_write(struct http_conn *c, const uv_buf_t *bufs, unsigned n)
     if (c->waiting.len == 0)
         return true;
     if (!take_off(c))
-        return false;
+        return false; /* not reached: what goes wrong libuv tells on_written() */
     if (c->state == CONN_REPLYING || c->state == CONN_STREAMING) {
         http_conn_progressed(c);
         c->deadline_ms = (int64_t)uv_now(&c->loop->uv) + c->loop->server->options.limits.write_ms;

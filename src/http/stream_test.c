@@ -1,3 +1,4 @@
+#include "http/conn.h"
 #include "http/testing_pair.h"
 
 #include <stdio.h>
@@ -72,6 +73,13 @@ lose_and_end(struct testing_server *t, void *arg)
 {
     write_until_refused(t, arg);
     end_stream(t, NULL);
+}
+
+static void
+nothing(struct testing_server *t, void *arg)
+{
+    (void)t;
+    (void)arg;
 }
 
 /* ---- tests ---- */
@@ -369,6 +377,83 @@ START_TEST(stopping_ends_streams_properly)
 }
 END_TEST
 
+START_TEST(who_has_said_all_is_not_waited_for_after_the_last_reply)
+{
+    pair_start(NULL);
+    testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    testing_held(&server);
+    ck_assert_int_eq(shutdown(client.fd, SHUT_WR), 0);
+    for (int i = 0; i < 2; i++) /* the loop reads the socket before or after an errand */
+        testing_on_loop(&server, 0, nothing, NULL);
+    testing_release(&server);
+    ck_assert_int_eq(testing_read(&client).status, 200);
+    ck_assert(testing_is_closed(&client));
+    testing_await_connections(&server, 0);
+}
+END_TEST
+
+static void
+lose_and_drain(struct testing_server *t, void *arg)
+{
+    struct http_conn *c = http_conn_of(t->stream);
+
+    write_until_refused(t, arg);
+    http_conn_drain(c);
+}
+
+START_TEST(one_that_is_lost_has_no_proper_end_when_the_server_stops)
+{
+    size_t written = 0;
+
+    pair_start(&(struct http_limits){ .stream_buffer_max = 100000 });
+    testing_send(&client, STREAM);
+    testing_stream(&server);
+    testing_on_loop(&server, 0, lose_and_drain, &written);
+    testing_await(&server, &server.finished, 1);
+    ck_assert_int_eq(server.closed, 1);
+    while (testing_receive(&client))
+        ;
+    ck_assert(!str_ends(buf_str(&client.in), STR("0\r\n\r\n")));
+}
+END_TEST
+
+static void
+stop(void *http)
+{
+    http_stop(http, 10000);
+}
+
+static void
+begin_held_and_lose(struct testing_server *t, void *arg)
+{
+    testing_begin_stream(t, t->held);
+    t->held = NULL;
+    write_until_refused(t, arg);
+}
+
+/* It is to be ended and it is lost, in one turn. */
+START_TEST(one_that_begins_while_the_server_stops_is_ended_once)
+{
+    struct testing_client idle;
+    uv_thread_t stopping;
+    size_t written = 0;
+
+    pair_start(&(struct http_limits){ .stream_buffer_max = 100000 });
+    testing_connect(&idle, &server);
+    testing_ask(&idle, HELLO, 200);
+    testing_send(&client, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    testing_held(&server);
+    ck_assert_int_eq(uv_thread_create(&stopping, stop, server.http), 0);
+    ck_assert(testing_is_closed(&idle)); /* so it does */
+    testing_on_loop(&server, 0, begin_held_and_lose, &written);
+    uv_thread_join(&stopping);
+    server.http = NULL;
+    ck_assert_int_eq(server.closed, 1);
+    ck_assert_uint_gt(written, 0);
+    testing_close(&idle);
+}
+END_TEST
+
 START_TEST(thousands_of_streams_take_little)
 {
     enum { COUNT = 400 };
@@ -414,6 +499,9 @@ streams(void)
     tcase_add_test(c, a_stream_that_began_too_late_may_still_be_ended);
     tcase_add_test(c, what_comes_during_a_stream_ends_the_connection_after_it);
     tcase_add_test(c, stopping_ends_streams_properly);
+    tcase_add_test(c, who_has_said_all_is_not_waited_for_after_the_last_reply);
+    tcase_add_test(c, one_that_is_lost_has_no_proper_end_when_the_server_stops);
+    tcase_add_test(c, one_that_begins_while_the_server_stops_is_ended_once);
     tcase_add_test(c, thousands_of_streams_take_little);
     return c;
 }

@@ -86,13 +86,13 @@ attachment_get(struct db *db, int64_t id, struct arena *a, struct attachment *ou
     return db_finish(&rows, err);
 }
 
-static enum attachment_type
-type_of_kind(const char *kind)
+enum attachment_type
+attachment_type_of(const char *kind)
 {
     for (int i = 0; i < ATTACH_TYPES; i++)
         if (strcmp(kind, attachment_type_names[i]) == 0)
             return (enum attachment_type)i;
-    return ATTACH_FILE;
+    return ATTACH_FILE; /* not reached: media.h has no other kinds */
 }
 
 bool
@@ -101,7 +101,7 @@ attachment_processed(struct db *db, struct attachment *at, const struct media_in
     bool is_as_told = at->type == ATTACH_STICKER || (at->type == ATTACH_FILE && at->ref.len > 0);
 
     if (!is_as_told)
-        at->type = type_of_kind(info->kind);
+        at->type = attachment_type_of(info->kind);
     at->status = ATTACHMENT_PROCESSED;
     at->media = str_of(info->name);
     at->content_type = str_of(info->content_type);

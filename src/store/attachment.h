@@ -18,6 +18,9 @@ struct attachment {
     int                    width, height;
 };
 
+/* Of a file that turned out to be of this kind (media.h). */
+enum attachment_type attachment_type_of(const char *kind);
+
 bool attachment_add(struct db *db, struct attachment *at, int64_t now_ms, struct error *err); /* fills id */
 bool attachment_of_message(struct db *db, int64_t message_id, struct arena *a, struct attachment **out, size_t *n,
                            struct error *err);

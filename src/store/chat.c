@@ -145,7 +145,7 @@ chat_grip(struct db *db, const char *const sql[DB_GRIPS], const struct db_value 
     if (*found || grip != DB_GRIP_TRY)
         return true;
     if (!chat_read(db, sql[DB_GRIP_NEEDLESS], args, n, a, out, 1, &count, err))
-        return false;
+        return false; /* not reached on SQLite: who writes is alone there */
     return count == 0 || db_busy(db, err);
 }
 

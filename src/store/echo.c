@@ -14,8 +14,6 @@ static const char message_time_sql[] = "UPDATE message SET posted_at = $2, sort_
 static const char chat_outbound_time_sql[] =
     "UPDATE chat SET last_outbound_at = $3, last_message_at = CASE WHEN last_message_at <> $2 THEN last_message_at"
     " WHEN last_inbound_at > $3 THEN last_inbound_at ELSE $3 END WHERE id = $1 AND last_outbound_at = $2";
-static const char echo_id_sql[] =
-    "SELECT id FROM message WHERE workspace_id = $1 AND external_id = $2 AND chat_id = $3";
 static const char message_drop_sql[] = "DELETE FROM message WHERE id = $1";
 static const char message_inherit_sql[] =
     "UPDATE message SET body = $2, platform_data = $3, reactions = $4, delivered_at = $5, read_at = $6,"
@@ -139,22 +137,18 @@ echo_match(struct db *db, const struct chat *c, const struct inbound_event *e, i
 
 /* ---- an answer comes after its echo ---- */
 
+/* Also when the account was deleted meanwhile: the id can be that of one message only. */
 bool
 echo_absorb(struct db *db, struct message *m, struct str external_id, int64_t *posted_at, int64_t now_ms,
             struct arena *a, struct error *err)
 {
+    const struct chat chat = { .id = m->chat_id, .workspace_id = m->workspace_id };
     struct message echo;
-    int64_t echo_id;
     bool found;
 
-    if (!db_get_int(db, echo_id_sql, DB_ARGS(db_int(m->workspace_id), db_text(external_id), db_int(m->chat_id)),
-                    &echo_id, &found, err))
+    if (!message_by_external(db, &chat, external_id, a, &echo, &found, err))
         return false;
-    if (!found || echo_id == m->id)
-        return true;
-    if (!message_get(db, echo_id, a, &echo, &found, err))
-        return false;
-    if (!found)
+    if (!found || echo.id == m->id)
         return true;
     *posted_at = echo.posted_at;
     m->reactions = echo.reactions;

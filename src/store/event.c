@@ -364,7 +364,7 @@ event_find_settled(struct db_engine *e, struct error *err)
             return true;
         nanosleep(&pause, NULL);
     }
-    return false;
+    return false; /* not reached: it takes a database that gives no answer for five seconds */
 }
 
 /* The moment goes up with the number, but for what clocks differ by: halving the numbers finds the place. */

@@ -180,7 +180,7 @@ lane_take(struct db *db, int64_t lane_id, int64_t process_id, int64_t now_ms, bo
     if (state == HELD)
         return true;
     if (!db_try_alone(db, lane_id, &got, err))
-        return false;
+        return false; /* not reached on SQLite: who writes is alone there */
     if (!got)
         return true;
     if (!db_get_int(db, lane_free_sql, DB_ARGS(db_int(lane_id), db_int(process_id), db_int(now_ms)), &state, NULL, err))

@@ -12,7 +12,7 @@
 #include "store/job.h"
 #include "store/message.h"
 
-#define TESTING_FAILS_MAX 100 /* statements of a call that are made to fail */
+#define TESTING_FAILS_MAX 250 /* statements of a call that are made to fail */
 #define TESTING_NOW ((int64_t)1780236120000) /* 2026-05-31T14:02:00Z */
 
 struct testing_store {

@@ -135,8 +135,6 @@ set_up(void)
 static void
 tear_down(void)
 {
-    if (!w.worker)
-        ts_pause(&w.store);
     tw_close(&w);
 }
 

@@ -1,6 +1,9 @@
 /* hint_test.c -- messages that were only hinted at, and media that nothing shows any more. */
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/config.h"
+#include "db/driver.h"
 #include "media/testing_media.h"
 #include "work/testing_worker.h"
 
@@ -96,6 +99,58 @@ START_TEST(media_is_forgotten)
 }
 END_TEST
 
+/* ---- what an earlier process left ---- */
+
+static struct media_info left;
+
+static struct str
+leave_file(void)
+{
+    struct str path;
+
+    ck_assert(testing_media_add(w.media, STR("a text\n"), STR("text/plain"), &left, &w.store.err));
+    ck_assert(media_path(w.media, str_of(left.name), &w.store.arena, &path, &w.store.err));
+    return path;
+}
+
+static void
+start_and_stop(void)
+{
+    tw_start(&w);
+    tw_stop(&w, 1000); /* which waits for it */
+    ts_resume(&w.store);
+}
+
+START_TEST(what_nothing_names_is_removed_when_that_is_certain)
+{
+    struct str path = leave_file();
+
+    if (w.engine->driver->is_remote)
+        return; /* a statement that is prepared finds a table there by any name */
+    ts_exec(&w.store, "ALTER TABLE attachment RENAME TO attachment_away");
+    start_and_stop();
+    ck_assert_int_eq(access(path.ptr, F_OK), 0);
+    ts_exec(&w.store, "ALTER TABLE attachment_away RENAME TO attachment");
+    start_and_stop();
+    ck_assert_int_ne(access(path.ptr, F_OK), 0);
+}
+END_TEST
+
+START_TEST(what_cannot_be_removed_stops_nobody)
+{
+    struct str path = leave_file();
+
+    ck_assert_int_eq(unlink(path.ptr), 0);
+    ck_assert_int_eq(mkdir(path.ptr, 0700), 0);
+    start_and_stop();
+    add(JOB_FORGET_MEDIA, str_of(left.name));
+    tw_start(&w);
+    tw_await(&w, "SELECT COUNT(*) FROM job WHERE kind = 15 AND attempts > 1", 1);
+    ck_assert_int_eq(rmdir(path.ptr), 0);
+    tw_await(&w, JOBS, 0);
+}
+END_TEST
+
 static void
 set_up(void)
 {
@@ -114,6 +169,7 @@ hints(void)
     static const TTest *const *const tests[] = {
         &a_message_that_was_hinted_at_is_fetched, &one_that_came_meanwhile_is_not, &one_that_is_refused_is_let_go,
         &another_profiles_message_is_not_taken_for_it, &media_is_forgotten,
+        &what_nothing_names_is_removed_when_that_is_certain, &what_cannot_be_removed_stops_nobody,
     };
     TCase *c = tcase_create("hints");
 

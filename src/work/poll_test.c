@@ -1,6 +1,8 @@
 /* poll_test.c -- how often a platform is polled that answers at once. */
 #include "work/testing_worker.h"
 
+#include <sched.h>
+
 #include "base/clock.h"
 #include "base/config.h"
 #include "work/task.h"
@@ -149,9 +151,9 @@ START_TEST(a_send_makes_the_next_poll_come_soon)
 {
     w.script = nothing_came;
     add_poll(w.store.profile.id, "70", clock_now_ms() + 90000, 0);
-    tw_write(&w, "7", "a");
+    tw_write(&w, "7", "ab"); /* the second finds that it will */
     tw_start(&w);
-    tw_await(&w, PUBLISHED, 1);
+    tw_await(&w, PUBLISHED, 2);
     ck_due(1000);
     ck_assert_uint_eq(tw_text(&w, PAYLOAD).len, 0);
 }
@@ -225,6 +227,83 @@ START_TEST(a_wait_the_platform_names_is_kept)
 }
 END_TEST
 
+static const char *
+lost(const char *call, int nth)
+{
+    (void)nth;
+    return strncmp(call, "/poll/", 6) == 0 ? "lost Somebody else has it" : "done";
+}
+
+START_TEST(who_has_the_updates_instead_is_shown_until_they_come_again)
+{
+    w.script = lost;
+    add_poll(w.store.profile.id, "", clock_now_ms(), 0);
+    tw_start(&w);
+    tw_await(&w, "SELECT COUNT(*) FROM profile WHERE status_detail = 'Somebody else has it'", 1);
+    tw_stop(&w, 1000);
+    ts_resume(&w.store);
+    ts_exec(&w.store, "UPDATE job SET due_at = 1, attempts = 0");
+    w.script = nothing_came;
+    tw_start(&w);
+    tw_await(&w, "SELECT COUNT(*) FROM profile WHERE status_detail IS NULL", 1);
+}
+END_TEST
+
+static const char *
+token_is_over(const char *call, int nth)
+{
+    (void)call;
+    (void)nth;
+    return "token";
+}
+
+START_TEST(a_dead_token_ends_the_polls)
+{
+    w.script = token_is_over;
+    add_poll(w.store.profile.id, "", clock_now_ms(), 0);
+    tw_start(&w);
+    tw_await(&w, "SELECT COUNT(*) FROM job WHERE kind = 8 AND due_at > 4000000000000000", 1);
+    ck_assert_int_eq(tw_look(&w, EXPIRED), 1);
+}
+END_TEST
+
+static const char *
+stale_once(const char *call, int nth)
+{
+    return strncmp(call, "/poll/", 6) == 0 && nth == 1 ? "stale" : "done";
+}
+
+START_TEST(a_stale_token_is_renewed_for_polls_too)
+{
+    w.script = stale_once;
+    add_poll(w.store.profile.id, "", clock_now_ms(), 0);
+    tw_start(&w);
+    tw_await(&w, EMPTY "'1'", 1);
+    ck_assert_int_eq(tw_calls(&w, "/refresh/"), 1);
+    ck_assert_int_eq(tw_calls(&w, "/poll/"), 2);
+}
+END_TEST
+
+START_TEST(a_poll_whose_job_went_stores_nothing)
+{
+    struct worker_stats stats;
+
+    w.script = one_message_came;
+    add_poll(w.store.profile.id, "", clock_now_ms(), 0);
+    tw_gate(&w, "/poll/");
+    tw_start(&w);
+    tw_await_calls(&w, "/poll/", 1);
+    tw_exec(&w, "DELETE FROM job WHERE kind = 8");
+    tw_gate(&w, "");
+    do {
+        sched_yield();
+        worker_stats(w.worker, &stats);
+    } while (stats.jobs_running > 0);
+    ck_assert_int_eq(stats.polls, 1);
+    ck_assert_int_eq(tw_look(&w, "SELECT COUNT(*) FROM message"), 0);
+}
+END_TEST
+
 /* ---- start ---- */
 
 START_TEST(overdue_polls_are_spread_at_start)
@@ -274,6 +353,8 @@ polls(void)
         &who_always_has_more_and_never_anything_is_not_asked_without_end,
         &a_send_leaves_a_failing_poll_alone, &a_send_during_a_poll_is_heeded_after_it,
         &trouble_makes_polls_no_rarer_than_silence, &a_wait_the_platform_names_is_kept,
+        &who_has_the_updates_instead_is_shown_until_they_come_again, &a_dead_token_ends_the_polls,
+        &a_stale_token_is_renewed_for_polls_too, &a_poll_whose_job_went_stores_nothing,
         &overdue_polls_are_spread_at_start, &a_poll_that_is_not_due_keeps_its_time,
     };
     TCase *c = tcase_create("polls");

@@ -31,8 +31,6 @@ run_errors_new(void)
 void
 run_errors_free(struct run_errors *e)
 {
-    if (!e)
-        return;
     uv_mutex_destroy(&e->lock);
     free(e);
 }

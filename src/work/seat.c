@@ -228,7 +228,7 @@ seat_heed_refresh(struct seat_lane *seat)
     if (job->id == 0)
         lane_only(&seat->lane, 0);
     else if (map_get(&seat->ended, job->id))
-        seat->dirty = true;
+        seat->dirty = true; /* not reached on SQLite: there no renewal ends while a look is under way */
     else if (job->due_at <= clock_now_ms())
         lane_add(&seat->lane, job->id, (int)job->kind, 0);
 }
@@ -322,7 +322,7 @@ seat_may_go_on(struct seat_lane *seat)
     case SEAT_LEAVING:
         return false;
     }
-    return false;
+    return false; /* not reached: every case returns */
 }
 
 bool

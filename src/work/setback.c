@@ -46,9 +46,7 @@ setback_done(struct db_txn *txn)
     struct worker *w = container_of(s, struct worker, setback);
 
     s->busy = false;
-    if (w->draining) {
-        worker_maybe_close(w);
-    } else if (txn->err.status != 0) { /* the next tick finds it again */
+    if (txn->err.status != 0) { /* the next tick finds it again */
         log_warn("the clock was set back, and what waits could not be moved yet",
                  LOG_CSTR("error", txn->err.message));
     } else {
@@ -56,6 +54,7 @@ setback_done(struct db_txn *txn)
         s->lead_ms -= s->back_ms;
         set_lanes_back(w, s->back_ms);
     }
+    worker_maybe_close(w);
 }
 
 static void

@@ -79,7 +79,7 @@ task_interrupt(struct task *t)
     case TASK_ELSEWHERE:
         return false;
     }
-    return false;
+    return false; /* not reached: every case returns */
 }
 
 /* ---- transactions ---- */
@@ -240,7 +240,7 @@ fetch_is_final(const struct net_response *r)
     case NET_LOCAL_FAULT:
         return false;
     }
-    return true;
+    return true; /* not reached: every case returns */
 }
 
 static void

@@ -86,10 +86,6 @@ renew_done(struct db_txn *txn)
     int64_t every_ms = tenure_ms() / RENEWALS;
 
     tenure->busy = false;
-    if (w->draining)
-        worker_maybe_close(w);
-    if (w->closed)
-        return;
     if (txn->err.status != 0) {
         log_warn("the lease could not be renewed yet", LOG_CSTR("error", txn->err.message));
         every_ms = every_ms < TROUBLE_AGAIN_MS ? every_ms : TROUBLE_AGAIN_MS;
@@ -104,6 +100,7 @@ renew_done(struct db_txn *txn)
     }
     if (!tenure->is_over)
         uv_timer_start(&tenure->timer, renew, (uint64_t)every_ms, 0);
+    worker_maybe_close(w); /* last, because what was found here is of no use to who ends the lease */
 }
 
 static void
@@ -112,8 +109,6 @@ renew(uv_timer_t *timer)
     struct worker *w = timer->data;
     struct tenure *tenure = &w->tenure;
 
-    if (tenure->busy || tenure->is_over)
-        return;
     tenure->busy = true;
     tenure->asked_mono_ms = clock_mono_ms();
     tenure->txn = (struct db_txn){ .run = renew_run, .done = renew_done, .reply_to = &w->mailbox };

@@ -11,7 +11,7 @@
 #include "db/driver.h"
 #include "db/testing_fail.h"
 
-enum { FAILS_MAX = 60, UNDER_WAY_MAX = 512 };
+enum { FAILS_MAX = 100, UNDER_WAY_MAX = 512 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {

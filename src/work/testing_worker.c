@@ -1,6 +1,7 @@
 #include "work/testing_worker.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -80,6 +81,10 @@ finish(struct op *op, struct str payload)
         op->poll_body = payload;
     if (op->kind == OP_FIND_SENT)
         find(op, payload);
+    if (op->kind == OP_PARTICIPANT)
+        op->participant.avatar_ref = payload;
+    if (op->kind == OP_CHECK)
+        op->check_detail = payload;
     if (op->kind == OP_REFRESH) {
         op->account.token = payload;
         op->account.refresh_at = op->now_ms + INT64_C(3600) * 1000;
@@ -138,6 +143,9 @@ scripted_step(struct op *op, const struct net_response *last, struct op_step *ou
     }
     out->wait_grows = str_eq(word, STR("grows"));
     out->account_wide = str_eq(word, STR("account")) || out->wait_grows;
+    op->check_lost = str_eq(word, STR("lost"));
+    if (op->check_lost)
+        op->check_detail = rest;
     out->maybe_done = str_eq(word, STR("maybe"));
     out->token_stale = str_eq(word, STR("stale"));
 }
@@ -192,7 +200,8 @@ answer(struct test_peer *peer, const struct test_request *request, void *user)
     verdict = t->script ? t->script(call, nth) : begins(call, "/poll/") ? NULL : "done";
     pthread_mutex_unlock(&t->lock);
     if (verdict)
-        test_peer_answer(peer, 200, "", str_of(verdict));
+        test_peer_answer(peer, begins(verdict, "status ") ? atoi(verdict + strlen("status ")) : 200, "",
+                         str_of(verdict));
     else
         test_peer_hold(peer);
 }
@@ -255,7 +264,8 @@ tw_close(struct testing_worker *t)
     test_server_stop(t->server);
     media_close(t->media);
     db_close(t->engine);
-    ts_resume(&t->store);
+    if (!t->store.is_open)
+        ts_resume(&t->store);
     ts_close(&t->store);
 }
 
@@ -312,6 +322,20 @@ tw_look(struct testing_worker *t, const char *sql)
 
     ck_assert_msg(db_run(t->engine, DB_READ, look, &l, &err), "%s", err.message);
     return l.n;
+}
+
+static bool
+execute(void *arg, struct db *db, struct error *err)
+{
+    return db_exec(db, arg, DB_NO_ARGS, NULL, err);
+}
+
+void
+tw_exec(struct testing_worker *t, const char *sql)
+{
+    struct error err;
+
+    ck_assert_msg(db_run(t->engine, DB_WRITE, execute, (void *)(uintptr_t)sql, &err), "%s", err.message);
 }
 
 /* Until something changed, or for a moment: not every commit is told. False when patience is at its end. */

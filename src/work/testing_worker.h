@@ -5,14 +5,16 @@
  * verdict in words:
  *
  *   done         behind it what came of it: the number of the message that a poll or OP_MESSAGE brought, the new token,
- *                the ids that were found, with commas
+ *                the ids that were found, with commas, where there is a picture, what a check has to say
  *   more         of a poll: done, and there is more at once
  *   quiet <ms>   done, and nothing more of this account for so long
  *   retry, retry <ms>, account <ms>   not now; the latter: all of the account must wait
  *   maybe        nobody knows whether it went out
  *   stale        after OP_REFRESH
+ *   lost         not now, because somebody else has the account's updates; behind it a sentence that says so
  *   fail         never
  *   token        the credentials are no longer valid
+ *   status <n>   not 200 but this, which an endpoint may answer
  *
  * In the programs of this folder, before any transaction of the worker is made for good, each of its statements fails
  * once (testing_trial.c).
@@ -59,6 +61,8 @@ struct testing_worker {
     int64_t         calls_at[CALLS_MAX]; /* on the monotonic clock */
     int             calls_count;
     char            gate[64]; /* calls that begin like this wait; "" = none */
+    pthread_t       holder;   /* of the writer */
+    bool            held, let_go;
 };
 
 /* The database with the test's transaction open, as ts_open() leaves it; no worker yet. The clock is real,
@@ -84,7 +88,15 @@ const char *tw_call(struct testing_worker *t, const char *prefix, int i); /* fro
 int64_t     tw_call_ms(struct testing_worker *t, const char *prefix, int i); /* when it came */
 
 int64_t    tw_look(struct testing_worker *t, const char *sql);
+void       tw_exec(struct testing_worker *t, const char *sql); /* in a transaction of its own */
 struct str tw_text(struct testing_worker *t, const char *sql); /* the same of a text; none when there is no row */
+
+/* Runs it on the worker's thread, between two turns of its loop, and waits until it has run. */
+void tw_on_loop(struct testing_worker *t, void (*run)(struct worker *w, void *arg), void *arg);
+
+/* Nothing else is written until it is let go (on SQLite; there this waits until nothing else is being written). */
+void tw_hold_writer(struct testing_worker *t);
+void tw_let_writer_go(struct testing_worker *t);
 
 /* A message for each letter of `texts`, in the test's transaction. */
 void tw_write(struct testing_worker *t, const char *participant, const char *texts);

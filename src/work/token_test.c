@@ -308,6 +308,44 @@ START_TEST(a_reconnect_wins_over_a_renewal)
 }
 END_TEST
 
+static const char *
+not_renewed_at_first(const char *call, int nth)
+{
+    if (strcmp(call, "/refresh/4242:first-token") == 0)
+        return "retry";
+    return strcmp(call, "/send/1/a") == 0 && nth == 1 ? "stale" : "done";
+}
+
+START_TEST(a_renewal_that_fails_after_a_reconnect_is_none_of_it)
+{
+    w.script = not_renewed_at_first;
+    tw_gate(&w, "/refresh/");
+    tw_write(&w, "1", "a");
+    tw_start(&w);
+    tw_await_calls(&w, "/refresh/", 1);
+    tw_reconnect(&w);
+    tw_gate(&w, "");
+    tw_await(&w, PUBLISHED, 1);
+    ck_assert_int_eq(tw_look(&w, REFRESHES " AND attempts > 0"), 0);
+    ck_assert_int_eq(tw_calls(&w, "/refresh/"), 1);
+}
+END_TEST
+
+START_TEST(a_renewal_waits_no_longer_than_minutes)
+{
+    int64_t now_ms;
+
+    w.script = not_renewed_at_first;
+    config.retry_ms[0] = 3600000;
+    tw_write(&w, "1", "a");
+    tw_start(&w);
+    tw_await(&w, REFRESHES " AND attempts = 1", 1);
+    now_ms = clock_now_ms();
+    ck_assert_int_le(tw_look(&w, "SELECT due_at FROM job WHERE kind = 13"), now_ms + 300000);
+    ck_assert_int_ge(tw_look(&w, "SELECT due_at FROM job WHERE kind = 13"), now_ms + 200000);
+}
+END_TEST
+
 /* ---- planned ones ---- */
 
 static bool
@@ -391,6 +429,7 @@ tokens(void)
         &a_token_is_renewed_however_often_that_fails, &the_profile_says_that_its_token_is_not_renewed,
         &a_renewal_that_is_told_to_wait_does_not_hold_what_a_reconnect_frees,
         &a_token_that_cannot_be_renewed_ends_the_connection, &a_reconnect_wins_over_a_renewal,
+        &a_renewal_that_fails_after_a_reconnect_is_none_of_it, &a_renewal_waits_no_longer_than_minutes,
         &who_asks_twice_gets_one, &a_planned_renewal_holds_nobody_back, &other_jobs_wait_for_it_too,
     };
     TCase *c = tcase_create("tokens");

@@ -60,8 +60,7 @@ upkeep_pruned(struct db_txn *txn)
         u->pruned_mono_ms = 0;
         upkeep_again(u, 100);
     }
-    if (u->worker->draining)
-        worker_maybe_close(u->worker);
+    worker_maybe_close(u->worker);
 }
 
 /* ---- memory ---- */
@@ -86,8 +85,7 @@ upkeep_tidied(uv_work_t *work, int status)
 
     (void)status; /* nobody cancels it */
     u->busy--;
-    if (u->worker->draining)
-        worker_maybe_close(u->worker);
+    worker_maybe_close(u->worker);
 }
 
 static void
@@ -98,7 +96,7 @@ upkeep_begin_tidying(struct upkeep *u, int64_t mono_ms)
     u->tidied_mono_ms = mono_ms;
     u->busy++;
     if (uv_queue_work(&u->worker->loop, &u->tidy, upkeep_tidy, upkeep_tidied) != 0)
-        u->busy--;
+        out_of_memory();
 }
 
 /* ---- whose lanes are whose ---- */
@@ -180,8 +178,7 @@ upkeep_gave(struct db_txn *txn)
             seat_wake(seat);
         }
     }
-    if (w->draining)
-        worker_maybe_close(w);
+    worker_maybe_close(w);
 }
 
 /* Polls that wait for something to happen need not be ours: the next one asks again from the same place. */
@@ -259,6 +256,8 @@ upkeep_heed(struct upkeep *u)
 {
     struct worker *w = u->worker;
 
+    if (!w->options.alone) /* first: a lane that was just woken does not look idle, and who polls has what is due */
+        upkeep_share(u);
     for (size_t i = 0; i < u->lanes_count; i++) { /* its wake-up was lost */
         struct seat_lane *seat = map_get(&w->lanes, u->lanes[i]);
 
@@ -272,7 +271,6 @@ upkeep_heed(struct upkeep *u)
     u->fingerprint = u->census.fingerprint;
     vigil_watch(w, &u->census);
     upkeep_take(u);
-    upkeep_share(u);
 }
 
 static void
@@ -285,8 +283,7 @@ upkeep_looked(struct db_txn *txn)
         upkeep_heed(u);
     if (u->in_a_hurry)
         upkeep_hurry(u->worker);
-    if (u->worker->draining)
-        worker_maybe_close(u->worker);
+    worker_maybe_close(u->worker);
 }
 
 static void

@@ -22,8 +22,7 @@ vigil_done(struct db_txn *txn)
         w->vigil.count = 0;
     else
         log_warn("a dead process's lease could not be ended yet", LOG_CSTR("error", txn->err.message));
-    if (w->draining)
-        worker_maybe_close(w);
+    worker_maybe_close(w);
 }
 
 static void

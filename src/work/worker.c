@@ -278,21 +278,21 @@ worker_close(struct worker *w)
     mailbox_close(&w->mailbox);
 }
 
-/* Closing must wait for what other threads still hold: tasks in a transaction or at the disk, and
+/* When it is to stop: closing must wait for what other threads still hold: tasks in a transaction or at the disk, and
  * looks for due jobs. */
 void
 worker_maybe_close(struct worker *w)
 {
-    bool fetching = false;
     size_t at = 0;
     int64_t id;
     void *value;
 
-    while (map_next(&w->lanes, &at, &id, &value))
-        fetching |= ((struct seat_lane *)value)->fetching;
-    if (!w->draining || w->closed || w->tasks_count > 0 || fetching || upkeep_is_busy(w) || w->vigil.busy
-        || setback_is_busy(w) || w->tenure.busy)
+    if (!w->draining || w->closed || w->tasks_count > 0 || upkeep_is_busy(w) || w->vigil.busy || setback_is_busy(w)
+        || w->tenure.busy)
         return;
+    while (map_next(&w->lanes, &at, &id, &value))
+        if (((struct seat_lane *)value)->fetching)
+            return;
     if (w->tenure.is_over)
         worker_close(w);
     else
