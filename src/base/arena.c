@@ -204,6 +204,20 @@ arena_copy(struct arena *a, struct str s)
 }
 
 struct str
+arena_lower(struct arena *a, struct str s)
+{
+    char *copy;
+
+    if (str_is_none(s))
+        return s;
+    copy = arena_bytes(a, s.len + 1);
+    for (size_t i = 0; i < s.len; i++)
+        copy[i] = (char)(s.ptr[i] >= 'A' && s.ptr[i] <= 'Z' ? s.ptr[i] - 'A' + 'a' : s.ptr[i]);
+    copy[s.len] = '\0';
+    return (struct str){ copy, s.len };
+}
+
+struct str
 arena_printf(struct arena *a, const char *fmt, ...)
 {
     char    small[256]; /* what most texts fit in, and need not be formatted twice then */

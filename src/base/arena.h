@@ -41,6 +41,7 @@ void *arena_more(struct arena *a, void *array, size_t n, size_t *cap, size_t siz
 
 /* Copies are NUL-terminated behind their length, so `.ptr` may be handed to a C library. A none stays none. */
 struct str arena_copy(struct arena *a, struct str s);
+struct str arena_lower(struct arena *a, struct str s); /* a copy with the letters of ASCII in lower case */
 struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A copy of what was written to `b`, and none if that passed its bound. Frees the buffer either way. */

@@ -1,8 +1,6 @@
 /* str.c -- see str.h. */
 #include "base/str.h"
 
-#include <limits.h>
-
 static unsigned char
 lower(char c)
 {

@@ -8,17 +8,6 @@ refuse(struct error *err, const char *what)
     return error_set(err, 400, "the multipart body is not valid: %s", what);
 }
 
-static struct str
-lower(struct arena *a, struct str s)
-{
-    char *copy = arena_bytes(a, s.len + 1);
-
-    for (size_t i = 0; i < s.len; i++)
-        copy[i] = (char)(s.ptr[i] >= 'A' && s.ptr[i] <= 'Z' ? s.ptr[i] + ('a' - 'A') : s.ptr[i]);
-    copy[s.len] = '\0';
-    return (struct str){ copy, s.len };
-}
-
 /* The inside of a quoted string from behind its opening quote; *in goes behind the closing one. Only \" and \\ are
  * escapes, because old browsers send "C:\photos\cat.jpg" as it is. */
 static bool
@@ -160,7 +149,7 @@ multipart_parse_head(struct str lines, struct arena *a, struct multipart_head *o
                 return false;
         } else if (str_eq_nocase(name, STR("Content-Type"))) {
             str_cut(value, ';', &value, &line);
-            out->content_type = lower(a, str_trim(value));
+            out->content_type = arena_lower(a, str_trim(value));
         }
     }
     if (str_is_none(out->name))

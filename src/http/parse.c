@@ -112,15 +112,9 @@ static struct str
 bare_type(struct arena *a, struct str value)
 {
     struct str type, rest;
-    char      *copy;
 
     str_cut(value, ';', &type, &rest);
-    type = str_trim(type);
-    copy = arena_bytes(a, type.len + 1);
-    for (size_t i = 0; i < type.len; i++)
-        copy[i] = (char)(type.ptr[i] >= 'A' && type.ptr[i] <= 'Z' ? type.ptr[i] + ('a' - 'A') : type.ptr[i]);
-    copy[type.len] = '\0';
-    return (struct str){ copy, type.len };
+    return arena_lower(a, str_trim(type));
 }
 
 /* Digits only: no sign, no list, no blanks; llhttp has seen the same value and agrees. */

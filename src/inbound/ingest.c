@@ -1,3 +1,4 @@
+/* ingest.c -- see inbound.h. What an event is told of is store/'s to know; here it is decided whose it is. */
 #include "inbound/inbound.h"
 
 #include "base/clock.h"
@@ -291,22 +292,12 @@ struct route { /* whose an account is */
     struct route   *next; /* another account with the same hash */
 };
 
-static int64_t
-hash_of(struct str text)
-{
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (uint8_t)text.ptr[i]) * 1099511628211u;
-    return (int64_t)hash;
-}
-
 /* NULL with an error. */
 static const struct route *
 route_find(struct ingest *in, struct map *routes, const struct platform *platform, struct str account_id,
            struct error *err)
 {
-    int64_t hash = hash_of(account_id);
+    int64_t hash = str_hash(account_id);
     struct route *first = map_get(routes, hash), *new;
 
     for (const struct route *r = first; r; r = r->next)

@@ -203,14 +203,11 @@ static const struct media_driver s3_driver = {
 static struct str
 read_host(struct arena *a, struct str scheme, struct str host)
 {
-    struct str port = str_eq(scheme, STR("https")) ? STR(":443") : STR(":80"), copy;
+    struct str port = str_eq(scheme, STR("https")) ? STR(":443") : STR(":80");
 
     if (str_ends(host, port))
         host.len -= port.len;
-    copy = arena_copy(a, host);
-    for (size_t i = 0; i < copy.len; i++)
-        ((char *)(uintptr_t)copy.ptr)[i] = (char)tolower((unsigned char)copy.ptr[i]);
-    return copy;
+    return arena_lower(a, host);
 }
 
 static bool

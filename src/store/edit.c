@@ -75,15 +75,11 @@ edit_whole(struct db *db, struct message *m, const struct inbound_event *e, int6
 static bool
 edit_is_later(const struct message *m, int64_t number, const struct followup *f)
 {
-    size_t shorter = m->body.len < f->body.len ? m->body.len : f->body.len;
-    int order;
-
     if (number > 0 && f->sequence > 0 && number != f->sequence)
         return f->sequence > number;
     if (f->at_ms != m->edited_at)
         return f->at_ms > m->edited_at;
-    order = shorter > 0 ? memcmp(m->body.ptr, f->body.ptr, shorter) : 0;
-    return order < 0 || (order == 0 && m->body.len < f->body.len);
+    return str_order(m->body, f->body) < 0;
 }
 
 bool

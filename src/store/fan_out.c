@@ -1,7 +1,6 @@
 /* fan_out.c -- events on their way to endpoints (webhook.h). */
-#include <stdlib.h>
-
 #include "base/id.h"
+#include "base/sort.h"
 #include "store/tail.h"
 #include "store/webhook.h"
 
@@ -49,14 +48,6 @@ webhook_listeners(struct db *db, int64_t workspace_id, struct arena *a, struct l
 
 /* ---- again ---- */
 
-static int
-compare_ids(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-
-    return (a > b) - (a < b);
-}
-
 static bool
 replay_one(struct db *db, const struct webhook *w, int64_t id, int64_t now_ms, struct arena *a, struct error *err)
 {
@@ -85,18 +76,14 @@ webhook_replay_events(struct db *db, const struct webhook *w, const int64_t *ids
     int64_t *sorted;
     bool ok = true;
 
-    *queued = 0;
     arena_init(&a);
     sorted = arena_array(&a, int64_t, n);
     for (size_t i = 0; i < n; i++)
         sorted[i] = ids[i];
-    qsort(sorted, n, sizeof(*sorted), compare_ids);
-    for (size_t i = 0; ok && i < n; i++) {
-        if (i > 0 && sorted[i] == sorted[i - 1])
-            continue;
+    n = sort_distinct(sorted, n);
+    for (size_t i = 0; ok && i < n; i++)
         ok = replay_one(db, w, sorted[i], now_ms, &a, err);
-        (*queued)++;
-    }
+    *queued = (int64_t)n;
     arena_deinit(&a);
     return ok;
 }

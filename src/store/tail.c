@@ -1,9 +1,9 @@
+/* tail.c -- see tail.h. */
 #include "store/tail.h"
-
-#include <stdlib.h>
 
 #include "base/id.h"
 #include "base/map.h"
+#include "base/sort.h"
 #include "store/webhook.h"
 
 #define PLACES       8    /* queues looked at by one statement */
@@ -163,28 +163,17 @@ fan_out_all(struct db *db, struct tail *t, struct error *err)
 
 /* ---- queues ---- */
 
-static int
-compare_numbers(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-
-    return (a > b) - (a < b);
-}
-
 /* All in one order, so that no two ever wait for each other. */
 static bool
 lock_queues(struct db *db, const int64_t *queues, size_t n, struct error *err)
 {
     int64_t *locks = arena_array(db_memory(db), int64_t, n);
-    size_t distinct = 0;
+    size_t distinct;
     bool ok;
 
     for (size_t i = 0; i < n; i++)
         locks[i] = -1 - (int64_t)((uint64_t)queues[i] % QUEUE_LOCKS);
-    qsort(locks, n, sizeof(*locks), compare_numbers);
-    for (size_t i = 0; i < n; i++)
-        if (distinct == 0 || locks[distinct - 1] != locks[i])
-            locks[distinct++] = locks[i];
+    distinct = sort_distinct(locks, n);
     if (distinct > LOCKS_MAX)
         return db_alone(db, ALL_QUEUES, err);
     ok = db_together(db, ALL_QUEUES, err);
