@@ -1,4 +1,8 @@
+/* profile.c -- see profile.h; groups are in group.c, and erasing is in erase.c. */
 #include "store/profile.h"
+
+#include <assert.h>
+#include <stddef.h>
 
 #include "base/config.h"
 #include "base/id.h"
@@ -371,15 +375,12 @@ void
 profile_copy(const struct profile *p, const struct account *account, struct arena *a, struct profile *p_out,
              struct account *account_out)
 {
+    static_assert(offsetof(struct profile, status) - offsetof(struct profile, external_id) == sizeof(p->texts)
+                  && offsetof(struct profile, details) + sizeof(p->details)
+                         == offsetof(struct profile, texts) + sizeof(p->texts), "`texts` is all texts");
     *p_out = *p;
-    p_out->external_id = arena_copy(a, p->external_id);
-    p_out->alt_external_id = arena_copy(a, p->alt_external_id);
-    p_out->username = arena_copy(a, p->username);
-    p_out->name = arena_copy(a, p->name);
-    p_out->status_detail = arena_copy(a, p->status_detail);
-    p_out->hook_url = arena_copy(a, p->hook_url);
-    p_out->poll_cursor = arena_copy(a, p->poll_cursor);
-    p_out->details = arena_copy(a, p->details);
+    for (size_t i = 0; i < sizeof(p->texts) / sizeof(p->texts[0]); i++)
+        p_out->texts[i] = arena_copy(a, p->texts[i]);
     *account_out = account_of(p_out);
     account_out->token = arena_copy(a, account->token);
     account_out->webhook_secret = arena_copy(a, account->webhook_secret);

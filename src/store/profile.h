@@ -18,8 +18,13 @@ struct group {
 struct profile {
     int64_t                id, workspace_id, group_id;
     const struct platform *platform;
-    struct str             external_id, alt_external_id, username, name, status_detail, hook_url, poll_cursor;
-    struct str             details; /* as in struct account */
+    union {
+        struct {
+            struct str external_id, alt_external_id, username, name, status_detail, hook_url, poll_cursor;
+            struct str details; /* as in struct account */
+        };
+        struct str texts[8]; /* all of them, so that a copy leaves none out */
+    };
     enum profile_status    status;
     int64_t                expires_at, refresh_at; /* of its credentials; 0 = not known, never */
     int64_t                chats_count, posts_count, created_at;

@@ -1,4 +1,8 @@
+/* webhook.c -- the endpoints themselves, see webhook.h. */
 #include "store/webhook.h"
+
+#include <assert.h>
+#include <stddef.h>
 
 #include "base/config.h"
 #include "base/id.h"
@@ -171,12 +175,11 @@ webhook_copy(const struct webhook *w, struct arena *a)
 {
     struct webhook copy = *w;
 
-    copy.url = arena_copy(a, w->url);
-    copy.description = arena_copy(a, w->description);
-    copy.disabled_reason = arena_copy(a, w->disabled_reason);
-    copy.event_names = arena_copy(a, w->event_names);
-    copy.secret = arena_copy(a, w->secret);
-    copy.old_secret = arena_copy(a, w->old_secret);
+    static_assert(offsetof(struct webhook, events) - offsetof(struct webhook, url) == sizeof(w->texts)
+                  && offsetof(struct webhook, old_secret) + sizeof(w->old_secret)
+                         == offsetof(struct webhook, texts) + sizeof(w->texts), "`texts` is all texts");
+    for (size_t i = 0; i < sizeof(w->texts) / sizeof(w->texts[0]); i++)
+        copy.texts[i] = arena_copy(a, w->texts[i]);
     return copy;
 }
 

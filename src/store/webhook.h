@@ -28,12 +28,17 @@
 
 struct webhook {
     int64_t       id, workspace_id, group_id; /* group 0 = events of the whole workspace */
-    struct str    url, description, disabled_reason;
-    int64_t       events;                     /* a bit for each enum event_type */
-    struct str    event_names;                /* the same as it was asked for: a JSON array, ["*"] or names */
+    union {
+        struct {
+            struct str url, description, disabled_reason;
+            struct str event_names;           /* what it was asked to hear: a JSON array, ["*"] or names */
+            struct str secret, old_secret;    /* plain, "whsec_..."; old: none when it signs no more */
+        };
+        struct str texts[6];                  /* all of them, so that a copy leaves none out */
+    };
+    int64_t       events;                     /* the same as `event_names`: a bit for each enum event_type */
     bool          enabled;
     int           concurrency;
-    struct str    secret, old_secret;         /* plain, "whsec_..."; old: none when it signs no more */
     int64_t       old_secret_until, failing_since, created_at, updated_at;
     int64_t       queued_from;                /* jobs with a smaller id are void */
     int64_t       deliveries_count;
