@@ -1,3 +1,4 @@
+/* job.c -- see job.h. */
 #include "store/job.h"
 
 #include <assert.h>
@@ -61,9 +62,8 @@ static const char job_hurry_sql[] =
     "UPDATE job SET due_at = $2 WHERE lane_id = $1 AND state = 0 AND due_at > $2";
 /* What is to be forgotten is nobody's any more, so nothing else would remember it. */
 static const char job_drop_sql[] = "DELETE FROM job WHERE lane_id = $1 AND kind <> 15";
-/* Less what waits for a reconnect, which is not a time. */
 static const char job_shift_sql[] =
-    "UPDATE job SET due_at = due_at - $2 WHERE state <> 2 AND due_at > $1 AND due_at < 4503599627370496"
+    "UPDATE job SET due_at = due_at - $2 WHERE state <> 2 AND due_at > $1 AND due_at < $4"
     " AND lane_id IN (SELECT id FROM lane WHERE process_id = $3)";
 static const char job_lanes_sql[] = "SELECT DISTINCT lane_id FROM job";
 static const char job_lanes_due_sql[] = "SELECT DISTINCT lane_id FROM job WHERE state = 0 AND due_at <= $1";
@@ -308,7 +308,8 @@ job_hurry_lane(struct db *db, int64_t lane_id, int64_t now_ms, struct error *err
 bool
 job_hurry_by(struct db *db, int64_t process_id, int64_t by_ms, int64_t now_ms, struct error *err)
 {
-    return db_exec(db, job_shift_sql, DB_ARGS(db_int(now_ms), db_int(by_ms), db_int(process_id)), NULL, err);
+    return db_exec(db, job_shift_sql,
+                   DB_ARGS(db_int(now_ms), db_int(by_ms), db_int(process_id), db_int(JOB_HELD_UNTIL)), NULL, err);
 }
 
 bool

@@ -32,6 +32,7 @@ struct job {
     struct str     payload; /* JSON or plain text, the kind's own */
 };
 
+#define JOB_HELD_UNTIL  ((int64_t)1 << 52) /* due_at of one that waits for a reconnect, and for no time */
 #define JOB_INTERRUPTED "interrupted" /* payload of a JOB_SEND whose request may have gone out */
 
 /* Signals of this layer (db_signal). The key is the lane, the workspace, the profile. TOPIC_FREE: a process has let go

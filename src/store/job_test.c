@@ -232,7 +232,7 @@ START_TEST(a_clock_set_back_takes_what_waits_with_it)
 {
     const int64_t hour = 3600000;
     struct job far = add(1, 0, s.now + 90000), past = add(1, 0, s.now - hour - 5), other = add(2, 0, s.now + 90000);
-    struct job held = add(1, 0, (int64_t)1 << 52), first = add(1, 50, s.now), queued = add(1, 50, s.now);
+    struct job held = add(1, 0, JOB_HELD_UNTIL), first = add(1, 50, s.now), queued = add(1, 50, s.now);
     bool ours;
 
     OK(lane_take(s.db, 1, 7, s.now, &ours, &s.err));
@@ -241,7 +241,7 @@ START_TEST(a_clock_set_back_takes_what_waits_with_it)
     ck_assert_int_eq(again(&far).due_at, s.now - hour + 90000);
     ck_assert_int_eq(again(&past).due_at, s.now - hour - 5);
     ck_assert_int_eq(again(&other).due_at, s.now + 90000);
-    ck_assert_int_eq(again(&held).due_at, (int64_t)1 << 52);
+    ck_assert_int_eq(again(&held).due_at, JOB_HELD_UNTIL);
     ck_assert_int_eq(again(&first).due_at, s.now - hour);
     ck_assert_int_eq(again(&queued).due_at, s.now - hour);
 }

@@ -64,7 +64,7 @@ poll_hurry(struct task *t, struct db *db, struct error *err)
         return true;
     if (!job_next_of_kind(db, t->lane_id, JOB_POLL, 0, &t->arena, &job, &found, err))
         return false;
-    if (!found || job.attempts > 0 || job.due_at == TASK_HELD_UNTIL) /* it waits for another reason */
+    if (!found || job.attempts > 0 || job.due_at == JOB_HELD_UNTIL) /* it waits for another reason */
         return true;
     soon_ms = now_ms + poll_wait_ms(&pace, 0);
     if (job.due_at <= soon_ms && job.payload.len == 0)

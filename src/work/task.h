@@ -124,9 +124,6 @@ int64_t task_backoff_ms(int attempts);
 /* A token that was renewed so lately is not stale, whatever the platform says. */
 #define TASK_FRESH_TOKEN_MS 60000
 
-/* When a token stops working, jobs are due at this far away time until the account is connected again. */
-#define TASK_HELD_UNTIL ((int64_t)1 << 52)
-
 /* In a transaction: fills t->profile and the operation's account. t->gone when the profile is deleted or not active. */
 bool task_load_account(struct task *t, struct db *db, bool also_deleted, struct error *err);
 

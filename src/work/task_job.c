@@ -79,7 +79,7 @@ task_await_account(struct task *t, struct db *db, struct error *err)
         return false;
     if (!found)
         return job_finish(db, &t->job, clock_now_ms(), err);
-    return job_retry(db, &t->job, p.status == PROFILE_EXPIRED ? TASK_HELD_UNTIL : clock_now_ms(), t->job.attempts,
+    return job_retry(db, &t->job, p.status == PROFILE_EXPIRED ? JOB_HELD_UNTIL : clock_now_ms(), t->job.attempts,
                      t->job.payload, err);
 }
 
@@ -149,7 +149,7 @@ task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *e
             if (kind == JOB_SEND && !hold_send(t, db, &job, reason, err))
                 return false;
             if ((job.state == JOB_READY || job.id == t->job.id)
-                && !job_retry(db, &job, TASK_HELD_UNTIL, job.attempts, job.payload, err))
+                && !job_retry(db, &job, JOB_HELD_UNTIL, job.attempts, job.payload, err))
                 return false;
         }
     }
