@@ -1,6 +1,7 @@
 /* buf.c -- see buf.h. One byte more than `cap` is allocated, because vsnprintf() wants to write its NUL. */
 #include "base/buf.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,7 @@ buf_room(struct buf *b, size_t n)
 void
 buf_grew(struct buf *b, size_t n)
 {
+    assert(n <= b->cap - b->len);
     b->len += n;
 }
 

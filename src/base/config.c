@@ -1,3 +1,4 @@
+/* config.c -- see config.h. */
 #include "base/config.h"
 
 struct config config;

@@ -29,7 +29,7 @@ assert_hex(const void *bytes, size_t len, const char *expected)
 START_TEST(sha256_gives_the_published_digests)
 {
     uint8_t digest[SHA256_SIZE];
-    char    million[1000];
+    char    thousand[1000];
     int     i;
 
     for (i = 0; i < 2; i++) { /* twice, because the context is used again */
@@ -40,8 +40,8 @@ START_TEST(sha256_gives_the_published_digests)
         sha256(STR("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"), digest);
         assert_hex(digest, sizeof(digest), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
     }
-    memset(million, 'a', sizeof(million));
-    sha256((struct str){ million, sizeof(million) }, digest);
+    memset(thousand, 'a', sizeof(thousand));
+    sha256((struct str){ thousand, sizeof(thousand) }, digest);
     assert_hex(digest, sizeof(digest), "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
 }
 END_TEST

@@ -13,11 +13,11 @@
 #define DIGITS        11 /* 58^11 is the first power above 2^64 */
 
 static const struct str prefixes[ID_KINDS] = {
-    [ID_CHAT] = { "chat_", 5 },  [ID_MESSAGE] = { "msg_", 4 },   [ID_PROFILE] = { "prof_", 5 },
-    [ID_GROUP] = { "grp_", 4 },  [ID_ATTACHMENT] = { "att_", 4 }, [ID_POST] = { "post_", 5 },
-    [ID_COMMENT] = { "cmt_", 4 }, [ID_WEBHOOK] = { "wh_", 3 },    [ID_EVENT] = { "evt_", 4 },
-    [ID_DELIVERY] = { "dlv_", 4 }, [ID_KEY] = { "key_", 4 },      [ID_WORKSPACE] = { "ws_", 3 },
-    [ID_JOB] = { "job_", 4 },
+    [ID_CHAT] = STR("chat_"),    [ID_MESSAGE] = STR("msg_"),    [ID_PROFILE] = STR("prof_"),
+    [ID_GROUP] = STR("grp_"),    [ID_ATTACHMENT] = STR("att_"), [ID_POST] = STR("post_"),
+    [ID_COMMENT] = STR("cmt_"),  [ID_WEBHOOK] = STR("wh_"),     [ID_EVENT] = STR("evt_"),
+    [ID_DELIVERY] = STR("dlv_"), [ID_KEY] = STR("key_"),        [ID_WORKSPACE] = STR("ws_"),
+    [ID_JOB] = STR("job_"),
 };
 
 static const char alphabet[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
@@ -88,12 +88,6 @@ id_first_at(int64_t ms)
     if (ms - EPOCH_MS >= INT64_C(1) << TIME_BITS)
         return INT64_MAX;
     return (ms - EPOCH_MS) << (NODE_BITS + SEQUENCE_BITS);
-}
-
-int64_t
-id_time_ms(int64_t id)
-{
-    return (id >> (NODE_BITS + SEQUENCE_BITS)) + EPOCH_MS;
 }
 
 const char *

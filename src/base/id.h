@@ -26,8 +26,7 @@ int64_t id_generate(int64_t now_ms); /* > 0, grows within this process also when
 /* From now on every id generated here is greater: the clock may have been set back. */
 void id_stay_above(int64_t id);
 
-int64_t id_first_at(int64_t ms);     /* no id generated from then on is smaller, any time will do */
-int64_t id_time_ms(int64_t id);      /* when it was generated */
+int64_t id_first_at(int64_t ms); /* no id generated from then on is smaller, any time will do */
 
 const char *id_format(enum id_kind kind, int64_t id, char out[ID_TEXT_MAX]); /* returns `out` */
 

@@ -33,10 +33,10 @@ static struct {
 static const struct {
     struct str name, text;
 } levels[] = {
-    [LOG_LEVEL_DEBUG] = { { "debug", 5 }, { "DEBUG", 5 } },
-    [LOG_LEVEL_INFO] = { { "info", 4 }, { "INFO", 4 } },
-    [LOG_LEVEL_WARN] = { { "warn", 4 }, { "WARN", 4 } },
-    [LOG_LEVEL_ERROR] = { { "error", 5 }, { "ERROR", 5 } },
+    [LOG_LEVEL_DEBUG] = { STR("debug"), STR("DEBUG") },
+    [LOG_LEVEL_INFO] = { STR("info"), STR("INFO") },
+    [LOG_LEVEL_WARN] = { STR("warn"), STR("WARN") },
+    [LOG_LEVEL_ERROR] = { STR("error"), STR("ERROR") },
 };
 
 static int

@@ -2,8 +2,6 @@
 #include "base/mailbox.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 

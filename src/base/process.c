@@ -1,3 +1,4 @@
+/* process.c -- see process.h. Linux tells of processes in /proc, and of their end through kill(). */
 #include "base/process.h"
 
 #include <errno.h>

@@ -82,9 +82,9 @@ static bool
 names_a_secret(struct str word)
 {
     static const struct str suffixes[] = {
-        { "token", 5 },      { "secret", 6 },      { "password", 8 },   { "passwd", 6 },    { "proof", 5 },
-        { "signature", 9 },  { "credential", 10 }, { "api_key", 7 },    { "apikey", 6 },    { "api-key", 7 },
-        { "secret_key", 10 }, { "access_key", 10 }, { "accessjwt", 9 }, { "refreshjwt", 10 },
+        STR("token"),      STR("secret"),     STR("password"),  STR("passwd"),     STR("proof"),
+        STR("signature"),  STR("credential"), STR("api_key"),   STR("apikey"),     STR("api-key"),
+        STR("secret_key"), STR("access_key"), STR("accessjwt"), STR("refreshjwt"),
     };
 
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)

@@ -1,3 +1,4 @@
+/* testing.c -- see testing.h. */
 #include "db/testing.h"
 
 #include <ftw.h>

@@ -1,3 +1,4 @@
+/* testing_fail.c -- see testing_fail.h: the driver's table with two entries of ours in front. */
 #include "db/testing_fail.h"
 
 #include "db/driver.h"

@@ -1,3 +1,4 @@
+/* testing_line.c -- see testing_line.h: a proxy between libpq and the server's socket, on a thread of its own. */
 #include "db/testing_line.h"
 
 #include <poll.h>

@@ -83,6 +83,8 @@ http_conn_close(struct http_conn *c)
     atomic_fetch_sub(&c->loop->server->connections, 1);
 }
 
+static void read_on(struct http_conn *c);
+
 /* The last reply is out. Closing now would make the kernel answer whatever the client is still sending with a reset,
  * which can overtake the reply; so only our side is closed, and what comes is read and dropped for a moment. */
 static void
@@ -98,7 +100,7 @@ linger(struct http_conn *c)
     }
     c->state = CONN_LINGERING;
     c->deadline_ms = now_ms(c) + LINGER_MS;
-    http_conn_read_on(c);
+    read_on(c);
 }
 
 /* ---- reading requests ---- */
@@ -267,7 +269,7 @@ http_conn_next(struct http_conn *c)
     if (c->peer_done && (c->state == CONN_IDLE || c->state == CONN_READING))
         http_conn_close(c);
     else if (c->kept.len < KEPT_MAX)
-        http_conn_read_on(c);
+        read_on(c);
 }
 
 /* ---- the socket ---- */
@@ -313,8 +315,8 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         http_conn_close(c);
 }
 
-void
-http_conn_read_on(struct http_conn *c)
+static void
+read_on(struct http_conn *c)
 {
     if (c->paused && !c->peer_done && uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) == 0)
         c->paused = false;
@@ -373,7 +375,7 @@ http_conn_accept(struct http_loop *loop)
     uv_tcp_nodelay(&c->tcp, 1);
     http_peer_text(&c->tcp, c->peer, sizeof(c->peer));
     c->deadline_ms = now_ms(c) + limits(c)->idle_ms;
-    http_conn_read_on(c);
+    read_on(c);
     if (open > limits(c)->connections_max)
         turn_away(c);
 }

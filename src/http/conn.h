@@ -72,7 +72,6 @@ void http_conn_close(struct http_conn *c);                  /* at once; what is 
 void http_conn_tick(struct http_conn *c, int64_t now_ms);   /* acts when its time is up */
 void http_conn_drain(struct http_conn *c);                  /* the server stops: ends as soon as is decent */
 void http_conn_next(struct http_conn *c);                   /* a reply is out: on to the next request, or to the end */
-void http_conn_read_on(struct http_conn *c);                /* after a pause */
 void http_conn_free_if_over(struct http_conn *c);
 
 /* exchange.c */

@@ -31,7 +31,7 @@ struct head_scan {
  * (then `state` is HEAD_END). False with a 400. */
 bool head_scan(struct head_scan *s, struct str piece, size_t *used, struct error *err);
 
-bool head_is_token(struct str s); /* a method or a header name: RFC 9110's tchar, at least one */
+bool head_is_token(struct str s); /* a method or a header name: RFC 9110's tchar, at least one; also for fuzz/ */
 
 struct head_line {
     struct str method, target;

@@ -1,3 +1,4 @@
+/* sigv4.c -- see sigv4.h. The steps and their names are those of AWS's "Signature Version 4 signing process". */
 #include "media/sigv4.h"
 
 #include <time.h>

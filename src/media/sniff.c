@@ -31,15 +31,15 @@ ask_libmagic(struct str head, const struct media_type **out, struct error *err)
     pthread_mutex_lock(&magic_lock);
     if (!magic) {
         magic = magic_open(MAGIC_FLAGS);
-        if (magic && magic_load(magic, NULL) != 0) {
+        if (!magic)
+            out_of_memory();
+        if (magic_load(magic, NULL) != 0) {
             error_set(err, 500, "libmagic cannot load its list of file types: %s", magic_error(magic));
             magic_close(magic);
             magic = NULL;
             pthread_mutex_unlock(&magic_lock);
             return false;
         }
-        if (!magic)
-            out_of_memory(); /* out of memory */
     }
     said = magic_buffer(magic, head.ptr, head.len < MAGIC_HEAD ? head.len : MAGIC_HEAD);
     *out = said ? media_type_by_content(str_of(said)) : NULL;
@@ -63,10 +63,11 @@ has(struct str s, struct str needle)
 
 /* Every stream announces itself in a page at the beginning. */
 static enum tracks
-ogg_tracks(struct str head)
+ogg_tracks(struct str head, int fd)
 {
     struct str pages = str_slice(head, 0, 4096);
 
+    (void)fd;
     if (has(pages, STR("\x80theora")) || has(pages, STR("OVP80")))
         return TRACKS_FILM;
     if (has(pages, STR("OpusHead")) || has(pages, STR("\x01vorbis")) || has(pages, STR("\x7F" "FLAC"))
@@ -77,8 +78,9 @@ ogg_tracks(struct str head)
 
 /* Tracks name their codecs, and the list of tracks comes before the data. */
 static enum tracks
-webm_tracks(struct str head)
+webm_tracks(struct str head, int fd)
 {
+    (void)fd;
     if (has(head, STR("V_VP8")) || has(head, STR("V_VP9")) || has(head, STR("V_AV1")))
         return TRACKS_FILM;
     if (has(head, STR("A_OPUS")) || has(head, STR("A_VORBIS")))
@@ -117,11 +119,12 @@ big_endian(const unsigned char *p, size_t n)
 
 /* An MP4 is a row of boxes, each with its length in front, and the index ("moov") may be the last. */
 static enum tracks
-mp4_tracks(int fd)
+mp4_tracks(struct str head, int fd)
 {
     enum { BOXES_MAX = 64, INDEX_MAX = 1024 * 1024 };
     uint64_t at = 0;
 
+    (void)head;
     for (int i = 0; i < BOXES_MAX; i++) {
         unsigned char box[16];
         ssize_t got = pread(fd, box, sizeof(box), (off_t)at);
@@ -155,31 +158,26 @@ static bool
 look_inside(struct str head, int fd, const struct media_type *seen, const struct media_type **out)
 {
     static const struct {
-        const char *film, *sound;
+        const char *film, *sound; /* libmagic says the first of both */
+        enum tracks (*tracks)(struct str head, int fd);
     } containers[] = {
-        { "video/ogg", "audio/ogg" },
-        { "video/webm", "audio/webm" },
-        { "video/mp4", "audio/mp4" },
+        { "video/ogg", "audio/ogg", ogg_tracks },
+        { "video/webm", "audio/webm", webm_tracks },
+        { "video/mp4", "audio/mp4", mp4_tracks },
     };
-    enum tracks tracks = TRACKS_UNKNOWN;
-    size_t i;
 
-    if (str_eq(str_of(seen->content_type), str_of(containers[0].film))) {
-        i = 0;
-        tracks = ogg_tracks(head);
-    } else if (str_eq(str_of(seen->content_type), str_of(containers[1].film))) {
-        i = 1;
-        tracks = webm_tracks(head);
-    } else if (str_eq(str_of(seen->content_type), str_of(containers[2].film))) {
-        i = 2;
-        tracks = mp4_tracks(fd);
-    } else {
-        return false;
+    for (size_t i = 0; i < sizeof(containers) / sizeof(containers[0]); i++) {
+        enum tracks tracks;
+
+        if (strcmp(seen->content_type, containers[i].film) != 0)
+            continue;
+        tracks = containers[i].tracks(head, fd);
+        if (tracks == TRACKS_UNKNOWN)
+            return false;
+        *out = media_type_by_content(str_of(tracks == TRACKS_FILM ? containers[i].film : containers[i].sound));
+        return true;
     }
-    if (tracks == TRACKS_UNKNOWN)
-        return false;
-    *out = media_type_by_content(str_of(tracks == TRACKS_FILM ? containers[i].film : containers[i].sound));
-    return true;
+    return false;
 }
 
 bool

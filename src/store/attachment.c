@@ -1,3 +1,4 @@
+/* attachment.c -- see attachment.h. */
 #include "store/attachment.h"
 
 #include "base/id.h"

@@ -1,3 +1,4 @@
+/* candidates.c -- see candidates.h. */
 #include "store/candidates.h"
 
 #include "base/buf.h"

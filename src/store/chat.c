@@ -1,3 +1,4 @@
+/* chat.c -- see chat.h. Who changes a chat's row has locked it first, because several write pieces of one metadata. */
 #include "store/chat.h"
 
 #include "base/clock.h"

@@ -71,4 +71,5 @@ bool chat_set_participant(struct db *db, struct chat *c, const struct participan
                           int64_t now_ms, struct arena *a, struct error *err);
 /* The platform would not say; asked again in an hour at the earliest. */
 bool chat_set_participant_asked(struct db *db, int64_t chat_id, int64_t now_ms, struct error *err);
+
 #endif

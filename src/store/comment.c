@@ -180,21 +180,12 @@ better(struct str old, struct str told, bool is_addition)
     return told.len > 0 && (is_addition || old.len == 0) ? told : old;
 }
 
-static bool
-text_is_greater(struct str a, struct str b)
-{
-    size_t shorter = a.len < b.len ? a.len : b.len;
-    int order = shorter > 0 ? memcmp(a.ptr, b.ptr, shorter) : 0;
-
-    return order > 0 || (order == 0 && a.len > b.len);
-}
-
 static void
 merge_text(struct comment *c, const struct inbound_comment *from, int64_t at_ms)
 {
     bool is_edit = from->verb == COMMENT_EDIT;
 
-    if (is_edit && (at_ms > c->edited_at || (at_ms == c->edited_at && text_is_greater(from->body, c->body)))) {
+    if (is_edit && (at_ms > c->edited_at || (at_ms == c->edited_at && str_order(from->body, c->body) > 0))) {
         c->body = from->body;
         c->edited_at = at_ms;
     } else if (!is_edit && c->edited_at == 0) {

@@ -1,19 +1,19 @@
+/* event.c -- see event.h. What an event holds is written here; its number and its row are tail.c's. */
 #include "store/event.h"
 
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/id.h"
 #include "store/job.h"
 #include "store/tail.h"
 #include "store/view.h"
 #include "store/webhook.h"
 
-#define EVENT_MAX     (4 * MIB)
-#define SHOWN_MAX     80 /* bytes of a wrong value that are worth repeating */
+#define EVENT_MAX       (4 * MIB)
+#define SHOWN_MAX       80 /* bytes of a wrong value that are worth repeating */
 #define SETTLE_TRIES    500
 #define SETTLE_PAUSE_MS 10
-#define EVENT_COLUMNS "id, workspace_id, group_id, profile_id, chat_id, type, created_at, data"
+#define EVENT_COLUMNS   "id, workspace_id, group_id, profile_id, chat_id, type, created_at, data"
 
 const char *const event_type_names[EVENT_TYPES] = {
     [EVENT_MESSAGE_RECEIVED] = "message.received",
@@ -190,15 +190,14 @@ event_profile(struct db *db, enum event_type type, const struct profile *p, int6
     struct event e = { .workspace_id = p->workspace_id, .profile_id = p->id, .type = type };
     struct buf data;
     struct json w = { .buf = &data };
-    char id[ID_TEXT_MAX], group[ID_TEXT_MAX];
     bool ok;
 
     buf_init(&data, EVENT_MAX);
     json_begin(&w, NULL);
-    json_put_str(&w, "id", str_of(id_format(ID_PROFILE, p->id, id)));
+    view_id(&w, "id", ID_PROFILE, p->id);
     json_put_str(&w, "name", p->name);
     json_put_str(&w, "platform", str_of(p->platform->name));
-    json_put_str(&w, "profile_group_id", str_of(id_format(ID_GROUP, p->group_id, group)));
+    view_id(&w, "profile_group_id", ID_GROUP, p->group_id);
     json_put_str(&w, "status", str_of(profile_status_names[p->status]));
     json_put_str(&w, "uid", p->external_id);
     json_put_str(&w, "username", p->username);
@@ -214,12 +213,11 @@ event_webhook_disabled(struct db *db, const struct webhook *w, int64_t now_ms, s
     struct event e = { .workspace_id = w->workspace_id, .type = EVENT_WEBHOOK_DISABLED };
     struct buf data;
     struct json j = { .buf = &data };
-    char id[ID_TEXT_MAX];
     bool ok;
 
     buf_init(&data, EVENT_MAX);
     json_begin(&j, NULL);
-    json_put_str(&j, "id", str_of(id_format(ID_WEBHOOK, w->id, id)));
+    view_id(&j, "id", ID_WEBHOOK, w->id);
     json_put_str(&j, "url", w->url);
     json_put_str(&j, "disabled_reason", w->disabled_reason);
     json_end(&j);
@@ -261,10 +259,9 @@ void
 event_write(struct buf *out, const struct event *e)
 {
     struct json w = { .buf = out };
-    char id[ID_TEXT_MAX];
 
     json_begin(&w, NULL);
-    json_put_str(&w, "id", str_of(id_format(ID_EVENT, e->id, id)));
+    view_id(&w, "id", ID_EVENT, e->id);
     json_put_str(&w, "object", STR("event"));
     json_put_str(&w, "type", str_of(event_type_names[e->type]));
     json_put_time(&w, "created_at", e->created_at);

@@ -1,3 +1,4 @@
+/* idempotency.c -- see idempotency.h. */
 #include "store/idempotency.h"
 
 static const char claim_sql[] =

@@ -1,3 +1,4 @@
+/* instance.c -- see instance.h. */
 #include "store/instance.h"
 
 #include "base/config.h"

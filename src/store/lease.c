@@ -1,3 +1,4 @@
+/* lease.c -- see lease.h. */
 #include "store/lease.h"
 
 #include <stdio.h>

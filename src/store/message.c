@@ -1,3 +1,4 @@
+/* message.c -- reading messages, see message.h; message_out.c and message_in.c write them. */
 #include "store/message.h"
 
 #include "base/id.h"

@@ -11,7 +11,7 @@
 
 enum message_direction { INBOUND = 1, OUTBOUND, DIRECTIONS };
 
-/* From FAILED_WAITING on they are rare, which an index counts on (schema.c). */
+/* From STATUS_WAITING on they are rare, which an index counts on (schema.c). */
 enum message_status {
     STATUS_NONE, STATUS_RECEIVED, STATUS_PUBLISHED, STATUS_PENDING, STATUS_WAITING, STATUS_FAILED, STATUSES
 };

@@ -25,6 +25,7 @@ static const bool may_become[STATUSES][STATUSES] = {
     [STATUS_PENDING] = { [STATUS_PUBLISHED] = true, [STATUS_WAITING] = true, [STATUS_FAILED] = true },
     [STATUS_WAITING] = { [STATUS_PUBLISHED] = true, [STATUS_WAITING] = true, [STATUS_FAILED] = true },
 };
+
 static bool
 message_add_file(struct db *db, struct message *m, const struct attachment *media, int64_t now_ms, struct arena *a,
                  struct error *err)

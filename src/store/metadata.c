@@ -1,3 +1,4 @@
+/* metadata.c -- see metadata.h. */
 #include "store/metadata.h"
 
 #include "json/json.h"

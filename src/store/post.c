@@ -1,3 +1,4 @@
+/* post.c -- posts, see post.h; comments are in comment.c. */
 #include "store/post_internal.h"
 
 #include "base/id.h"

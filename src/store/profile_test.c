@@ -316,16 +316,14 @@ static void
 much_besides(const struct chat *c)
 {
     struct inbound_event read = ts_inbound("big", "", NULL, TESTING_NOW), heart = ts_inbound("big", "x", NULL, 1);
-    char text[32];
+    struct inbound_comment comment = { .post_id = STR("post"), .external_id = STR("c0") };
+    const struct inbound_event e = { .kind = INBOUND_COMMENT, .at_ms = 1, .comment = &comment };
+    bool stored;
 
-    for (int i = 0; i < 1500; i++) {
-        struct inbound_comment comment = { .post_id = STR("post"), .external_id = { text, 0 } };
-        const struct inbound_event e = { .kind = INBOUND_COMMENT, .at_ms = i + 1, .comment = &comment };
-        bool stored;
-
-        comment.external_id.len = (size_t)snprintf(text, sizeof(text), "c%d", i);
-        OK(comment_receive(s.db, &s.profile, &e, s.now, &s.arena, &stored, &s.err));
-    }
+    OK(comment_receive(s.db, &s.profile, &e, s.now, &s.arena, &stored, &s.err));
+    ts_exec(&s, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)"
+                " INSERT INTO comment (id, workspace_id, profile_id, post_id, external_id, sort_at, created_at)"
+                " SELECT id + i, workspace_id, profile_id, post_id, 'c' || i, 1, 1 FROM comment, n");
     read.kind = INBOUND_READ;
     read.watermark_ms = TESTING_NOW;
     OK(message_receive_receipt(s.db, c, &read, s.now, &s.arena, &s.err));

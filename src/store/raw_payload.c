@@ -1,3 +1,4 @@
+/* raw_payload.c -- see raw_payload.h. */
 #include "store/raw_payload.h"
 
 #include "base/id.h"

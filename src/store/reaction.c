@@ -164,7 +164,7 @@ later_than_before(const struct message *m, struct str sender, int64_t now_ms, st
 static bool
 is_same_emoji(struct str a, struct str b)
 {
-    static const struct str selector = { "\xEF\xB8\x8F", 3 };
+    static const struct str selector = STR("\xEF\xB8\x8F");
 
     a.len -= str_ends(a, selector) ? selector.len : 0;
     b.len -= str_ends(b, selector) ? selector.len : 0;

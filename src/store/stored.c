@@ -1,3 +1,4 @@
+/* stored.c -- see stored.h. The walk goes through one table after another, in pages. */
 #include "store/stored.h"
 
 enum { PAGE = 500 };
@@ -33,7 +34,7 @@ bool
 stored_next(struct db *db, struct stored_walk *walk, struct arena *a, struct str **out, size_t *count,
             struct error *err)
 {
-    *out = arena_alloc(a, PAGE * sizeof(**out));
+    *out = arena_array(a, struct str, PAGE);
     *count = 0;
     while (walk->part < PARTS) {
         if (!next_of_part(db, walk, a, *out, count, err))

@@ -1,3 +1,4 @@
+/* testing.c -- see testing.h. */
 #include "store/testing.h"
 
 #include "base/clock.h"

@@ -1,11 +1,11 @@
+/* view.c -- see view.h; posts and comments are in view_post.c. */
 #include "store/view.h"
 
 #include "base/clock.h"
 #include "base/config.h"
-#include "base/id.h"
 
-static void
-put_id(struct json *w, const char *name, enum id_kind kind, int64_t id)
+void
+view_id(struct json *w, const char *name, enum id_kind kind, int64_t id)
 {
     char text[ID_TEXT_MAX];
 
@@ -45,7 +45,7 @@ void
 view_group(struct json *w, const char *name, const struct group *g)
 {
     json_begin(w, name);
-    put_id(w, "id", ID_GROUP, g->id);
+    view_id(w, "id", ID_GROUP, g->id);
     json_put_str(w, "name", g->name);
     json_put_int(w, "profiles_count", g->profiles_count);
     json_end(w);
@@ -73,11 +73,11 @@ void
 view_profile(struct json *w, const char *name, const struct profile *p)
 {
     json_begin(w, name);
-    put_id(w, "id", ID_PROFILE, p->id);
+    view_id(w, "id", ID_PROFILE, p->id);
     json_put_str(w, "name", p->name);
     json_put_str(w, "status", str_of(profile_status_names[p->status]));
     json_put_str(w, "platform", str_of(p->platform->name));
-    put_id(w, "profile_group_id", ID_GROUP, p->group_id);
+    view_id(w, "profile_group_id", ID_GROUP, p->group_id);
     json_put_time(w, "expires_at", p->expires_at);
     json_put_int(w, "post_count", p->posts_count);
     json_put_str(w, "external_id", p->external_id);
@@ -91,8 +91,8 @@ void
 view_chat(struct json *w, const char *name, const struct chat *c)
 {
     json_begin(w, name);
-    put_id(w, "id", ID_CHAT, c->id);
-    put_id(w, "profile_id", ID_PROFILE, c->profile_id);
+    view_id(w, "id", ID_CHAT, c->id);
+    view_id(w, "profile_id", ID_PROFILE, c->profile_id);
     json_put_str(w, "platform", str_of(c->platform->name));
     json_put_str(w, "participant_external_id", c->participant_external_id);
     json_put_str(w, "participant_username", c->participant_username);
@@ -116,7 +116,7 @@ static void
 view_attachment(struct json *w, const struct attachment *at)
 {
     json_begin(w, NULL);
-    put_id(w, "id", ID_ATTACHMENT, at->id);
+    view_id(w, "id", ID_ATTACHMENT, at->id);
     json_put_str(w, "type", str_of(attachment_type_names[at->type]));
     if (at->media.len > 0)
         put_media_url(w, "url", at->media);
@@ -161,8 +161,8 @@ void
 view_message(struct json *w, const char *name, const struct message *m)
 {
     json_begin(w, name);
-    put_id(w, "id", ID_MESSAGE, m->id);
-    put_id(w, "chat_id", ID_CHAT, m->chat_id);
+    view_id(w, "id", ID_MESSAGE, m->id);
+    view_id(w, "chat_id", ID_CHAT, m->chat_id);
     json_put_str(w, "external_id", m->external_id);
     json_put_str(w, "direction", str_of(message_direction_names[m->direction]));
     json_put_str(w, "body", m->body);
@@ -191,7 +191,7 @@ void
 view_webhook(struct json *w, const char *name, const struct webhook *wh)
 {
     json_begin(w, name);
-    put_id(w, "id", ID_WEBHOOK, wh->id);
+    view_id(w, "id", ID_WEBHOOK, wh->id);
     json_put_str(w, "url", wh->url);
     json_put_raw(w, "events", wh->event_names);
     json_put_bool(w, "enabled", wh->enabled);
@@ -200,7 +200,7 @@ view_webhook(struct json *w, const char *name, const struct webhook *wh)
     json_put_str(w, "disabled_reason", wh->disabled_reason);
     json_put_int(w, "concurrency", wh->concurrency);
     if (wh->group_id)
-        put_id(w, "profile_group_id", ID_GROUP, wh->group_id);
+        view_id(w, "profile_group_id", ID_GROUP, wh->group_id);
     else
         json_put_null(w, "profile_group_id");
     json_put_time(w, "created_at", wh->created_at);
@@ -212,8 +212,8 @@ void
 view_delivery(struct json *w, const char *name, const struct delivery *d)
 {
     json_begin(w, name);
-    put_id(w, "id", ID_DELIVERY, d->id);
-    put_id(w, "event_id", ID_EVENT, d->event_id);
+    view_id(w, "id", ID_DELIVERY, d->id);
+    view_id(w, "event_id", ID_EVENT, d->event_id);
     json_put_str(w, "event_type", str_of(event_type_names[d->event_type]));
     put_int_or_null(w, "response_status", d->response_status);
     json_put_int(w, "attempt_number", d->attempt_number);

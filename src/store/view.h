@@ -4,6 +4,7 @@
 #ifndef PARLEY_STORE_VIEW_H
 #define PARLEY_STORE_VIEW_H
 
+#include "base/id.h"
 #include "json/json.h"
 #include "store/message.h"
 #include "store/post.h"
@@ -19,5 +20,6 @@ void view_comment_event(struct json *w, const char *name, const struct comment *
 void view_webhook(struct json *w, const char *name, const struct webhook *wh); /* with its secret */
 void view_delivery(struct json *w, const char *name, const struct delivery *d);
 
+void view_id(struct json *w, const char *name, enum id_kind kind, int64_t id); /* the public one */
 
 #endif

@@ -1,20 +1,11 @@
 /* view_post.c -- posts and comments as the outside sees them; the rest of view.h is in view.c. */
-#include "base/id.h"
 #include "store/view.h"
-
-static void
-put_id(struct json *w, const char *name, enum id_kind kind, int64_t id)
-{
-    char text[ID_TEXT_MAX];
-
-    json_put_str(w, name, str_of(id_format(kind, id, text)));
-}
 
 void
 view_post(struct json *w, const char *name, const struct post *p)
 {
     json_begin(w, name);
-    put_id(w, "id", ID_POST, p->id);
+    view_id(w, "id", ID_POST, p->id);
     json_put_str(w, "body", p->body);
     json_put_str(w, "status", STR("processed"));
     json_put_null(w, "scheduled_at");
@@ -24,7 +15,7 @@ view_post(struct json *w, const char *name, const struct post *p)
     json_begin_array(w, "platforms");
     json_begin(w, NULL);
     json_put_str(w, "platform", str_of(p->platform->name));
-    put_id(w, "profile_id", ID_PROFILE, p->profile_id);
+    view_id(w, "profile_id", ID_PROFILE, p->profile_id);
     json_put_str(w, "external_id", p->external_id);
     json_put_str(w, "permalink", p->permalink);
     json_put_str(w, "status", STR("published"));
@@ -45,7 +36,7 @@ void
 view_comment(struct json *w, const char *name, const struct comment *c)
 {
     json_begin(w, name);
-    put_id(w, "id", ID_COMMENT, c->id);
+    view_id(w, "id", ID_COMMENT, c->id);
     json_put_str(w, "external_id", c->external_id);
     json_put_str(w, "body", c->body);
     json_put_str(w, "status", comment_status(c));
@@ -72,8 +63,8 @@ void
 view_comment_event(struct json *w, const char *name, const struct comment *c)
 {
     json_begin(w, name);
-    put_id(w, "id", ID_COMMENT, c->id);
-    put_id(w, "post_id", ID_POST, c->post_id);
+    view_id(w, "id", ID_COMMENT, c->id);
+    view_id(w, "post_id", ID_POST, c->post_id);
     json_put_str(w, "platform_post_id", c->post_external_id);
     json_put_str(w, "platform", str_of(c->platform->name));
     json_put_str(w, "external_id", c->external_id);

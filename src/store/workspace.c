@@ -1,3 +1,4 @@
+/* workspace.c -- see workspace.h. */
 #include "store/workspace.h"
 
 #include "base/id.h"
