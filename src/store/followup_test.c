@@ -383,7 +383,7 @@ END_TEST
 
 START_TEST(what_nothing_comes_for_is_forgotten)
 {
-    const int64_t day = 24 * 3600 * 1000;
+    const int64_t day = INT64_C(24) * 3600 * 1000;
     struct inbound_event e = reaction("love", TESTING_NOW), second = e, third = e;
 
     the_chat();

@@ -178,6 +178,17 @@ begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* "status 503" is answered as that, all else as 200. */
+static int
+status_of(const char *verdict)
+{
+    struct str word, number;
+    int64_t status;
+
+    return str_cut(str_of(verdict), ' ', &word, &number) && str_eq(word, STR("status")) && str_to_i64(number, &status)
+             ? (int)status : 200;
+}
+
 static void
 answer(struct test_peer *peer, const struct test_request *request, void *user)
 {
@@ -200,8 +211,7 @@ answer(struct test_peer *peer, const struct test_request *request, void *user)
     verdict = t->script ? t->script(call, nth) : begins(call, "/poll/") ? NULL : "done";
     pthread_mutex_unlock(&t->lock);
     if (verdict)
-        test_peer_answer(peer, begins(verdict, "status ") ? atoi(verdict + strlen("status ")) : 200, "",
-                         str_of(verdict));
+        test_peer_answer(peer, status_of(verdict), "", str_of(verdict));
     else
         test_peer_hold(peer);
 }
