@@ -184,6 +184,7 @@ END_TEST
 
 START_TEST(the_past_is_queued_again_piece_by_piece)
 {
+    ts_exec(&w.store, "DELETE FROM event");
     ts_exec(&w.store, MANY_EVENTS);
     add_many(JOB_REPLAY, "0,510");
     add_many(JOB_REPLAY, "of an older version");

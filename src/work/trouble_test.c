@@ -360,6 +360,7 @@ prune_now(struct worker *worker, void *arg)
 
 START_TEST(of_what_is_old_one_piece_goes_after_the_other)
 {
+    ts_exec(&w.store, "DELETE FROM event");
     ts_exec(&w.store, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
                       " INSERT INTO event (id, workspace_id, group_id, profile_id, chat_id, type, created_at, data)"
                       " SELECT i, 1, 0, 0, 0, 1, 1, '{}' FROM n");
