@@ -146,7 +146,7 @@ meta_call_json(struct op *op, struct str path, struct buf *body, struct op_step 
 
     meta_call(op, "POST", path, NULL, 0, out);
     if (out->verdict != OP_CALL)
-        return;
+        return; /* not reached: as above */
     out->call.body = text;
     add_header(&out->call, STR("Content-Type"), STR("application/json"));
     if (str_is_none(text))
@@ -158,7 +158,7 @@ meta_call_parts(struct op *op, struct str path, struct net_part *parts, size_t n
 {
     meta_call(op, "POST", path, NULL, 0, out);
     if (out->verdict != OP_CALL)
-        return;
+        return; /* not reached: as above */
     out->call.parts = parts;
     out->call.part_count = n;
     out->call.total_ms = UPLOAD_BASE_MS + op->file.size / 100;
