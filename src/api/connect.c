@@ -8,8 +8,6 @@
  * was faster, and subscribes again under its id. */
 #include "api/connect.h"
 
-#include <ctype.h>
-
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "base/config.h"
@@ -21,12 +19,8 @@ static bool store_profile(struct db *db, struct call *call, struct error *err);
 static bool
 refuse_platform(struct str name, struct arena *a, struct error *err)
 {
-    const struct platform *meant;
-    char                  *small = arena_bytes(a, name.len);
+    const struct platform *meant = platform_find(arena_lower(a, name));
 
-    for (size_t i = 0; i < name.len; i++)
-        small[i] = (char)tolower((unsigned char)name.ptr[i]);
-    meant = platform_find((struct str){ small, name.len });
     if (meant)
         return error_set(err, 422, "platform is '%s' in small letters, not '%.*s'", meant->name, STR_ARG(name));
     return error_set(err, 422, "Direct messages are not supported on %.*s", STR_ARG(str_utf8_cut(name, 80)));

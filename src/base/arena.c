@@ -212,7 +212,7 @@ arena_lower(struct arena *a, struct str s)
         return s;
     copy = arena_bytes(a, s.len + 1);
     for (size_t i = 0; i < s.len; i++)
-        copy[i] = (char)(s.ptr[i] >= 'A' && s.ptr[i] <= 'Z' ? s.ptr[i] - 'A' + 'a' : s.ptr[i]);
+        copy[i] = char_lower(s.ptr[i]);
     copy[s.len] = '\0';
     return (struct str){ copy, s.len };
 }

@@ -1,17 +1,11 @@
 /* str.c -- see str.h. */
 #include "base/str.h"
 
-static unsigned char
-lower(char c)
-{
-    return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 static bool
 equal_nocase(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (lower(a[i]) != lower(b[i]))
+        if (char_lower(a[i]) != char_lower(b[i]))
             return false;
     return true;
 }

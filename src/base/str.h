@@ -37,6 +37,12 @@ str_eq(struct str a, struct str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+static inline char
+char_lower(char c) /* ASCII only */
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
 int str_order(struct str a, struct str b);      /* by bytes, a beginning before what goes on: < 0, 0, > 0 */
 bool str_starts(struct str s, struct str prefix);

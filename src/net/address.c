@@ -18,8 +18,7 @@ find_host(struct address *a, const char *scheme)
         if (asprintf(&a->host, "%s://%s:%s", scheme, host, port) < 0)
             out_of_memory();
         for (char *p = a->host; *p; p++)
-            if (*p >= 'A' && *p <= 'Z')
-                *p = (char)(*p - 'A' + 'a');
+            *p = char_lower(*p);
     }
     curl_free(host);
     curl_free(port);

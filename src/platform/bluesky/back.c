@@ -50,9 +50,8 @@ is_due(struct op *op, yyjson_val *message)
 static void
 add_message(struct op *op, const struct bluesky_todo *convo, yyjson_val *message)
 {
-    struct bluesky_poll *p = state(op);
-    struct buf           buf;
-    struct json          w = { .buf = &buf };
+    struct buf  buf;
+    struct json w = { .buf = &buf };
 
     buf_init(&buf, TEXT_MAX);
     json_begin(&w, NULL);
@@ -61,11 +60,7 @@ add_message(struct op *op, const struct bluesky_todo *convo, yyjson_val *message
     json_put_val(&w, NULL, message);
     json_end_array(&w);
     json_end(&w);
-    if (buf_ok(&buf)) {
-        p->read = arena_more(op->arena, p->read, p->read_count, &p->read_cap, sizeof(*p->read));
-        p->read[p->read_count++] = arena_copy(op->arena, buf_str(&buf));
-    }
-    buf_deinit(&buf);
+    (void)bluesky_keep_page(op, &buf);
 }
 
 static void

@@ -248,6 +248,7 @@ struct bluesky_poll {
 void bluesky_poll(struct op *op, const struct net_response *last, struct op_step *out);
 void bluesky_walk(struct op *op, const struct net_response *last, struct op_step *out);
 void bluesky_poll_finish(struct op *op, struct op_step *out);
+size_t bluesky_keep_page(struct op *op, struct buf *page); /* adds to read[]; frees the buffer; how long that was */
 bool bluesky_back_is_due(struct op *op);
 void bluesky_get_back(struct op *op, struct op_step *out);
 void bluesky_back(struct op *op, const struct net_response *last, struct op_step *out);

@@ -60,6 +60,19 @@ envelope(struct op *op, struct bluesky_poll *p)
     return arena_take(op->arena, &buf);
 }
 
+size_t
+bluesky_keep_page(struct op *op, struct buf *page)
+{
+    struct bluesky_poll *p = state(op);
+    struct str           text = arena_take(op->arena, page);
+
+    if (!str_is_none(text)) {
+        p->read = arena_more(op->arena, p->read, p->read_count, &p->read_cap, sizeof(*p->read));
+        p->read[p->read_count++] = text;
+    }
+    return text.len;
+}
+
 void
 bluesky_poll_finish(struct op *op, struct op_step *out)
 {

@@ -205,12 +205,7 @@ add_page(struct op *op, yyjson_val *root, bool has_next)
     buf_init(&buf, PAGE_MAX);
     goes_on = put_page(walk, &w, root, has_next);
     walk->left -= (int64_t)yyjson_arr_size(json_arr(root, "messages"));
-    if (buf_ok(&buf)) {
-        p->read = arena_more(op->arena, p->read, p->read_count, &p->read_cap, sizeof(*p->read));
-        p->read[p->read_count++] = arena_copy(op->arena, buf_str(&buf));
-        p->read_size += buf.len;
-    }
-    buf_deinit(&buf);
+    p->read_size += bluesky_keep_page(op, &buf);
     return goes_on;
 }
 

@@ -8,16 +8,6 @@
 
 /* ---- message ids ---- */
 
-static int64_t
-hash_of(struct str mid)
-{
-    uint64_t h = UINT64_C(14695981039346656037);
-
-    for (size_t i = 0; i < mid.len; i++)
-        h = (h ^ (unsigned char)mid.ptr[i]) * UINT64_C(1099511628211);
-    return (int64_t)h;
-}
-
 /* Messenger's: "m_" and 86 characters of the URL alphabet. Instagram's: "aWdf" and 156 letters and digits. */
 static struct str
 new_mid(const struct fb_account *a)
@@ -71,7 +61,7 @@ link_message(struct fb *fb, struct fb_chat *chat, struct fb_message *m)
         fb->oldest = m;
     fb->newest = m;
     fb->message_bytes += m->size;
-    map_put(&fb->mids, hash_of(m->mid), m);
+    map_put(&fb->mids, str_hash(m->mid), m);
 }
 
 struct fb_message *
@@ -118,7 +108,7 @@ fb_message_remove(struct fb_message *m)
     *(m->newer_of_all ? &m->newer_of_all->older_of_all : &fb->newest) = m->older_of_all;
     chat->count--;
     fb->message_bytes -= m->size;
-    map_take(&fb->mids, hash_of(m->mid));
+    map_take(&fb->mids, str_hash(m->mid));
     for (int i = 0; (text = texts_of(m, i)) != NULL; i++)
         own_free(text);
     free(m);
@@ -127,7 +117,7 @@ fb_message_remove(struct fb_message *m)
 struct fb_message *
 fb_message_get(const struct fb *fb, struct str mid)
 {
-    struct fb_message *m = map_get(&fb->mids, hash_of(mid));
+    struct fb_message *m = map_get(&fb->mids, str_hash(mid));
 
     return m && str_eq(m->mid, mid) ? m : NULL;
 }
