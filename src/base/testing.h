@@ -46,6 +46,20 @@
         return testing_run_tests(suite_name, tests, sizeof(tests) / sizeof(tests[0]));             \
     }
 
+/* The same, each test between `set_up` and `tear_down`, in its own process. */
+#define FIXTURE_TESTS(suite_name, set_up, tear_down, ...)                                          \
+    static TCase *fixture_tests(void)                                                              \
+    {                                                                                              \
+        const TTest *const tests[] = { __VA_ARGS__ };                                              \
+        TCase *c = tcase_create(suite_name);                                                       \
+                                                                                                   \
+        tcase_add_checked_fixture(c, set_up, tear_down);                                           \
+        for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                              \
+            tcase_add_test(c, tests[i]);                                                           \
+        return c;                                                                                  \
+    }                                                                                              \
+    TEST_CASES(suite_name, fixture_tests)
+
 /* Defines main() from functions that each make a test case: TCase *f(void). */
 #define TEST_CASES(suite_name, ...)                                                                \
     int main(void)                                                                                 \

@@ -114,16 +114,6 @@ int64_t ts_events(struct testing_store *s, enum event_type type);
     {                                                                   \
         ts_close(&s);                                        \
     }                                                                   \
-    static TCase *store_tests(void)                                     \
-    {                                                                   \
-        const TTest *const tests[] = { __VA_ARGS__ };                   \
-        TCase *c = tcase_create(suite_name);                            \
-                                                                        \
-        tcase_add_checked_fixture(c, set_up, tear_down);                \
-        for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)   \
-            tcase_add_test(c, tests[i]);                                \
-        return c;                                                       \
-    }                                                                   \
-    TEST_CASES(suite_name, store_tests)
+    FIXTURE_TESTS(suite_name, set_up, tear_down, __VA_ARGS__)
 
 #endif

@@ -126,33 +126,8 @@ START_TEST(a_session_of_one_that_is_polled_is_ended)
 }
 END_TEST
 
-static void
-set_up(void)
-{
-    tw_open(&w);
-}
-
-static void
-tear_down(void)
-{
-    tw_close(&w);
-}
-
-static TCase *
-accounts(void)
-{
-    static const TTest *const *const tests[] = {
-        &an_apps_webhook_is_one_for_all, &where_only_a_webhook_would_do_nothing_is_done_without_one,
-        &who_can_be_polled_is, &a_webhook_that_went_is_given_up,
-        &an_account_of_an_app_is_subscribed_and_then_looked_after, &an_account_that_goes_is_unsubscribed,
-        &unless_another_workspace_has_it_too, &a_session_of_one_that_is_polled_is_ended,
-    };
-    TCase *c = tcase_create("accounts");
-
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(c, *tests[i]);
-    return c;
-}
-
-TEST_CASES("accounts", accounts)
+WORKER_TESTS("accounts", an_apps_webhook_is_one_for_all,
+             where_only_a_webhook_would_do_nothing_is_done_without_one, who_can_be_polled_is,
+             a_webhook_that_went_is_given_up, an_account_of_an_app_is_subscribed_and_then_looked_after,
+             an_account_that_goes_is_unsubscribed, unless_another_workspace_has_it_too,
+             a_session_of_one_that_is_polled_is_ended)

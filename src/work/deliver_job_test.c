@@ -195,21 +195,7 @@ START_TEST(the_past_is_queued_again_piece_by_piece)
 }
 END_TEST
 
-static TCase *
-deliveries(void)
-{
-    static const TTest *const *const tests[] = {
-        &it_is_told_again_until_it_has_heard, &not_for_ever, &who_is_gone_is_disabled,
-        &an_endpoint_that_was_disabled_is_told_nothing_more, &nor_is_one_that_was_deleted,
-        &an_event_that_was_forgotten_is_not_told, &what_was_queued_is_dropped_piece_by_piece,
-        &the_past_is_queued_again_piece_by_piece,
-    };
-    TCase *c = tcase_create("deliveries");
-
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(c, *tests[i]);
-    return c;
-}
-
-TEST_CASES("deliveries", deliveries)
+FIXTURE_TESTS("deliveries", set_up, tear_down, it_is_told_again_until_it_has_heard, not_for_ever,
+              who_is_gone_is_disabled, an_endpoint_that_was_disabled_is_told_nothing_more,
+              nor_is_one_that_was_deleted, an_event_that_was_forgotten_is_not_told,
+              what_was_queued_is_dropped_piece_by_piece, the_past_is_queued_again_piece_by_piece)

@@ -151,32 +151,6 @@ START_TEST(what_cannot_be_removed_stops_nobody)
 }
 END_TEST
 
-static void
-set_up(void)
-{
-    tw_open(&w);
-}
-
-static void
-tear_down(void)
-{
-    tw_close(&w);
-}
-
-static TCase *
-hints(void)
-{
-    static const TTest *const *const tests[] = {
-        &a_message_that_was_hinted_at_is_fetched, &one_that_came_meanwhile_is_not, &one_that_is_refused_is_let_go,
-        &another_profiles_message_is_not_taken_for_it, &media_is_forgotten,
-        &what_nothing_names_is_removed_when_that_is_certain, &what_cannot_be_removed_stops_nobody,
-    };
-    TCase *c = tcase_create("hints");
-
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(c, *tests[i]);
-    return c;
-}
-
-TEST_CASES("hints", hints)
+WORKER_TESTS("hints", a_message_that_was_hinted_at_is_fetched, one_that_came_meanwhile_is_not,
+             one_that_is_refused_is_let_go, another_profiles_message_is_not_taken_for_it, media_is_forgotten,
+             what_nothing_names_is_removed_when_that_is_certain, what_cannot_be_removed_stops_nobody)

@@ -189,33 +189,8 @@ START_TEST(what_may_be_there_already_is_looked_for_with_its_file)
 }
 END_TEST
 
-static void
-set_up(void)
-{
-    tw_open(&w);
-}
-
-static void
-tear_down(void)
-{
-    tw_close(&w);
-}
-
-static TCase *
-files(void)
-{
-    static const TTest *const *const tests[] = {
-        &a_file_that_is_not_there_fails_its_message, &one_that_is_not_to_be_had_now_is_asked_for_again,
-        &a_file_that_was_lost_fails_its_message, &a_message_is_not_looked_for_without_its_file,
-        &what_the_bucket_does_not_give_now_is_asked_for_again, &what_the_bucket_has_not_fails,
-        &what_cannot_be_brought_back_is_fetched_anew, &what_may_be_there_already_is_looked_for_with_its_file,
-    };
-    TCase *c = tcase_create("files");
-
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(c, *tests[i]);
-    return c;
-}
-
-TEST_CASES("files", files)
+WORKER_TESTS("files", a_file_that_is_not_there_fails_its_message,
+             one_that_is_not_to_be_had_now_is_asked_for_again, a_file_that_was_lost_fails_its_message,
+             a_message_is_not_looked_for_without_its_file, what_the_bucket_does_not_give_now_is_asked_for_again,
+             what_the_bucket_has_not_fails, what_cannot_be_brought_back_is_fetched_anew,
+             what_may_be_there_already_is_looked_for_with_its_file)

@@ -348,24 +348,11 @@ tear_down(void)
     tw_close(&w);
 }
 
-static TCase *
-sends(void)
-{
-    static const TTest *const *const tests[] = {
-        &a_send_that_was_cut_off_is_looked_for, &what_is_not_found_is_sent_again_without_doubt,
-        &what_another_message_is_already_is_not_taken_for_it, &until_it_can_be_asked_it_waits,
-        &where_asking_is_refused_it_is_sent_again_in_doubt, &an_echo_that_comes_meanwhile_ends_the_search,
-        &an_echo_that_comes_before_the_answer_lets_the_next_go, &nothing_is_tried_again_after_the_window,
-        &inside_the_window_it_is, &private_replies_know_no_window, &private_replies_have_a_pace_of_their_own,
-        &a_file_has_an_address_where_we_have_one, &a_file_has_no_address_where_nobody_can_reach_us,
-        &who_was_told_to_be_quiet_is,
-    };
-    TCase *c = tcase_create("sends");
-
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(c, *tests[i]);
-    return c;
-}
-
-TEST_CASES("sends", sends)
+FIXTURE_TESTS("sends", set_up, tear_down, a_send_that_was_cut_off_is_looked_for,
+              what_is_not_found_is_sent_again_without_doubt,
+              what_another_message_is_already_is_not_taken_for_it, until_it_can_be_asked_it_waits,
+              where_asking_is_refused_it_is_sent_again_in_doubt, an_echo_that_comes_meanwhile_ends_the_search,
+              an_echo_that_comes_before_the_answer_lets_the_next_go, nothing_is_tried_again_after_the_window,
+              inside_the_window_it_is, private_replies_know_no_window, private_replies_have_a_pace_of_their_own,
+              a_file_has_an_address_where_we_have_one, a_file_has_no_address_where_nobody_can_reach_us,
+              who_was_told_to_be_quiet_is)

@@ -129,4 +129,16 @@ void tw_reconnect(struct testing_worker *t);
     " OR n_waiting <> (SELECT COUNT(*) FROM message m WHERE m.chat_id = c.id AND status = 4)"                 \
     " OR n_failed <> (SELECT COUNT(*) FROM message m WHERE m.chat_id = c.id AND status = 5)"
 
+/* The program of a test file whose tests each get a fresh `static struct testing_worker w`. */
+#define WORKER_TESTS(suite_name, ...)                                   \
+    static void set_up(void)                                            \
+    {                                                                   \
+        tw_open(&w);                                                    \
+    }                                                                   \
+    static void tear_down(void)                                         \
+    {                                                                   \
+        tw_close(&w);                                                   \
+    }                                                                   \
+    FIXTURE_TESTS(suite_name, set_up, tear_down, __VA_ARGS__)
+
 #endif

@@ -405,39 +405,14 @@ START_TEST(other_jobs_wait_for_it_too)
 }
 END_TEST
 
-static void
-set_up(void)
-{
-    tw_open(&w);
-}
-
-static void
-tear_down(void)
-{
-    tw_close(&w);
-}
-
-static TCase *
-tokens(void)
-{
-    static const TTest *const *const tests[] = {
-        &a_dead_token_holds_the_lane_until_the_account_is_back,
-        &what_was_under_way_when_the_token_died_is_counted_once, &the_old_tokens_end_does_not_touch_the_new_one,
-        &a_stale_token_is_renewed_and_nothing_is_lost, &the_new_token_is_kept,
-        &many_stale_answers_ask_for_one_new_token, &nothing_starts_until_the_token_is_new,
-        &a_new_token_that_is_called_stale_is_a_failure_like_any_other,
-        &a_token_is_renewed_however_often_that_fails, &the_profile_says_that_its_token_is_not_renewed,
-        &a_renewal_that_is_told_to_wait_does_not_hold_what_a_reconnect_frees,
-        &a_token_that_cannot_be_renewed_ends_the_connection, &a_reconnect_wins_over_a_renewal,
-        &a_renewal_that_fails_after_a_reconnect_is_none_of_it, &a_renewal_waits_no_longer_than_minutes,
-        &who_asks_twice_gets_one, &a_planned_renewal_holds_nobody_back, &other_jobs_wait_for_it_too,
-    };
-    TCase *c = tcase_create("tokens");
-
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(c, *tests[i]);
-    return c;
-}
-
-TEST_CASES("tokens", tokens)
+WORKER_TESTS("tokens", a_dead_token_holds_the_lane_until_the_account_is_back,
+             what_was_under_way_when_the_token_died_is_counted_once,
+             the_old_tokens_end_does_not_touch_the_new_one, a_stale_token_is_renewed_and_nothing_is_lost,
+             the_new_token_is_kept, many_stale_answers_ask_for_one_new_token,
+             nothing_starts_until_the_token_is_new,
+             a_new_token_that_is_called_stale_is_a_failure_like_any_other,
+             a_token_is_renewed_however_often_that_fails, the_profile_says_that_its_token_is_not_renewed,
+             a_renewal_that_is_told_to_wait_does_not_hold_what_a_reconnect_frees,
+             a_token_that_cannot_be_renewed_ends_the_connection, a_reconnect_wins_over_a_renewal,
+             a_renewal_that_fails_after_a_reconnect_is_none_of_it, a_renewal_waits_no_longer_than_minutes,
+             who_asks_twice_gets_one, a_planned_renewal_holds_nobody_back, other_jobs_wait_for_it_too)

@@ -370,34 +370,9 @@ START_TEST(of_what_is_old_one_piece_goes_after_the_other)
 }
 END_TEST
 
-static void
-set_up(void)
-{
-    tw_open(&w);
-}
-
-static void
-tear_down(void)
-{
-    tw_close(&w);
-}
-
-static TCase *
-troubles(void)
-{
-    static const TTest *const *const tests[] = {
-        &of_a_batch_only_the_one_at_fault_waits, &what_was_answered_is_written_as_soon_as_it_can_be,
-        &a_stop_leaves_in_flight_what_cannot_be_written, &a_stop_does_not_wait_for_endpoints,
-        &what_comes_back_when_time_is_up_begins_nothing, &what_could_not_be_done_is_done_when_it_can_be,
-        &a_start_that_is_refused_leaves_nothing, &a_stop_does_not_wait_for_the_database,
-        &many_places_do_not_make_a_look_endless, &of_what_is_old_one_piece_goes_after_the_other,
-    };
-    TCase *c = tcase_create("troubles");
-
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(c, *tests[i]);
-    return c;
-}
-
-TEST_CASES("troubles", troubles)
+WORKER_TESTS("troubles", of_a_batch_only_the_one_at_fault_waits,
+             what_was_answered_is_written_as_soon_as_it_can_be, a_stop_leaves_in_flight_what_cannot_be_written,
+             a_stop_does_not_wait_for_endpoints, what_comes_back_when_time_is_up_begins_nothing,
+             what_could_not_be_done_is_done_when_it_can_be, a_start_that_is_refused_leaves_nothing,
+             a_stop_does_not_wait_for_the_database, many_places_do_not_make_a_look_endless,
+             of_what_is_old_one_piece_goes_after_the_other)
