@@ -30,6 +30,7 @@ tenure_may_take(const struct worker *w)
     return tenure_lasts(w) && clock_mono_ms() >= w->tenure.restless_mono_ms;
 }
 
+/* What began in the term before and has not left yet does not leave any more. */
 static void
 begin_term(struct tenure *tenure)
 {
@@ -37,6 +38,8 @@ begin_term(struct tenure *tenure)
 
     if (!term)
         out_of_memory();
+    if (tenure->term)
+        tenure->term->until_mono_ms = 0;
     term->before = tenure->term;
     tenure->term = term;
 }
