@@ -13,6 +13,15 @@
             #actual, STR_ARG(slice_a), STR_ARG(slice_e));                                                  \
     } while (0)
 
+/* Both are slices. */
+#define ck_assert_same(actual, expected)                                                                   \
+    do {                                                                                                   \
+        const struct str same_a = (actual), same_e = (expected);                                           \
+                                                                                                           \
+        ck_assert_msg(str_eq(same_a, same_e), "%s is \"%.*s\", not \"%.*s\"", #actual, STR_ARG(same_a),    \
+            STR_ARG(same_e));                                                                              \
+    } while (0)
+
 #define ck_assert_none(actual) ck_assert_msg(str_is_none(actual), "%s is there", #actual)
 
 #endif

@@ -110,18 +110,10 @@ START_TEST(nobody_answers_the_connection)
 }
 END_TEST
 
-static void
-answer_ok(struct test_peer *p, const struct test_request *r, void *user)
-{
-    (void)r;
-    (void)user;
-    test_peer_answer(p, 200, NULL, STR("ok"));
-}
-
 START_TEST(the_other_side_speaks_no_tls)
 {
     struct test_client c;
-    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct test_server *s = test_server_start(test_answer_bytes, NULL);
     struct net_request request = { .body = STR("hello") };
 
     test_client_init(&c, NULL);
@@ -192,7 +184,7 @@ END_TEST
 START_TEST(a_connection_cut_unread_is_unknown)
 {
     struct test_client c;
-    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct test_server *s = test_server_start(test_answer_bytes, NULL);
     struct net_response *r;
 
     test_client_init(&c, NULL);

@@ -91,14 +91,6 @@ freeaddrinfo(struct addrinfo *list)
 
 /* ---- Servers ---- */
 
-static void
-answer_ok(struct test_peer *p, const struct test_request *r, void *user)
-{
-    (void)r;
-    (void)user;
-    test_peer_answer(p, 200, NULL, STR("ok"));
-}
-
 /* Asks for "x" at a host, as a stranger would have us. */
 static struct net_response *
 ask_guarded(struct test_client *c, const struct test_server *s, const char *host)
@@ -144,7 +136,7 @@ START_TEST(a_strangers_url_does_not_lead_inside)
 {
     const struct guard_row *row = &guarded[_i];
     struct test_client c;
-    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct test_server *s = test_server_start(test_answer_bytes, NULL);
     struct net_response *r;
 
     test_client_init(&c, &(struct courier_options){ .guard = &strict });
@@ -160,7 +152,7 @@ END_TEST
 START_TEST(our_own_urls_and_exceptions_do)
 {
     struct test_client c;
-    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct test_server *s = test_server_start(test_answer_bytes, NULL);
 
     test_client_init(&c, &(struct courier_options){ .guard = &strict });
     ck_assert_int_eq(test_client_get(&c, s, "x")->result, NET_ANSWERED);
@@ -182,7 +174,7 @@ END_TEST
 START_TEST(a_kept_connection_is_no_way_around)
 {
     struct test_client c;
-    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct test_server *s = test_server_start(test_answer_bytes, NULL);
     struct net_request request;
     struct net_response *r;
 
@@ -202,7 +194,7 @@ END_TEST
 START_TEST(nor_is_a_url_that_is_ours_as_well)
 {
     struct test_client c;
-    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct test_server *s = test_server_start(test_answer_bytes, NULL);
     struct net_request request;
     struct net_call *ours, *theirs, *ours_too;
 
@@ -228,7 +220,7 @@ END_TEST
 START_TEST(of_several_addresses_an_allowed_one_is_taken)
 {
     struct test_client c;
-    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct test_server *s = test_server_start(test_answer_bytes, NULL);
 
     test_client_init(&c, &(struct courier_options){ .guard = &home_only });
     ck_assert_int_eq(ask_guarded(&c, s, "half.test")->result, NET_ANSWERED);
@@ -242,7 +234,7 @@ END_TEST
 static struct test_server *
 server_at_home_only(void)
 {
-    return test_server_start_at("127.0.0.1", answer_ok, NULL);
+    return test_server_start_at("127.0.0.1", test_answer_bytes, NULL);
 }
 
 START_TEST(the_next_address_is_tried_at_once)
@@ -369,7 +361,7 @@ release_look_ups(void)
 START_TEST(a_slow_look_up_holds_nobody)
 {
     struct test_client c;
-    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct test_server *s = test_server_start(test_answer_bytes, NULL);
     struct net_response *r;
     struct net_call *slow;
 
@@ -402,7 +394,7 @@ END_TEST
 START_TEST(a_look_up_that_ends_is_used)
 {
     struct test_client c;
-    struct test_server *s = test_server_start(answer_ok, NULL);
+    struct test_server *s = test_server_start(test_answer_bytes, NULL);
     struct net_call *slow;
 
     test_client_init(&c, NULL);

@@ -170,6 +170,18 @@ read_more(struct test_peer *p)
 }
 
 void
+test_answer_bytes(struct test_peer *p, const struct test_request *request, void *user)
+{
+    const char *bytes = user;
+
+    (void)request;
+    if (bytes)
+        test_peer_send(p, str_of(bytes));
+    else
+        test_peer_answer(p, 200, NULL, STR("ok"));
+}
+
+void
 test_peer_hold(struct test_peer *p)
 {
     while (read_more(p)) {}
@@ -468,4 +480,16 @@ struct net_response *
 test_client_post(struct test_client *c, const struct test_server *s, const char *path)
 {
     return test_client_ask(c, (struct net_request){ .url = test_url(c, s, path), .body = STR("hello") });
+}
+
+struct net_response *
+test_client_ask_for(struct test_client *c, const char *bytes, struct net_request request)
+{
+    struct test_server *s = test_server_start(test_answer_bytes, (void *)(uintptr_t)bytes);
+    struct net_response *r;
+
+    request.url = test_url(c, s, "x");
+    r = test_client_ask(c, request);
+    test_server_stop(s);
+    return r;
 }

@@ -21,6 +21,9 @@ struct test_request {
 /* On the connection's thread. The next request is read when it returns, unless the connection was ended. */
 typedef void test_answer(struct test_peer *peer, const struct test_request *request, void *user);
 
+/* The bytes that `user` points to, which end with a NUL; NULL = 200 and "ok". */
+void test_answer_bytes(struct test_peer *peer, const struct test_request *request, void *user);
+
 struct test_server *test_server_start(test_answer *answer, void *user); /* a free port of all our IPv4 addresses */
 struct test_server *test_server_start_at(const char *ip, test_answer *answer, void *user);
 void test_server_stop(struct test_server *s);                            /* ends all connections */
@@ -63,6 +66,9 @@ struct net_response *test_client_ask(struct test_client *c, struct net_request r
 /* Asks at test_url(): a GET; a POST of "hello". */
 struct net_response *test_client_get(struct test_client *c, const struct test_server *s, const char *path);
 struct net_response *test_client_post(struct test_client *c, const struct test_server *s, const char *path);
+
+/* Asks a server of its own that gives these bytes, once. `request` needs no url. */
+struct net_response *test_client_ask_for(struct test_client *c, const char *bytes, struct net_request request);
 
 #define TEST_SECRET_PATH "/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
