@@ -13,7 +13,7 @@ static const struct {
 } commands[] = {
     { "serve", serve_command, "run the server" },
     { "sandbox", sandbox_command, "run stand-ins for the platforms, to develop against without accounts" },
-    { "demo", demo_command, "run both, with a connected bot and a short conversation, to look around" },
+    { "demo", demo_command, "run both, with an account on each platform and short conversations, to look around" },
     { "key", key_command, "create, list and revoke API keys" },
     { "profile", profile_command, "list and connect accounts" },
     { "events", events_command, "show what happens, as it happens" },

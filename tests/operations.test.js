@@ -300,6 +300,11 @@ describe("the command line", () => {
     }
   });
 
+  test("settings are documented as they are", async () => {
+    const documented = readFileSync(new URL("../docs/configuration.md", import.meta.url), "utf8").match(/^\|.*\n/gm).join("");
+    assert.equal(documented, (await run(["settings"])).stdout);
+  });
+
   test("settings that make no sense are named", async () => {
     for (const [name, value] of Object.entries({
       PARLEY_LISTEN: "nowhere",

@@ -10,7 +10,8 @@ const struct option_def settings[] = {
     { "listen", KIND_CSTR, AT(listen), "127.0.0.1:8080", USE_SERVE | USE_SANDBOX | USE_CLIENT, 0, 0,
       "Address and port to listen on. TLS towards clients is the reverse proxy's" },
     { "public-url", KIND_URL, AT(public_url), "", USE_SERVE | USE_DATA, 0, 0,
-      "How the world reaches this server (https://dm.example.com). Unset: platforms are polled instead of pushing" },
+      "How the world reaches this server (https://dm.example.com). Unset: Telegram is polled, Facebook and Instagram"
+      " cannot reach us" },
     { "data-dir", KIND_CSTR, AT(data_dir), "parley-data", USE_SERVE | USE_DATA, 0, 0,
       "Folder of the database, the media and the secret key" },
     { "database-url", KIND_CSTR, AT(database_url), "", USE_SERVE | USE_DATA, 0, 0,
@@ -92,7 +93,9 @@ const struct option_def settings[] = {
     { "media-copies-max", KIND_BYTES, AT(media_copies_max), "1G", USE_SERVE, 1 << 20, 1LL << 50,
       "Room for copies of objects from the bucket" },
     { "header-max", KIND_BYTES, AT(header_max), "32K", USE_SERVE, 1024, 1 << 20, "Largest request head" },
-    { "body-max", KIND_BYTES, AT(body_max), "1M", USE_SERVE, 1024, 64 << 20, "Largest JSON or form body" },
+    { "body-max", KIND_BYTES, AT(body_max), "1M", USE_SERVE, 1024, 64 << 20,
+      "Largest JSON or form body. Above 1M it counts for messages alone, which may have 16M more for a file as"
+      " base64" },
     { "upload-max", KIND_BYTES, AT(upload_max), "50M", USE_SERVE, 1024, 2LL << 30, "Largest multipart body" },
     { "download-max", KIND_BYTES, AT(download_max), "50M", USE_SERVE, 1024, 2LL << 30,
       "Largest file fetched from a URL or a platform" },
