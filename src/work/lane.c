@@ -329,6 +329,7 @@ lane_set_back(struct lane *l, int64_t by_ms)
 void
 lane_went_well(struct lane *l)
 {
+    l->fails = false;
     if (l->running_now < l->running_max)
         l->running_now++;
 }
@@ -336,7 +337,9 @@ lane_went_well(struct lane *l)
 void
 lane_went_badly(struct lane *l)
 {
-    l->running_now = l->running_now > 1 ? l->running_now / 2 : 1;
+    if (l->fails)
+        l->running_now = l->running_now > 1 ? l->running_now / 2 : 1;
+    l->fails = true;
 }
 
 void
@@ -346,4 +349,5 @@ lane_limit(struct lane *l, int running_max)
         return;
     l->running_max = running_max;
     l->running_now = running_max;
+    l->fails = false;
 }

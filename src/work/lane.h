@@ -43,6 +43,7 @@ struct lane {
     int              waiting_count, running, running_max;
     int              unmarked;         /* how many of the running ones the table still shows as ready */
     int              running_now;      /* how many of running_max are used: fewer while the other side fails */
+    bool             fails;            /* the last call went badly */
     struct map       chats;            /* chat id -> when its bucket is full again, in microseconds */
     int64_t          account_full_us;  /* the same for the account */
     int64_t          private_full_us;  /* and for its private replies */
@@ -100,8 +101,9 @@ void lane_hold(struct lane *l, int64_t until_ms);
 /* The clock was set back by so much: what was to be waited for is as far away as before. */
 void lane_set_back(struct lane *l, int64_t by_ms);
 
-/* The other side answered well, or not: a lane whose calls fail goes on with half as many at once, down to one, and
- * comes back one by one. So a dead endpoint holds few of the connections that living ones need. */
+/* The other side answered well, or not: at each failure behind a failure a lane goes on with half as many at once, down
+ * to one, and comes back one by one. So a dead endpoint holds few of the connections that living ones need, while one
+ * that fails now and then is as fast as before. */
 void lane_went_well(struct lane *l);
 void lane_went_badly(struct lane *l);
 

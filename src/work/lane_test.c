@@ -421,8 +421,8 @@ static const struct {
     const char *course; /* - went badly, + went well */
     int         places;
 } courses[] = {
-    { "", 8 }, { "-", 4 }, { "--", 2 }, { "---", 1 }, { "----------", 1 }, { "---+", 2 }, { "---+++", 4 }, { "+", 8 },
-    { "-++++++++++", 8 },
+    { "", 8 }, { "-", 8 }, { "--", 4 }, { "---", 2 }, { "----", 1 }, { "----------", 1 }, { "----+", 2 },
+    { "----+++", 4 }, { "+", 8 }, { "--++++++++++", 8 }, { "-+-+-+-", 8 }, { "----+-+-", 3 },
 };
 
 START_TEST(fewer_at_once_while_it_fails)
@@ -442,7 +442,9 @@ START_TEST(a_new_limit_starts_afresh)
 {
     lane_limit(&l, 8);
     lane_went_badly(&l);
+    lane_went_badly(&l);
     lane_limit(&l, 6);
+    lane_went_badly(&l);
     ck_assert_int_eq(places(), 6);
 }
 END_TEST
