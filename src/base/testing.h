@@ -35,7 +35,7 @@
 #include <stdlib.h>
 
 /* Seconds a test may take, so generous that only a hang gets there; tcase_set_timeout() overrides. */
-#define TESTING_TIMEOUT_S "20"
+#define TESTING_TIMEOUT_S "60"
 
 /* Defines main() from tests named by START_TEST, as one test case. */
 #define TESTS(suite_name, ...)                                                                     \

@@ -68,6 +68,7 @@ give_back(void *arg, struct db *db, struct error *err)
 
 START_TEST(two_workers_send_everything_once)
 {
+    config.lease_ms = 600000; /* nobody lives to see it run out */
     tw_write(&w, "1", "abcde");
     tw_write(&w, "2", "fghij");
     tw_start(&w);
@@ -82,12 +83,12 @@ END_TEST
 
 START_TEST(who_ends_hands_over_at_once)
 {
-    config.lease_ms = 600000; /* nobody lives to see it run out */
+    config.lease_ms = 600000;
     tw_start(&w);
     tw_await(&w, "SELECT COUNT(*) FROM lane", 1);
     second = started();
     tw_stop(&w, 1000);
-    w.worker = second; /* which is told of what is committed from now on */
+    tw_use(&w, second); /* which is told of what is committed from now on */
     second = NULL;
     ts_resume(&w.store);
     tw_write(&w, "1", "ab");
@@ -217,6 +218,7 @@ START_TEST(whatever_becomes_of_a_claim_the_lane_goes_on)
         const char *text;
     } cases[] = { { look_too_late, "a" }, { find_it_others, "b" }, { forget_before_the_look, "c" } };
 
+    config.lease_ms = 600000;
     tw_start(&w);
     for (int i = 0; i < 3; i++) {
         await_rest();

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 
-enum { PATIENCE_MS = 10000, LOOK_AGAIN_MS = 50 };
+enum { PATIENCE_MS = 45000, LOOK_AGAIN_MS = 50 };
 
 /* ---- the platform ---- */
 
@@ -280,6 +280,14 @@ tw_close(struct testing_worker *t)
 }
 
 void
+tw_use(struct testing_worker *t, struct worker *worker)
+{
+    pthread_mutex_lock(&t->lock);
+    t->worker = worker;
+    pthread_mutex_unlock(&t->lock);
+}
+
+void
 tw_start(struct testing_worker *t)
 {
     const struct worker_options options = { .engine = t->engine, .media = t->media, .env = &t->env };
@@ -289,9 +297,7 @@ tw_start(struct testing_worker *t)
     ts_pause(&t->store);
     ck_assert_msg(worker_start(&options, &worker, &err), "%s", err.message);
     worker_take_up(worker);
-    pthread_mutex_lock(&t->lock);
-    t->worker = worker;
-    pthread_mutex_unlock(&t->lock);
+    tw_use(t, worker);
     worker_wake(worker, t->store.profile.id); /* for what was signalled before it was known */
 }
 
@@ -306,7 +312,7 @@ void
 tw_stop(struct testing_worker *t, int64_t drain_ms)
 {
     worker_stop(t->worker, drain_ms);
-    t->worker = NULL;
+    tw_use(t, NULL);
 }
 
 /* ---- looking ---- */

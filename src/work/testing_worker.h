@@ -74,10 +74,11 @@ void tw_close(struct testing_worker *t);
 void tw_start(struct testing_worker *t);
 void tw_go(struct testing_worker *t);
 void tw_stop(struct testing_worker *t, int64_t drain_ms);
+void tw_use(struct testing_worker *t, struct worker *worker); /* it is the one that is told of signals */
 
 void tw_gate(struct testing_worker *t, const char *prefix); /* "" opens it */
 
-/* Until the query's number is `n`; fails after ten seconds. */
+/* Until the query's number is `n`; fails when that never comes. */
 void tw_await(struct testing_worker *t, const char *sql, int64_t n);
 /* Until `n` calls that begin with `prefix` have come. */
 void tw_await_calls(struct testing_worker *t, const char *prefix, int n);

@@ -15,7 +15,7 @@ SCRIPTED_TELEGRAM;
 static struct testing_worker w;
 
 #define HOUR_MS   INT64_C(3600000)
-#define LATE_MS   10000
+#define LATE_MS   45000
 #define UNDER_WAY "SELECT COUNT(*) FROM job WHERE kind = 10"
 
 static void
