@@ -11,7 +11,7 @@
 #include "store/schema.h"
 #include "work/account.h"
 
-#define PATIENCE_S 15
+#define PATIENCE_S 25
 
 /* ---- the worker, played by the test ---- */
 

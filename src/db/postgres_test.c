@@ -2,6 +2,7 @@
  * processes, addresses. */
 #include "db/testing_postgres.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -108,9 +109,13 @@ START_TEST(a_connection_that_ended_unused_is_replaced)
 {
     int64_t pid = 0, new_pid = 0;
     enum db_mode mode = _i == 0 ? DB_READ : DB_WRITE;
+    unsigned before;
 
     COMMITTED(mode, read_pid, &pid);
+    before = line_changes(&pg.line);
     pg_kill(pid);
+    while (line_changes(&pg.line) == before)
+        sched_yield(); /* until our side has heard of it */
     COMMITTED(mode, read_pid, &new_pid);
     ck_assert_int_ne(pid, new_pid);
 }

@@ -166,6 +166,17 @@ line_mend(struct line *l)
     pthread_mutex_unlock(&l->lock);
 }
 
+unsigned
+line_changes(struct line *l)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&l->lock);
+    n = l->changes;
+    pthread_mutex_unlock(&l->lock);
+    return n;
+}
+
 void
 line_close(struct line *l)
 {

@@ -35,6 +35,7 @@ void line_open(struct line *l, const struct place *p);
 void line_fail(struct line *l, enum line_fault fault);
 void line_cut(struct line *l); /* all connections, and no new ones until line_mend() */
 void line_mend(struct line *l);
+unsigned line_changes(struct line *l); /* so far: a connection that the server ends is one */
 void line_close(struct line *l);
 
 #endif

@@ -257,7 +257,7 @@ START_TEST(an_idle_stream_has_no_time_limit)
 {
     struct testing_client other;
 
-    pair_start(&(struct http_limits){ .idle_ms = 300, .request_ms = 300, .write_ms = 300 });
+    pair_start(&(struct http_limits){ .idle_ms = 800, .request_ms = 800, .write_ms = 800 });
     testing_send(&client, STREAM);
     testing_stream(&server);
     for (int i = 0; i < 2; i++) {
@@ -275,7 +275,7 @@ START_TEST(a_stream_that_was_slow_has_no_time_limit_afterwards)
     struct testing_client other;
     size_t                written = 0;
 
-    pair_start(&(struct http_limits){ .idle_ms = 500, .write_ms = 500 });
+    pair_start(&(struct http_limits){ .idle_ms = 800, .write_ms = 800 });
     testing_send(&client, STREAM);
     testing_stream(&server);
     testing_on_loop(&server, 0, write_until_unsent, &written);

@@ -109,7 +109,8 @@ bucket_open_at(const char *host, bool path_style)
         .endpoint = arena_printf(&bucket.arena, "http://%s:%d", host, test_server_port(bucket.server)),
         .path_style = path_style, .region = STR("eu-central-1"), .bucket = STR("media"), .prefix = STR("/our shop/"),
         .key_id = STR("AKIDTEST"), .secret = STR("the-secret"), .folder = place_path(&bucket.place, "media", ""),
-        .copies_max = 4 * UNIT, .url_seconds = 600, .part_size = UNIT, .patience_ms = 1000, .again_ms = 1,
+        .copies_max = 4 * UNIT, .url_seconds = 600, .part_size = UNIT, .patience_ms = bucket.patience_ms,
+        .again_ms = 1,
     };
 
     return media_open_s3(&o, &bucket.store, &bucket.err);

@@ -31,6 +31,7 @@ extern struct bucket {
     struct str          object;     /* what every other GET finds; none = nothing */
     char                parts[1024];
     bool                denies_missing; /* as S3 does to who may not list */
+    int                 patience_ms;    /* of the stores that are opened from now on; 0 = the usual one */
     struct place        place;
     struct media_store *store;
     struct arena        arena;

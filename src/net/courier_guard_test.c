@@ -244,9 +244,9 @@ START_TEST(the_next_address_is_tried_at_once)
     struct net_response *r;
 
     test_client_init(&c, NULL);
-    r = ask_freely(&c, s, "both.test", 10000);
+    r = ask_freely(&c, s, "both.test", 30000);
     ck_assert_msg(r->result == NET_ANSWERED, "%s", r->error);
-    ck_assert_int_lt(r->took_us, 3000000);
+    ck_assert_int_lt(r->took_us, 14000000); /* not half of the time */
     test_client_deinit(&c);
     test_server_stop(s);
 }
@@ -289,10 +289,10 @@ START_TEST(an_address_that_refuses_late_costs_no_more_time)
     uv_timer_init(&c.loop, &later);
     later.data = &neighbour;
     uv_timer_start(&later, close_neighbour, 200, 0);
-    r = ask_freely(&c, s, "both.test", 12000);
+    r = ask_freely(&c, s, "both.test", 30000);
     ck_assert_msg(r->result == NET_ANSWERED, "%s", r->error);
     ck_assert_int_gt(r->took_us, 500000);
-    ck_assert_int_lt(r->took_us, 4000000);
+    ck_assert_int_lt(r->took_us, 14000000);
     test_client_deinit(&c);
     test_server_stop(s);
 }
@@ -306,9 +306,9 @@ START_TEST(an_address_that_does_not_answer_costs_half_of_the_time)
     int neighbour = silent_neighbour(s);
 
     test_client_init(&c, NULL);
-    r = ask_freely(&c, s, "both.test", 600);
+    r = ask_freely(&c, s, "both.test", 1600);
     ck_assert_msg(r->result == NET_ANSWERED, "%s", r->error);
-    ck_assert_int_ge(r->took_us, 250000);
+    ck_assert_int_ge(r->took_us, 750000);
     close(neighbour);
     test_client_deinit(&c);
     test_server_stop(s);
@@ -370,7 +370,7 @@ START_TEST(a_slow_look_up_holds_nobody)
     /* given up in time */
     r = ask_freely(&c, s, "slow.test", 50);
     ck_assert_int_eq(r->result, NET_NOT_SENT);
-    ck_assert(is_looking_up());
+    await_look_up(true); /* on a thread that may begin late */
 
     /* others are answered meanwhile, it can be cancelled, and so can everything */
     slow = test_client_call(&c, (struct net_request){ .url = test_url_at(&c, "http", "slow.test", s, "x") });
@@ -621,10 +621,10 @@ START_TEST(the_time_limit_is_for_all_of_the_way)
 
     test_client_init(&c, NULL);
     r = test_client_ask(&c, (struct net_request){ .url = test_url(&c, s, "302?/ok"), .redirects_max = 5,
-                                                  .total_ms = 400 });
+                                                  .total_ms = 1000 });
     ck_assert_int_eq(r->result, NET_UNKNOWN);
     ck_assert_int_eq(test_server_requests(s), 2);
-    ck_assert_int_ge(r->took_us, 399000);
+    ck_assert_int_ge(r->took_us, 999000);
     test_client_deinit(&c);
     test_server_stop(s);
 }
