@@ -14,7 +14,7 @@ import { Below, belowMissing, binary, names } from "./lib/below.js";
 process.env.PARLEY_BIN = binary; // before what follows looks
 const { temporaryFolder } = await import("./lib/process.js");
 const { png } = await import("./lib/sandbox.js");
-const { startEar, steadyPort } = await import("./lib/trouble.js");
+const { startEar } = await import("./lib/trouble.js");
 const { until } = await import("./lib/until.js");
 const { onPostgres, startSite, World } = await import("./lib/world.js");
 
@@ -30,7 +30,6 @@ function belowWorld({ env, ready, ca, ...options } = {}) {
   const w = new World({ ...options, env: { PARLEY_RETRY_AFTER: Array(16).fill("100ms").join(","), PARLEY_WEBHOOK_RETRY_AFTER: Array(16).fill("100ms").join(","), PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8", ...env } });
   before(async () => {
     w.below = new Below(w, { ca });
-    w.port = await steadyPort();
     await ready?.(w);
     await w.start();
     w.first = await w.talk();
@@ -193,7 +192,6 @@ suite("a log that cannot be written", () => {
 
   test("costs its lines, not the server", async () => {
     w.below = new Below(w);
-    w.port = await steadyPort();
     writeFileSync(log, "");
     // the address is said in the log's file
     const serving = w.start();

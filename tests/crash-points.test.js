@@ -13,7 +13,7 @@ import { Doom, noPoints, points, runToDie } from "./lib/doom.js";
 import { run, temporaryFolder } from "./lib/process.js";
 import { png } from "./lib/sandbox.js";
 import { Stream } from "./lib/stream.js";
-import { startEar, steadyPort, wholeList } from "./lib/trouble.js";
+import { startEar, wholeList } from "./lib/trouble.js";
 import { until } from "./lib/until.js";
 import { databaseSettings, onPostgres, startSite, World } from "./lib/world.js";
 
@@ -40,7 +40,6 @@ class Life {
     const often = Array(16).fill("50ms").join(",");
     this.w = new World({ env: { PARLEY_RETRY_AFTER: often, PARLEY_WEBHOOK_RETRY_AFTER: often, PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8", PARLEY_LOG_LEVEL: "info", PARLEY_LEASE_TIME: "2s", PARLEY_WEBHOOK_TIMEOUT: "1s" } });
     this.doom = new Doom(this.w);
-    this.w.port = await steadyPort();
     this.ear = await startEar();
     this.site = await startSite();
     this.site.files["/url.png"] = { bytes: picture, type: "image/png" };

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { Program } from "./lib/process.js";
-import { startChance, startEar, steadyPort, wholeList } from "./lib/trouble.js";
+import { startChance, startEar, wholeList } from "./lib/trouble.js";
 import { slowness, until } from "./lib/until.js";
 import { World } from "./lib/world.js";
 
@@ -89,10 +89,10 @@ for (const webhook of [true, false])
       },
     });
     const loads = [];
+    let doubts = 0; // so many sends of a chat may have an outcome that nobody knows
     let ear;
     before(async () => {
       ear = await startEar();
-      w.port = await steadyPort();
       await w.start();
       await w.api.post("/api/webhooks", { url: ear.url, events: ["*"] });
     });
@@ -104,13 +104,19 @@ for (const webhook of [true, false])
     async function crash() {
       const round = { over: false, isBack: false, accepted: 0 };
       const enough = 1 + chance.below(loads.length * PER_ROUND * 0.8);
-      if (chance.happens(0.6)) await w.sandbox.fault(chance.pick(troubles));
+      if (chance.happens(0.6)) {
+        const trouble = chance.pick(troubles);
+        if (trouble.on === "sendMessage") doubts += trouble.count;
+        await w.sandbox.fault(trouble);
+      }
       const work = Promise.all(loads.flatMap((load) => [load.sends(round), load.hears(round)]));
       await Promise.race([until(() => round.accepted >= enough, "there is load", 60), work]);
       await pause(chance.below(4));
       await w.server.kill();
+      doubts++;
       round.over = true;
       if (chance.happens(0.3)) { // also while it starts
+        doubts++;
         const early = new Program(w.server.args, w.settings);
         await pause(chance.below(120) * slowness);
         await early.kill();
@@ -178,7 +184,7 @@ for (const webhook of [true, false])
         if (seen.has(name)) assert.ok(flagged.has(name), `${name} went out twice, and does not say so`);
         seen.add(name);
       }
-      assert.ok(flagged.size < data.length / 2, `${load.name}: ${flagged.size} of ${data.length} may be duplicates`);
+      assert.ok(flagged.size <= doubts, `${load.name}: ${flagged.size} of ${data.length} may be duplicates, not ${doubts}`);
     });
 
     test("all that people wrote is there once", async () => {

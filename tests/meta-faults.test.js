@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { FLAVOURS, metaSettings } from "./lib/meta.js";
 import { png } from "./lib/sandbox.js";
-import { startChance, startLine, steadyPort, wholeList } from "./lib/trouble.js";
+import { startChance, startLine, wholeList } from "./lib/trouble.js";
 import { slowness, until } from "./lib/until.js";
 import { World, world } from "./lib/world.js";
 
@@ -398,7 +398,6 @@ describe("kill -9 while messages are on their way", () => {
   const accepted = new Map(); // of each talk: its messages in order
   let talks;
   before(async () => {
-    w.port = await steadyPort();
     await w.start();
     await w.meta.setCallback();
     talks = [];

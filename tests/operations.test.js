@@ -11,8 +11,9 @@ import sqlite from "node-sqlite3-wasm";
 import { Api } from "./lib/api.js";
 import { openapiText } from "./lib/contract.js";
 import { Program, binary, run, temporaryFolder } from "./lib/process.js";
+import { steadyPort } from "./lib/trouble.js";
 import { until } from "./lib/until.js";
-import { aboutFile, KEY, freePort, onPostgres, world } from "./lib/world.js";
+import { aboutFile, KEY, onPostgres, world } from "./lib/world.js";
 
 /** Reads Prometheus text, strictly: { name{labels}: value }. */
 function readMetrics(text) {
@@ -66,8 +67,12 @@ describe("a running server", () => {
     await talk.say("counted");
     await talk.fault({ on: "sendMessage", kind: "status", status: 400, description: "Bad Request: no" });
     await talk.reaches(await talk.send("bad"), "failed");
-    const after = await metrics();
+    let after;
     const grown = (name) => (after[name] ?? 0) - (before[name] ?? 0);
+    await until(async () => {
+      after = await metrics(); // a send is counted once it is written down
+      return grown("parley_sends_total{outcome=\"failed\"}") > 0;
+    }, "the last send is counted");
     assert.equal(grown("parley_sends_total{outcome=\"published\"}"), 1);
     assert.equal(grown("parley_sends_total{outcome=\"failed\"}"), 1);
     assert.equal(grown("parley_http_requests_total{route=\"/api/chats/:id/messages\",method=\"POST\",status=\"202\"}"), 2);
@@ -153,7 +158,7 @@ describe("secrets", () => {
   });
 
   test("a platform that cannot be reached is a 503 without its address", async () => {
-    const port = await freePort();
+    const port = await steadyPort();
     const folder = temporaryFolder();
     const program = new Program(["serve", "--listen", "127.0.0.1:0", "--data-dir", folder], { PARLEY_API_KEY: KEY, PARLEY_TELEGRAM_API_URL: `http://127.0.0.1:${port}` });
     const token = "123456789:AAtheTokenThatMustNotBeSeenAnywhere000";
@@ -245,7 +250,7 @@ describe("stopping and starting", () => {
   test("SIGHUP opens the log file again", async () => {
     const folder = temporaryFolder();
     const file = join(folder, "parley.log");
-    const port = await freePort();
+    const port = await steadyPort();
     const program = new Program(["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", join(folder, "data"), "--log-file", file], { PARLEY_API_KEY: KEY });
     const api = new Api(`http://127.0.0.1:${port}`, KEY);
     await until(() => existsSync(file) && readFileSync(file, "utf8").includes("listening"), "it listens");

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { Program, temporaryFolder } from "./lib/process.js";
-import { changeDatabase, lockDatabase, mountDisk, noSqliteTool, startLine, steadyPort, wholeList } from "./lib/trouble.js";
+import { changeDatabase, lockDatabase, mountDisk, noSqliteTool, startLine, wholeList } from "./lib/trouble.js";
 import { until } from "./lib/until.js";
 import { aboutFile, KEY, World, world } from "./lib/world.js";
 
@@ -19,7 +19,6 @@ function lineWorld({ env, ...options } = {}) {
   before(async () => {
     w.line = await startLine(() => Number(new URL(w.sandbox.url).port));
     w.env.PARLEY_TELEGRAM_API_URL = w.line.url;
-    w.port = w.webhook ? await steadyPort() : undefined;
     await w.start();
   });
   after(async () => {
@@ -474,7 +473,7 @@ describe("told to stop", () => {
     await assert.rejects(until(async () => {
       await fetch(`${w.api.url}/healthz`, { headers: { Connection: "close" } });
       return false;
-    }, "new connections are refused", 5), { name: "TypeError" });
+    }, "new connections are refused"), { name: "TypeError" });
     w.line.release();
     const edited = await editing;
     assert.equal(edited.status, 200, edited.text);
@@ -493,7 +492,7 @@ describe("told to stop", () => {
     const messages = await sendAll(talk, ["under way", "behind it"]);
     await until(async () => (await outTexts(talk)).includes("under way"), "it is with the platform");
     const stopped = w.server.stop();
-    await assert.rejects(until(() => fetch(`${w.api.url}/healthz`).then(() => false), "the server closes", 10), { name: "TypeError" });
+    await assert.rejects(until(() => fetch(`${w.api.url}/healthz`).then(() => false), "the server closes"), { name: "TypeError" });
     w.line.release();
     await stopped;
     await w.serve();

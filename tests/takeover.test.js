@@ -38,7 +38,6 @@ describe("two servers on one machine", { skip: !onPostgres && "there is no Postg
   }
 
   before(async () => {
-    w.port = await steadyPort();
     await w.start();
     talk = await w.talk();
     assert.equal(holders().length, 1);

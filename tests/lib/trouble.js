@@ -86,18 +86,24 @@ export async function startLine(target) {
   return line;
 }
 
-/** A free port that no outgoing connection takes while the server is away. */
+/** Whether this server listens now; false where somebody else does. */
+async function listens(server, port, address) {
+  server.listen(port, address);
+  try {
+    await once(server, "listening");
+    return true;
+  } catch (error) {
+    if (error.code !== "EADDRINUSE") throw error;
+    return false;
+  }
+}
+
+/** A free port that no outgoing connection takes while the server is away, and no other test: who has it listens at 127.0.0.2, too. */
 export async function steadyPort() {
   for (;;) {
-    const server = net.createServer();
-    try {
-      server.listen(20000 + Math.floor(Math.random() * 12000), "127.0.0.1");
-      await once(server, "listening");
-    } catch (error) {
-      if (error.code !== "EADDRINUSE") throw error;
-      continue;
-    }
-    const { port } = server.address();
+    const port = 20000 + Math.floor(Math.random() * 12000);
+    const [claim, server] = [net.createServer().unref(), net.createServer()];
+    if (!(await listens(claim, port, "127.0.0.2")) || !(await listens(server, port, "127.0.0.1"))) continue;
     server.close();
     await once(server, "close");
     return port;

@@ -2,7 +2,6 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
-import net from "node:net";
 import { basename, join } from "node:path";
 import { after, before } from "node:test";
 
@@ -12,7 +11,7 @@ import { Meta, metaSettings } from "./meta.js";
 import { Program, run, temporaryFolder } from "./process.js";
 import { Sandbox } from "./sandbox.js";
 import { Talk } from "./talk.js";
-import { changeDatabase } from "./trouble.js";
+import { changeDatabase, steadyPort } from "./trouble.js";
 import { until } from "./until.js";
 
 export const KEY = "test-key-of-the-whole-workspace-0123456789";
@@ -39,16 +38,6 @@ export function databaseSettings(folder) {
     PARLEY_DATABASE_URL: `${server}&options=-csearch_path%3D%22${name}%22`,
     PARLEY_SECRET_KEY: Buffer.alloc(32, name).toString("base64"),
   };
-}
-
-/** A port that was free a moment ago. */
-export async function freePort() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /**
@@ -86,7 +75,7 @@ export class World {
 
   /** Starts the server, again with the same data after `this.server.stop()` or `kill()`. */
   async serve(env = {}) {
-    if (this.webhook) this.port ??= await freePort();
+    this.port ??= await steadyPort();
     this.settings = {
       PARLEY_DATA_DIR: this.folder,
       ...this.database,
@@ -100,12 +89,10 @@ export class World {
       ...this.env,
       ...env,
     };
-    this.server = new Program(["serve", "--listen", `127.0.0.1:${this.port ?? 0}`], this.settings);
+    this.server = new Program(["serve", "--listen", `127.0.0.1:${this.port}`], this.settings);
     this.server.secrets = this.secrets;
     this.server.stopping = this.mayDie;
-    const address = await this.server.listening();
-    this.port ??= address.split(":")[1];
-    this.api = new Api(`http://${address}`, KEY);
+    this.api = new Api(`http://${await this.server.listening()}`, KEY);
     this.groupId ??= (await this.api.get("/api/profile_groups")).data[0].id;
   }
 
