@@ -5,7 +5,7 @@ import { after, describe, test } from "node:test";
 import { Receiver } from "./lib/receiver.js";
 import { Stream } from "./lib/stream.js";
 import { wholeList } from "./lib/trouble.js";
-import { until } from "./lib/until.js";
+import { slowness, until } from "./lib/until.js";
 import { world } from "./lib/world.js";
 
 const HISTORY = 12;
@@ -292,7 +292,7 @@ describe("history", () => {
   for (const on of ["createSession", "getLog", "listConvos", "getMessages"])
     test(`a message that comes during ${on} is not lost and is told of, once`, async () => {
       const { account, people } = await past(lines(3));
-      await w.sandbox.fault({ platform: "bluesky", on, kind: "delay", delay_ms: 600, ...(on === "createSession" ? {} : { account: account.did }) });
+      await w.sandbox.fault({ platform: "bluesky", on, kind: "delay", delay_ms: 600 * Math.min(slowness, 3), ...(on === "createSession" ? {} : { account: account.did }) });
       const connecting = w.bluesky.connect(account);
       await until(async () => (await w.bluesky.calls(`?method=${on}`)).some((call) => call.outcome === null), `${on} is under way`);
       const { message } = await write(people[0], account, "just now");

@@ -171,7 +171,7 @@ describe("a message that never goes", () => {
       const { stuck } = await trouble(w2, orders["its maintenance"]);
       const message = await stuck.send("one");
       for (let n = 0; n < 2; n++) {
-        await stuck.reaches(message, "failed_waiting_for_retry");
+        await stuck.reaches(message, "failed_waiting_for_retry"); // or did so a moment ago
         await w2.server.stop();
         await w2.serve();
       }

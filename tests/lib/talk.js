@@ -52,13 +52,21 @@ export class Talk {
     return this.api.post(this.messagesPath, typeof body === "string" ? { body } : body, { status: 202, ...options });
   }
 
-  /** The message once its status is that. */
+  /** The message once its status is that. One that waits may have gone on before anybody looks; then it is as it was told. */
   reaches(message, status, seconds) {
     return until(async () => {
       const now = await this.api.get(`/api/messages/${message.id}`);
-      if (now.status === "failed" && status !== "failed") throw new Error(`it failed: ${now.error_message}`);
-      return now.status === status && now;
+      if (now.status === status) return now;
+      const waited = status === "failed_waiting_for_retry" && now.status !== "pending" && (await this.told(now, `message.${status}`));
+      if (now.status === "failed" && !waited) throw new Error(`it failed: ${now.error_message}`);
+      return waited;
     }, `message ${message.id} is ${status}`, seconds);
+  }
+
+  /** The message as it was when that was told of it last. */
+  async told({ id, chat_id }, type) {
+    const { data } = await this.api.get(`/api/events?limit=1000&types=${type}&chat_id=${chat_id}`);
+    return data.findLast((event) => event.data.message.id === id)?.data.message;
   }
 
   /** Sends and waits until it is with the platform. */
