@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -112,7 +112,13 @@ async function imported(from, to, ...more) {
   return stdout;
 }
 
-/** Starts the import and kills it once it has moved some of it. */
+/** Makes a target as it was before anything was moved. */
+async function empty(to) {
+  if (to.startsWith("sqlite:")) for (const end of ["", "-wal", "-shm"]) rmSync(to.slice(7) + end, { force: true });
+  else await postgres.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public", to);
+}
+
+/** Starts the import and kills it once it has moved some of it; when it was quicker than that, once more. */
 async function cutOff(from, to) {
   const child = spawn(binary, ["import", "--from", from, "--to", to, "--batch", "1"], { env: cleanEnv(), stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
@@ -120,9 +126,12 @@ async function cutOff(from, to) {
     said += text;
     if (/^(chat|profile) /m.test(said)) child.kill("SIGKILL");
   });
-  const [code, signal] = await once(child, "exit");
+  const [code, signal] = await once(child, "close");
+  if (code === 0 || /comparing/.test(said)) {
+    await empty(to);
+    return cutOff(from, to);
+  }
   assert.deepEqual([code, signal], [null, "SIGKILL"], said);
-  assert.doesNotMatch(said, /comparing/);
 }
 
 /** A folder with the same media and key, for a database that comes. */

@@ -168,9 +168,8 @@ describe("webhooks", () => {
     await sandbox.write("m1");
     await sandbox.write("m2");
     await sandbox.write("a1", 7000002);
-    const m1 = await hook.next();
-    const a1 = await hook.next();
-    assert.deepEqual([m1.update.message.text, a1.update.message.text], ["m1", "a1"]);
+    const [a1, m1] = [await hook.next(), await hook.next()].sort((x, y) => (x.update.message.text < y.update.message.text ? -1 : 1));
+    assert.deepEqual([a1.update.message.text, m1.update.message.text], ["a1", "m1"]);
     assert.equal(hook.waiting, 0);
     a1.answer();
     m1.answer();
