@@ -89,7 +89,7 @@ START_TEST(nobody_answers_the_connection)
         .url = arena_printf(&c.arena, "http://127.0.0.1:%d/", silent_port()), .body = STR("hello"), .connect_ms = 60 });
     ck_assert_int_eq(r->result, NET_NOT_SENT);
     ck_assert_int_ge(r->took_us, 59000);
-    ck_assert_msg(strstr(r->error, "Timeout was reached"), "%s", r->error);
+    ck_assert_msg(strstr(r->error, "imeout"), "%s", r->error); /* libcurl has two sentences for it */
     r = test_client_ask(&c, (struct net_request){
         .url = arena_printf(&c.arena, "http://127.0.0.1:%d/", silent_port()), .body = STR("hello"), .total_ms = 60 });
     ck_assert_int_eq(r->result, NET_NOT_SENT);
