@@ -7,14 +7,14 @@ import { PostProxy, verifySignature } from "postproxy-sdk";
 import { Webhook } from "standardwebhooks";
 
 import { Receiver } from "./lib/receiver.js";
-import { until } from "./lib/until.js";
+import { slowness, until } from "./lib/until.js";
 import { KEY, world } from "./lib/world.js";
 
 const w = world({
   env: {
     PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8",
     PARLEY_WEBHOOK_RETRY_AFTER: "100ms,200ms,400ms,800ms",
-    PARLEY_WEBHOOK_TIMEOUT: "2s",
+    PARLEY_WEBHOOK_TIMEOUT: `${2 * Math.min(slowness, 2)}s`,
   },
 });
 const receiver = new Receiver();
@@ -375,8 +375,9 @@ describe("an endpoint that fails", () => {
     const texts = Array.from({ length: 20 }, (_, n) => `word ${n}`);
     await until(() => silent.length >= 50, "all of the dead hold a delivery", 60);
     for (const text of texts) await talk.hear({ text });
-    await receiver.await(living.path, 21, undefined, 60);
-    assert.deepEqual(bodies(received(living.path)).slice(-20), texts);
+    await receiver.await(living.path, 1, inbound(texts.at(-1)), 60);
+    const order = bodies(received(living.path)).filter((body) => texts.includes(body));
+    assert.deepEqual(order.filter((body, i) => body !== order[i - 1]), texts);
     for (const response of silent) response.destroy();
   });
 
