@@ -45,13 +45,16 @@ tells(struct str text)
     return str_find(text, STR(PASSWORD)) >= 0 || str_find(text, STR(ACCESS)) >= 0 || str_find(text, STR(REFRESH)) >= 0;
 }
 
+/* The account's server knows the secrets. One that tells them, as the id of a conversation, hears them in addresses. */
+static bool is_told;
+
 /* Secrets are in headers and bodies, never in addresses; and only the account's server gets them. */
 static void
 check_call(const struct net_request *call)
 {
     bool is_xrpc = str_find(call->url, STR("/xrpc/")) > 0;
 
-    assert(call->url.len > 0 && !tells(call->url));
+    assert(call->url.len > 0 && (is_told || !tells(call->url)));
     for (size_t i = 0; i < call->url.len; i++)
         assert(call->url.ptr[i] > ' ' && call->url.ptr[i] < 127);
     assert(call->guarded || str_starts(call->url, STR("http://social/"))
@@ -111,6 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena   a;
     struct op      op;
 
+    is_told = tells(in);
     arena_init(&a);
     op = new_op(&a, kind, flags);
     step = talk(&bluesky, &op, &in, CALLS_MAX, check_step);
