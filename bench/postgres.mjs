@@ -140,5 +140,5 @@ export async function postgres({ size, row, note }) {
   await handOver(sandbox, row, 'SIGTERM (drain)', 'SIGTERM');
   await handOver(sandbox, row, 'kill -9', 'SIGKILL');
   await sandbox.stop('SIGKILL');
-  note('PostgreSQL, load generator and Parley share two processors, and PostgreSQL takes two to three times as much of them as Parley does, so a second process has nothing left to run on: what it shows here is that it costs little. An update is a round trip to the database of its own and those that its commit shares; bare libpq sends the same rows without asking anything first.');
+  note('PostgreSQL, load generator and Parley share two processors, and PostgreSQL takes two to three times as much of them as Parley does, so a second process has nothing left to run on: what it shows here is that it costs little. Updates that share a commit look up their chats together and wait for that once, so what is left are a few round trips for each commit; bare libpq sends the same rows without asking anything first.');
 }

@@ -197,6 +197,7 @@ call_fail(struct call *call, const struct error *err)
         return;
     }
     call->txn.run = clean_up;
+    call->txn.ahead = NULL;
     call->txn.done = cleaned_up;
     db_submit(call->api->options.engine, DB_WRITE, &call->txn);
 }
@@ -368,6 +369,7 @@ static void
 submit(struct call *call)
 {
     call->txn.run = run_in_transaction;
+    call->txn.ahead = call->now.ahead;
     call->txn.done = transaction_done;
     db_submit(call->api->options.engine, call->now.mode == READS ? DB_READ : DB_WRITE, &call->txn);
 }

@@ -30,6 +30,7 @@ enum step_mode { PLAIN, READS, WRITES };
 struct step {
     bool (*run)(struct db *db, struct call *call, struct error *err); /* `db` is NULL in PLAIN ones */
     enum step_mode mode;
+    bool (*ahead)(struct db_txn *t, struct db *db); /* `t` is call->txn */
 };
 
 enum route_flag {
@@ -102,6 +103,13 @@ struct str call_query(const struct call *call, const char *name); /* none when a
 /* What runs when the step at hand (and what it asked for) is done. */
 void call_then(struct call *call, bool (*run)(struct db *db, struct call *call, struct error *err),
                enum step_mode mode);
+
+/* What that, in WRITES, asks the database ahead. */
+static inline void
+call_ahead(struct call *call, bool (*ahead)(struct db_txn *t, struct db *db))
+{
+    call->next.ahead = ahead;
+}
 
 /* Has the platform do something before the next step, which finds the answer in call->ask. Fill in the
  * operation that is returned. A refusal ends the call with a 422 in the platform's words, and `account`'s

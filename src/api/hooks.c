@@ -165,6 +165,14 @@ store_update(struct db *db, struct call *call, struct error *err)
         && ingest(db, &profile, &h->batch, call->x->request.body, call->now_ms, call->arena, &h->counts, err);
 }
 
+static bool
+look_ahead(struct db_txn *t, struct db *db)
+{
+    const struct hook *h = container_of(t, struct call, txn)->state;
+
+    return ingest_ahead(db, h->profile_id, &h->batch);
+}
+
 static bool read_hook(struct db *db, struct call *call, struct error *err);
 
 /* A secret from the cache may have been replaced by another process a moment ago, so before anyone is turned away
@@ -184,6 +192,7 @@ verify(struct db *db, struct call *call, struct error *err)
     if (genuine) {
         h->platform->parse(call->arena, &h->account, call->x->request.body, &h->batch);
         call_then(call, store_update, WRITES);
+        call_ahead(call, look_ahead);
         return true;
     }
     if (!h->is_fresh) {

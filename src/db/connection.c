@@ -44,6 +44,12 @@ db_query(struct db *db, const char *sql, const struct db_value *args, size_t n, 
 }
 
 bool
+db_ask_ahead(struct db *db, const char *sql, const struct db_value *args, size_t n)
+{
+    return db->driver->ask_ahead && db->driver->ask_ahead(db, sql, args, n);
+}
+
+bool
 db_next(struct db_rows *rows)
 {
     bool row = rows->statement && !rows->failed && rows->db->driver->next(rows);

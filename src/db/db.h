@@ -128,6 +128,12 @@ enum db_grip db_grip(const struct db *db);
         [DB_GRIP_TRY] = sql " FOR NO KEY UPDATE" rows " SKIP LOCKED",      \
     }
 
+/* In db_txn.ahead only: db_query() in run() with the same statement and values has its answer already. The statement
+ * is one for DB_GRIP_TRY, so that nobody else changes the row meanwhile; run() may, and changes no other row that
+ * anybody asks for ahead. False when it is not asked: who wants the same row as another must see what that one makes of
+ * it. */
+bool db_ask_ahead(struct db *db, const char *sql, const struct db_value *args, size_t n);
+
 /* This transaction, which has changed nothing yet, is put off until who is in its way may have gone. Always false. */
 bool db_busy(struct db *db, struct error *err);
 
@@ -179,6 +185,10 @@ struct db_txn {
      * be rolled back with it and run again. So run() changes nothing but the database and memory it starts
      * afresh, also when it returns true. */
     bool (*run)(struct db_txn *t, struct db *db, struct error *err);
+    /* Asks with db_ask_ahead() for the row that run() will read to change it, so that the answers for all who share a
+     * commit come together. False when there is no such row, or run() may change others; NULL = always so. May be
+     * called more often than run(), or not at all. */
+    bool (*ahead)(struct db_txn *t, struct db *db);
     void (*done)(struct db_txn *t); /* on `reply_to`'s loop; `t->err.status` is 0 when it was committed */
     struct mailbox *reply_to;       /* NULL: done() is called on whichever thread finished it, and must be quick */
 

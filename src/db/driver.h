@@ -116,6 +116,11 @@ struct db_driver {
     /* The statement has done its work when query() returns; next() only hands out rows. */
     bool (*query)(struct db *db, const char *sql, const struct db_value *args, size_t n, struct db_rows *rows,
                   struct error *err);
+    /* Sends a query ahead; the first query() with the same statement and values takes its answer. False when it was not
+     * sent: there is no room, or the same one is on its way. forget_asked() is called before any answer may be older
+     * than what it tells of; BEGIN does the same. NULL where an answer costs no wait. */
+    bool (*ask_ahead)(struct db *db, const char *sql, const struct db_value *args, size_t n);
+    void (*forget_asked)(struct db *db);
     bool (*next)(struct db_rows *rows); /* false at the end and on failure, then with rows->failed and err */
     void (*finish)(struct db_rows *rows);
     void (*abandon)(struct db *db);     /* finishes the rows that a transaction left open */

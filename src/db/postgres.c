@@ -114,6 +114,7 @@ postgres_control(struct db *db, enum db_control what, struct error *err)
 
     switch (what) {
     case DB_BEGIN:
+        postgres_forget_asked(db);
         c->in_txn = c->is_owed = true;
         c->is_patient = false;
         c->xid = 0;
@@ -211,6 +212,7 @@ postgres_disconnect(struct db *db)
         return;
     c = postgres_of(db);
     postgres_abandon(db);
+    postgres_forget_asked(db);
     if (c->sent_count > 0 && !c->is_broken)
         (void)postgres_settle(c, &ignored);
     postgres_forget_statements(c);
@@ -360,6 +362,8 @@ const struct db_driver db_postgres = {
     .exec_likely = postgres_exec_likely,
     .script = postgres_script,
     .query = postgres_query,
+    .ask_ahead = postgres_ask_ahead,
+    .forget_asked = postgres_forget_asked,
     .next = postgres_next,
     .finish = postgres_finish,
     .abandon = postgres_abandon,

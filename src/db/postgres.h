@@ -10,7 +10,7 @@
 struct postgres_rows;
 struct postgres_statement;
 
-enum { POSTGRES_UNREAD_MAX = 256 };
+enum { POSTGRES_UNREAD_MAX = 256, POSTGRES_ASKED_MAX = 64 };
 
 /* Something on its way to the server, whose answer was not read yet. */
 struct postgres_sent {
@@ -19,6 +19,15 @@ struct postgres_sent {
     bool is_sync;                        /* it ends what a refusal makes the server skip */
     bool is_spare;                       /* a refusal harms nobody */
     bool is_likely;                      /* it is taken for granted that it touches one row */
+    PGresult **keep;                     /* where its answer goes that somebody will ask for; NULL = nobody will */
+};
+
+/* A query that was sent before anybody waits for it. */
+struct postgres_asked {
+    const char      *sql;  /* NULL = its answer was taken */
+    struct db_value *args; /* copies, in the memory of the batch */
+    size_t           n;
+    PGresult        *result; /* NULL = not there yet */
 };
 
 /* The connection is in libpq's pipeline mode all the time: what needs no answer is sent without waiting for one, and
@@ -38,6 +47,9 @@ struct postgres {
 
     struct postgres_sent sent[POSTGRES_UNREAD_MAX];
     int         sent_count;
+
+    struct postgres_asked asked[POSTGRES_ASKED_MAX];
+    int         asked_count;
 
     struct map  statements; /* by the address of their SQL */
     int         names;      /* of statements so far */
@@ -92,6 +104,15 @@ bool postgres_exec(struct db *db, const char *sql, const struct db_value *args, 
 bool postgres_exec_likely(struct db *db, const char *sql, const struct db_value *args, size_t n, struct error *err);
 void postgres_forget_statement(struct postgres *c, struct postgres_statement *s);
 void postgres_forget_statements(struct postgres *c);
+
+/* ---- postgres_ahead.c ---- */
+
+bool postgres_ask_ahead(struct db *db, const char *sql, const struct db_value *args, size_t n);
+void postgres_forget_asked(struct db *db);
+
+/* The answer to what was asked ahead, which is the caller's now; NULL when this was not. */
+bool postgres_take_asked(struct postgres *c, const char *sql, const struct db_value *args, size_t n, PGresult **out,
+                         struct error *err);
 
 /* ---- postgres_rows.c ---- */
 

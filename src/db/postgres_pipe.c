@@ -129,6 +129,8 @@ read_answer(struct postgres *c, const struct postgres_sent *s, int64_t until_ms,
         if (s->prepares)
             postgres_forget_statement(c, s->prepares);
         PQclear(result);
+    } else if (s->keep) {
+        *s->keep = result;
     } else if (!s->is_spare) {
         check_guess(c, s, result, err);
         PQclear(*out);

@@ -22,8 +22,11 @@ postgres_query(struct db *db, const char *sql, const struct db_value *args, size
     struct postgres_rows *r;
     PGresult *result;
 
-    if (!postgres_send(c, (struct postgres_sent){ .sql = sql }, args, n, err)
-        || !postgres_read_answers(c, &result, err))
+    if (!postgres_take_asked(c, sql, args, n, &result, err))
+        return false;
+    if (!result
+        && (!postgres_send(c, (struct postgres_sent){ .sql = sql }, args, n, err)
+            || !postgres_read_answers(c, &result, err)))
         return false;
     r = calloc(1, sizeof(*r));
     if (!r)

@@ -142,6 +142,23 @@ bring_back(struct db_writer *w, struct db_txn **batch)
     (*batch)->put_off = PUT_OFF_MAX;
 }
 
+/* Those from `t` on, as far as they can say it, ask at once for what each would wait for alone. Whoever cannot ends
+ * that, as it may change what those behind it ask for. Returns the first behind `t` who has not asked. */
+static struct db_txn *
+ask_ahead(struct db_writer *w, struct db_txn *t)
+{
+    const struct db_driver *driver = w->engine->driver;
+    struct db_txn *end = t;
+
+    if (!driver->ask_ahead)
+        return NULL;
+    driver->forget_asked(w->db);
+    if (t->next)
+        while (end && end->ahead && end->ahead(end, w->db))
+            end = end->next;
+    return end == t ? t->next : end;
+}
+
 /* Without savepoints: SQLite copies every page that is changed under one, which is a tenth of all the work. Returns the
  * first that failed, with which all of them are to be undone. */
 static struct db_txn *
@@ -149,13 +166,15 @@ run_together(struct db_writer *w, struct db_txn **batch)
 {
     const struct db_driver *driver = w->engine->driver;
     int64_t begun_ms = clock_mono_ms();
-    struct db_txn *last = NULL, **at = batch, *t;
+    struct db_txn *last = NULL, *unasked = *batch, **at = batch, *t;
 
     /* cppcheck-suppress uninitvar ; every caller has set it */
     while ((t = *at) != NULL) {
         size_t told_before = w->db->told_count, later_before = w->db->later_count;
         bool ran;
 
+        if (t == unasked)
+            unasked = ask_ahead(w, t);
         db_start(w->db);
         w->db->in_company = is_in_company(t, last);
         ran = db_ended(w->db, t->run(t, w->db, &t->err), &t->err);

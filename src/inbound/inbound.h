@@ -17,6 +17,10 @@ struct ingest_counts {
 bool ingest(struct db *db, const struct profile *p, const struct inbound_batch *batch, struct str payload,
             int64_t now_ms, struct arena *a, struct ingest_counts *counts, struct error *err);
 
+/* The look-up that ingest() begins with, for db_txn.ahead; false when it is not one message of one person: what else
+ * may come also changes more than that person's chat. */
+bool ingest_ahead(struct db *db, int64_t profile_id, const struct inbound_batch *batch);
+
 /* The same for the payload of a platform_app: each event goes to every profile, of whatever workspace, whose account it
  * names. A payload that was not understood is kept once, for the first of those profiles; with none it has no profile
  * (0). Of each profile, and of none, only so much is kept. */

@@ -268,6 +268,15 @@ ingest_keep(struct ingest *in, const struct profile *p, struct str payload, stru
 }
 
 bool
+ingest_ahead(struct db *db, int64_t profile_id, const struct inbound_batch *batch)
+{
+    const struct inbound_event *e = batch->events;
+
+    return batch->count == 1 && e->kind == INBOUND_MESSAGE && !e->outbound && e->from.external_id.len > 0
+        && chat_ask_ahead(db, profile_id, e->from.external_id);
+}
+
+bool
 ingest(struct db *db, const struct profile *p, const struct inbound_batch *batch, struct str payload, int64_t now_ms,
        struct arena *a, struct ingest_counts *counts, struct error *err)
 {

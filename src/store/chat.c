@@ -320,6 +320,12 @@ chat_meet(struct db *db, int64_t profile_id, const struct participant *who, stru
 }
 
 bool
+chat_ask_ahead(struct db *db, int64_t profile_id, struct str participant_id)
+{
+    return db_ask_ahead(db, chat_by_participant_sql[DB_GRIP_TRY], DB_ARGS(db_int(profile_id), db_text(participant_id)));
+}
+
+bool
 chat_open(struct db *db, const struct profile *p, const struct participant *who, struct str conversation_id,
           int64_t now_ms, struct arena *a, struct chat *out, bool *created, struct error *err)
 {

@@ -31,6 +31,9 @@ bool chat_get(struct db *db, int64_t id, struct arena *a, struct chat *out, bool
 bool chat_open(struct db *db, const struct profile *p, const struct participant *who, struct str conversation_id,
                int64_t now_ms, struct arena *a, struct chat *out, bool *created, struct error *err);
 
+/* The look-up of chat_open(), for db_txn.ahead of who changes no other chat. */
+bool chat_ask_ahead(struct db *db, int64_t profile_id, struct str participant_id);
+
 /* Only looks. */
 bool chat_of_conversation(struct db *db, int64_t profile_id, struct str conversation_id, struct arena *a,
                           struct chat *out, bool *found, struct error *err);
