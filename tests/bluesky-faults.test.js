@@ -158,7 +158,8 @@ describe("a restart", () => {
       await talk.hear("still there");
       const { logins, renewals } = await counts(talk.account);
       assert.equal(logins, before.logins);
-      assert.ok(renewals - before.renewals <= 2, `renewed ${renewals - before.renewals} times`);
+      // the one with the trouble, one of which the kill may have lost what it brought, and one after it
+      assert.ok(renewals - before.renewals <= (trouble ? 3 : 2), `renewed ${renewals - before.renewals} times`);
       assert.deepEqual(await talk.got(), ["renewed?"]);
     }
   });
