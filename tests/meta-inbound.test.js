@@ -1,6 +1,6 @@
 // What people send on Messenger and Instagram, and who they are.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 
 import { FLAVOURS } from "./lib/meta.js";
 import { png } from "./lib/sandbox.js";
@@ -23,7 +23,7 @@ const settled = (message) => message.attachments.every(({ status }) => status !=
 const isFacebook = (flavour) => flavour === "facebook";
 const data = (message) => JSON.stringify(message.platform_data);
 
-const w = world({ ready: ({ meta }) => meta.setCallback() });
+const w = world({ env: { PARLEY_RETRY_AFTER: "100ms,200ms,300ms,2s" }, ready: ({ meta }) => meta.setCallback() });
 const stored = (url) => w.api.with(null).ask("GET", new URL(url).pathname);
 
 /** One conversation for the tests of a flavour that do not mind what else is in it. */
@@ -171,10 +171,10 @@ for (const flavour of FLAVOURS)
 
     test("a file whose address is dead is a failed attachment that says why, not a lost message", async () => {
       const talk = await common();
-      const url = `${w.sandbox.url}/meta-cdn/160000000000001?oe=1&signature=0`;
+      const url = `${w.sandbox.url}/meta-cdn/1?oe=1&signature=0`;
       const heard = await talk.hear({ text: "look", attachments: [{ type: "image", payload: { url } }] }, settled);
       assert.deepEqual([heard.body, heard.attachments[0].status, heard.attachments[0].type], ["look", "failed", "image"]);
-      assert.match(heard.platform_data.media_error, /\S/);
+      assert.equal(heard.platform_data.media_error, "The link to the file has expired (HTTP 403), and Meta gives no other");
       assert.equal(heard.is_unsupported, false);
     });
 
@@ -255,6 +255,79 @@ for (const flavour of FLAVOURS)
       assert.equal((await w.api.get(`/api/profiles/${account.profile.id}`)).status, "active");
       assert.equal((await talk.say("Hello!")).status, "published");
       await w.sandbox.control("DELETE", "/faults");
+    });
+  });
+
+for (const flavour of FLAVOURS)
+  describe(`links that died before their file was fetched, ${flavour}`, () => {
+    const speaker = ({ account }) => account.page ?? account.id;
+    const lifetime = (media_link_s) => w.sandbox.control("POST", "/settings", { meta: { media_link_s } });
+    const asked = async (talk) => (await w.meta.calls(`?operation=message&account=${speaker(talk)}`)).map(({ params, status }) => [params.fields, status]);
+    const cards = [png(10, 10), png(20, 20)];
+    const several = () => files([[cards[0], "1.png", "image/png"], [cards[1], "2.png", "image/png"], [film, "3.mp4", "video/mp4"]], "Look");
+
+    /** What the person writes arrives late, when its links are dead. Gives the message as the sandbox has it. */
+    async function late(talk, body, meanwhile) {
+      await w.meta.control("POST", "/hold");
+      await lifetime(0);
+      const sent = await talk.write(body);
+      await lifetime(604800);
+      await meanwhile?.(sent);
+      await w.meta.control("POST", "/release");
+      return sent;
+    }
+    afterEach(() => lifetime(604800));
+
+    async function allThere(message) {
+      assert.deepEqual([message.body, ...message.attachments.map(({ type, status }) => `${type} ${status}`)], ["Look", "image processed", "image processed", "video processed"]);
+      for (const [n, bytes] of [...cards, film].entries()) assert.deepEqual((await stored(message.attachments[n].url)).bytes, bytes);
+    }
+
+    test("are asked for anew, and each leads to its own file", async () => {
+      const talk = await w.meta.talk(flavour);
+      const { mid } = await late(talk, several());
+      await allThere(await talk.find(mid, settled));
+      assert.deepEqual(await asked(talk), Array(3).fill(["attachments", 200]));
+    });
+
+    test("a new one that does not work either is one failed attempt", { skip: !isFacebook(flavour) && "it is the same everywhere" }, async () => {
+      const talk = await w.meta.talk(flavour);
+      const { mid } = await late(talk, several(), async () => {
+        await w.sandbox.advance(2000); // links of one second are the same
+        await lifetime(0);
+      });
+      await until(async () => (await asked(talk)).length > 3, "some have been tried again");
+      assert.ok((await talk.find(mid)).attachments.every(({ status }) => status === "pending"));
+      await lifetime(604800);
+      await allThere(await talk.find(mid, settled));
+    });
+
+    test("what was unsent meanwhile is a failed attachment that says so in Meta's words", async () => {
+      const talk = await w.meta.talk(flavour);
+      const subscribe = (subscribed) => w.meta.control("PATCH", `/accounts/${speaker(talk)}`, { subscribed });
+      const { mid } = await late(talk, files([[picture, "a.png", "image/png"]], "Look"), async (sent) => {
+        await subscribe(false); // so that nobody hears of it
+        await talk.act("DELETE", `/messages/${encodeURIComponent(sent.mid)}`);
+        await subscribe(true);
+      });
+      const heard = await talk.find(mid, settled);
+      assert.deepEqual([heard.body, heard.attachments.map(({ status }) => status)], ["Look", ["failed"]]);
+      assert.equal(heard.platform_data.media_error, "The link to the file has expired (HTTP 410), and Meta gives no new one: (#9000001) This message has been deleted by the user or the business");
+      assert.deepEqual(await asked(talk), [["attachments", 400]]);
+      assert.equal((await w.api.get(`/api/profiles/${talk.profile.id}`)).status, "active");
+    });
+
+    test("a token that died, too, waits for a reconnect", async () => {
+      const talk = await w.meta.talk(flavour);
+      const { mid } = await late(talk, several(), () => w.meta.control("POST", `/accounts/${speaker(talk)}/revoke`, {}));
+      await until(async () => (await w.api.get(`/api/profiles/${talk.profile.id}`)).status === "expired", "the profile is expired");
+      const refused = await asked(talk);
+      assert.ok(refused.length > 0 && refused.every(([, status]) => status === 400), JSON.stringify(refused));
+      assert.ok((await talk.find(mid)).attachments.every(({ status }) => status === "pending"));
+      const { token } = await w.meta.control("POST", `/accounts/${speaker(talk)}/tokens`, {});
+      w.secrets.push(token);
+      await w.meta.connect({ ...talk.account, token });
+      await allThere(await talk.find(mid, settled));
     });
   });
 

@@ -104,6 +104,11 @@ read_op(struct arena *a, yyjson_val *val, struct op *op)
     op->media_ref = json_str(val, "media_ref");
     op->save_path = json_str(val, "save_path");
     op->media_max = json_int(val, "media_max", 0);
+    op->media_index = (size_t)json_int(val, "media_index", 0);
+    op->media_count = (size_t)json_int(val, "media_count", 0);
+    if (json_get(val, "media_type"))
+        op->media_type = (enum attachment_type)golden_index_of(attachment_type_names, ATTACH_TYPES,
+                                                               json_str(val, "media_type"));
     op->client_ref = json_str(val, "client_ref");
     override(&op->account.external_id, account, "external_id");
     override(&op->account.alt_external_id, account, "alt_external_id");

@@ -143,7 +143,8 @@ enum op_kind {
     OP_PROBE_CHAT,   /* may we write to this person at all? */
     OP_ANSWER_TAP,   /* in: tap_id */
     OP_PARTICIPANT,  /* in: participant_id; out: participant */
-    OP_MEDIA,        /* in: media_ref, save_path; the file is at save_path when done */
+    OP_MEDIA,        /* in: media_ref, save_path, and for a message's file message_id and media_*, to ask for it anew
+                        where its link has died; the file is at save_path when done */
     OP_KINDS
 };
 
@@ -197,7 +198,7 @@ struct op {
 
     /* in */
     struct str     participant_id, conversation_id;
-    struct str     message_id;          /* external id, for edits and reactions */
+    struct str     message_id;          /* external id, for edits and reactions; OP_MEDIA: none = no message's file */
     struct str     comment_id;          /* OP_SEND: a private reply to this comment; participant_id may be none */
     struct str     body, reply_to, reply_markup, reaction, emoji;
     bool           has_body, has_markup; /* OP_EDIT: which of the two changes. If the body alone, `reply_markup` */
@@ -207,6 +208,8 @@ struct op {
     bool           has_file;
     struct str     hook_url, tap_id, media_ref, save_path;
     int64_t        media_max;            /* bytes */
+    enum attachment_type media_type;     /* OP_MEDIA of a message's file: what it was said to be, */
+    size_t         media_index, media_count; /* and which it is, from 0, of all that the message came with */
     struct str     client_ref;           /* our message id, carried along where a platform echoes it */
     struct str     code, redirect_uri;   /* OP_EXCHANGE */
     int64_t        since_ms;             /* OP_FIND_SENT: it was not sent before this */

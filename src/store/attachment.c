@@ -19,6 +19,9 @@ static const char attachment_insert_sql[] =
 static const char attachment_of_message_sql[] =
     "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE message_id = $1 ORDER BY id";
 static const char attachment_get_sql[] = "SELECT " ATTACHMENT_COLUMNS " FROM attachment WHERE id = $1";
+static const char attachment_place_sql[] =
+    "SELECT external_id, (SELECT COUNT(*) FROM attachment WHERE message_id = $1 AND id < $2),"
+    " (SELECT COUNT(*) FROM attachment WHERE message_id = $1) FROM message WHERE id = $1";
 static const char attachment_processed_sql[] =
     "UPDATE attachment SET type = $2, status = 2, media = $3, content_type = $4, size = $5, width = $6, height = $7"
     " WHERE id = $1";
@@ -84,6 +87,24 @@ attachment_get(struct db *db, int64_t id, struct arena *a, struct attachment *ou
     *found = db_next(&rows);
     if (*found)
         attachment_from_row(&rows, a, out);
+    return db_finish(&rows, err);
+}
+
+bool
+attachment_find_place(struct db *db, const struct attachment *at, struct arena *a, struct attachment_place *out,
+                      struct error *err)
+{
+    struct db_rows rows;
+
+    *out = (struct attachment_place){ 0 };
+    if (!db_query(db, attachment_place_sql, DB_ARGS(db_int(at->message_id), db_int(at->id)), &rows, err))
+        return false;
+    if (db_next(&rows))
+        *out = (struct attachment_place){
+            .message_external_id = db_col_text(&rows, 0, a),
+            .index               = (size_t)db_col_int(&rows, 1),
+            .count               = (size_t)db_col_int(&rows, 2),
+        };
     return db_finish(&rows, err);
 }
 

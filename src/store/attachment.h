@@ -26,6 +26,14 @@ bool attachment_of_message(struct db *db, int64_t message_id, struct arena *a, s
                            struct error *err);
 bool attachment_get(struct db *db, int64_t id, struct arena *a, struct attachment *out, bool *found, struct error *err);
 
+/* Which of its message's attachments it is, from 0, and of how many; and what the platform calls that message. */
+struct attachment_place {
+    struct str message_external_id;
+    size_t     index, count;
+};
+bool attachment_find_place(struct db *db, const struct attachment *at, struct arena *a, struct attachment_place *out,
+                           struct error *err);
+
 /* The file is ours now. The type follows what it turned out to be, unless the platform called it a sticker or a
  * file: people do send pictures as files. */
 bool attachment_processed(struct db *db, struct attachment *at, const struct media_info *info, struct error *err);

@@ -166,6 +166,34 @@ END_TEST
 
 /* ---- edits ---- */
 
+START_TEST(media_know_their_place_in_their_message)
+{
+    struct inbound_media media[] = { { .type = ATTACH_IMAGE, .ref = STR("f1") },
+                                     { .type = ATTACH_FILE, .ref = STR("f2") } };
+    struct attachment nobodys = { .id = 1, .message_id = 1 };
+    struct chat c = the_chat();
+    struct attachment_place place;
+    struct message m;
+
+    for (int i = 0; i < 2; i++) {
+        struct inbound_event e = ts_inbound("77", i == 0 ? "5" : "6", "see", s.now);
+
+        e.media = media;
+        e.media_count = 2;
+        ck_assert(receive(&c, &e, &m));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        OK(attachment_find_place(s.db, &m.attachments[i], &s.arena, &place, &s.err));
+        ck_assert(str_eq(place.message_external_id, STR("6")));
+        ck_assert_uint_eq(place.index, i);
+        ck_assert_uint_eq(place.count, 2);
+    }
+    OK(attachment_find_place(s.db, &nobodys, &s.arena, &place, &s.err));
+    ck_assert(str_is_none(place.message_external_id));
+    ck_assert_uint_eq(place.count, 0);
+}
+END_TEST
+
 START_TEST(a_newer_edit_changes_everything_it_carries)
 {
     struct chat c = the_chat();
@@ -295,6 +323,7 @@ END_TEST
 STORE_TESTS("message_in", all_that_came_is_kept, a_second_time_nothing_happens,
             the_same_id_in_another_chat_is_another_message, without_a_time_it_came_now,
             an_echo_is_an_outbound_message, media_are_queued_and_refused_ones_say_why,
+            media_know_their_place_in_their_message,
             a_newer_edit_changes_everything_it_carries, an_older_and_a_repeated_edit_change_nothing,
             another_text_at_the_same_second_is_an_edit, an_edit_of_what_was_never_seen_is_the_message,
             a_replaced_file_is_fetched_anew, why_a_file_is_missing_outlives_an_edit_of_the_text)

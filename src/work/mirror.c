@@ -1,8 +1,24 @@
-/* mirror.c -- bringing a participant's file into our store, before the platform's link to it dies. */
+/* mirror.c -- bringing a participant's file into our store, before the platform's link to it dies. When it has died
+ * already (hours without a bucket, or without us), the operation itself asks for another where the platform can be
+ * asked; that is one attempt, however it ends. */
 #include "base/clock.h"
 #include "work/task.h"
 
 #define MIRROR_TRIES 8
+
+/* By what the platform can be asked for the file anew. */
+static bool
+mirror_load_place(struct task *t, struct db *db, struct error *err)
+{
+    struct attachment_place place;
+
+    if (!attachment_find_place(db, &t->attachment, &t->arena, &place, err))
+        return false;
+    t->run.op.message_id = place.message_external_id;
+    t->run.op.media_index = place.index;
+    t->run.op.media_count = place.count;
+    return true;
+}
 
 static bool
 mirror_load(struct task *t, struct db *db, struct error *err)
@@ -19,7 +35,7 @@ mirror_load(struct task *t, struct db *db, struct error *err)
         t->gone = true;
         return true;
     }
-    return task_load_account(t, db, false, err);
+    return mirror_load_place(t, db, err) && task_load_account(t, db, false, err);
 }
 
 static bool
@@ -36,15 +52,18 @@ mirror_store(struct task *t, struct db *db, struct error *err)
     return job_finish(db, &t->job, clock_now_ms(), err);
 }
 
-/* It is not to be had: the attachment is failed, and the message says why. */
+/* It is not to be had: the attachment is failed, and the message says why, unless it was unsent meanwhile. */
 static bool
 mirror_give_up(struct task *t, struct db *db, struct str reason, struct error *err)
 {
+    struct attachment now;
     bool found;
 
-    return attachment_failed(db, &t->attachment, err)
-        && message_get(db, t->attachment.message_id, &t->arena, &t->message, &found, err)
-        && (!found || message_note_media_error(db, &t->message, reason, &t->arena, err))
+    return attachment_get(db, t->attachment.id, &t->arena, &now, &found, err)
+        && (!found
+            || (attachment_failed(db, &now, err)
+                && message_get(db, now.message_id, &t->arena, &t->message, &found, err)
+                && message_note_media_error(db, &t->message, reason, &t->arena, err)))
         && job_finish(db, &t->job, clock_now_ms(), err);
 }
 
@@ -104,6 +123,7 @@ mirror_loaded(struct task *t)
     }
     op->kind = OP_MEDIA;
     op->media_ref = t->attachment.ref;
+    op->media_type = t->attachment.type;
     op->save_path = media_spool_path(task_options(t)->media, &t->arena);
     op->media_max = config.download_max;
     task_op(t, mirror_fetched);

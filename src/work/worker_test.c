@@ -309,21 +309,27 @@ END_TEST
 /* ---- files ---- */
 
 static void
-receive_files(int n)
+receive(const char *external_id, struct inbound_media *media, size_t n)
 {
     struct chat c = ts_chat(&w.store, &w.store.profile, "7");
+    struct inbound_event e = ts_inbound("7", external_id, "see", w.store.now);
+    struct message m;
+    bool stored;
 
+    e.media = media;
+    e.media_count = n;
+    ck_assert_msg(message_receive(w.store.db, &c, &e, w.store.now, &w.store.arena, &m, &stored, &w.store.err), "%s",
+                  w.store.err.message);
+}
+
+static void
+receive_files(int n)
+{
     for (int i = 0; i < n; i++) {
         struct str ref = arena_printf(&w.store.arena, "f%d", i);
         struct inbound_media media = { .type = ATTACH_FILE, .external_id = ref, .ref = ref };
-        struct inbound_event e = ts_inbound("7", ref.ptr, "see", w.store.now);
-        struct message m;
-        bool stored;
 
-        e.media = &media;
-        e.media_count = 1;
-        ck_assert_msg(message_receive(w.store.db, &c, &e, w.store.now, &w.store.arena, &m, &stored, &w.store.err),
-                      "%s", w.store.err.message);
+        receive(ref.ptr, &media, 1);
     }
 }
 
@@ -352,6 +358,67 @@ START_TEST(a_file_that_is_not_to_be_had_says_why)
     tw_await(&w, "SELECT COUNT(*) FROM attachment WHERE status = 2", 1);
     ck_assert_int_eq(tw_look(&w, "SELECT COUNT(*) FROM message WHERE external_id = 'f1'"
                                       " AND platform_data = '{\"media_error\":\"Bad Request\"}'"), 1);
+}
+END_TEST
+
+START_TEST(a_message_unsent_meanwhile_says_nothing_of_its_file)
+{
+    w.script = file_is_refused;
+    receive_files(2);
+    tw_gate(&w, "/media/f1");
+    tw_start(&w);
+    tw_await_calls(&w, "/media/f1", 1);
+    tw_exec(&w, "DELETE FROM attachment WHERE ref = 'f1'");
+    tw_gate(&w, "");
+    tw_await(&w, "SELECT COUNT(*) FROM job WHERE kind = 2", 0);
+    ck_assert_int_eq(tw_look(&w, "SELECT COUNT(*) FROM message WHERE platform_data IS NULL"), 2);
+}
+END_TEST
+
+static _Atomic int places;
+
+/* 1 for the first of the two, 10 for the second, each with what it is said to be. */
+static void
+look_at_place(const struct op *op)
+{
+    if (op->kind == OP_MEDIA && str_eq(op->message_id, STR("m9")) && op->media_count == 2)
+        places += str_eq(op->media_ref, STR("first")) && op->media_type == ATTACH_IMAGE && op->media_index == 0    ? 1
+                  : str_eq(op->media_ref, STR("second")) && op->media_type == ATTACH_VIDEO && op->media_index == 1 ? 10
+                                                                                                                  : 100;
+}
+
+START_TEST(a_file_is_asked_for_by_its_message_and_place)
+{
+    struct inbound_media media[] = { { .type = ATTACH_IMAGE, .ref = STR("first") },
+                                     { .type = ATTACH_VIDEO, .ref = STR("second") } };
+
+    receive_files(1);
+    receive("m9", media, 2);
+    scripted_watch = look_at_place;
+    tw_start(&w);
+    tw_await(&w, "SELECT COUNT(*) FROM attachment WHERE status = 2", 3);
+    scripted_watch = NULL;
+    ck_assert_int_eq(places, 11);
+}
+END_TEST
+
+static const char *
+file_is_never_there(const char *call, int nth)
+{
+    (void)nth;
+    return strncmp(call, "/media/", 7) == 0 ? "retry" : otherwise(call);
+}
+
+START_TEST(a_file_is_tried_eight_times_more)
+{
+    w.script = file_is_never_there;
+    receive_files(1);
+    tw_start(&w);
+    tw_await(&w, "SELECT COUNT(*) FROM attachment WHERE status = 3", 1);
+    tw_await(&w, "SELECT COUNT(*) FROM job WHERE kind = 2", 0);
+    ck_assert_int_eq(tw_calls(&w, "/media/"), 9);
+    ck_assert_int_eq(tw_look(&w, "SELECT COUNT(*) FROM message"
+                                 " WHERE platform_data = '{\"media_error\":\"Not now\"}'"), 1);
 }
 END_TEST
 
@@ -505,9 +572,10 @@ worker(void)
         &what_may_have_gone_out_says_so, &what_a_crash_left_in_flight_goes_again_and_says_so,
         &a_stop_that_cannot_wait_leaves_all_for_the_next_start,
         &a_stop_waits_for_what_is_in_flight_and_begins_nothing,
-        &files_are_brought_home, &a_file_that_is_not_to_be_had_says_why, &files_wait_for_a_valid_token,
-        &a_token_that_ends_at_a_file_loses_none, &polling_goes_on_from_where_it_stands,
-        &a_poll_that_outlives_its_profile_stores_nothing,
+        &files_are_brought_home, &a_file_that_is_not_to_be_had_says_why,
+        &a_message_unsent_meanwhile_says_nothing_of_its_file, &a_file_is_asked_for_by_its_message_and_place,
+        &a_file_is_tried_eight_times_more, &files_wait_for_a_valid_token, &a_token_that_ends_at_a_file_loses_none,
+        &polling_goes_on_from_where_it_stands, &a_poll_that_outlives_its_profile_stores_nothing,
     };
     TCase *c = tcase_create("worker");
 

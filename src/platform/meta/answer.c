@@ -240,6 +240,12 @@ meta_answered(struct op *op, const struct net_response *last, yyjson_val **root,
 }
 
 bool
+meta_link_is_dead(const struct net_response *last)
+{
+    return last->result == NET_ANSWERED && (last->status == 403 || last->status == 404 || last->status == 410);
+}
+
+bool
 meta_downloaded(struct op *op, const struct net_response *last, struct op_step *out)
 {
     int status = last->status;
@@ -250,7 +256,7 @@ meta_downloaded(struct op *op, const struct net_response *last, struct op_step *
     }
     if (status >= 200 && status < 300)
         return true;
-    if (status == 403 || status == 404 || status == 410) {
+    if (meta_link_is_dead(last)) {
         meta_fail(op, out, status, arena_printf(op->arena, "The link to the file has expired (HTTP %d)", status));
         return false;
     }

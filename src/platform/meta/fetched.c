@@ -1,4 +1,4 @@
-/* fetched.c -- a message that was asked for, because its webhook did not come.
+/* fetched.c -- a message that was asked for, because its webhook did not come or its files' links have died.
  *
  * The Conversations API has another form for the same things: times are texts, attachments have no type but a MIME
  * type, a story is a member of its own. Where a file is withheld (in Europe some are), its name says so. The files'
@@ -67,13 +67,13 @@ type_of(yyjson_val *attachment, struct str content_type)
     return str_starts(content_type, STR("audio/")) ? ATTACH_AUDIO : ATTACH_FILE;
 }
 
+/* False, and *m as it was, where there is no link to it. */
 static bool
-read_file(struct meta_reader *r, yyjson_val *attachment, struct inbound_event *event)
+read_file(struct meta_reader *r, yyjson_val *attachment, struct inbound_media *m)
 {
-    yyjson_val           *image = json_obj(attachment, "image_data"), *video = json_obj(attachment, "video_data");
-    struct str            url = json_str(attachment, "file_url");
-    struct inbound_media *m = &event->media[event->media_count];
-    int64_t               size = json_int(attachment, "size", 0);
+    yyjson_val *image = json_obj(attachment, "image_data"), *video = json_obj(attachment, "video_data");
+    struct str  url = json_str(attachment, "file_url");
+    int64_t     size = json_int(attachment, "size", 0);
 
     if (image && url.len == 0)
         url = json_str(image, "url");
@@ -88,21 +88,48 @@ read_file(struct meta_reader *r, yyjson_val *attachment, struct inbound_event *e
     m->size = size > 0 ? size : 0;
     m->width = pixels(image ? image : video, "width");
     m->height = pixels(image ? image : video, "height");
-    event->media_count++;
     return true;
 }
 
-static void
-read_link(struct meta_reader *r, struct str url, enum attachment_type type, bool is_link, struct inbound_event *event)
+static bool
+read_link(struct meta_reader *r, struct str url, enum attachment_type type, struct inbound_media *m)
 {
-    struct inbound_media *m = &event->media[event->media_count];
-
     if (!meta_is_media_url(r, url))
-        return;
+        return false;
     m->type = type;
     m->ref = m->source_url = url;
-    m->is_link = is_link;
-    event->media_count++;
+    return true;
+}
+
+static bool
+read_sticker(struct meta_reader *r, yyjson_val *message, struct inbound_media *m)
+{
+    return read_link(r, json_str(message, "sticker"), ATTACH_STICKER, m);
+}
+
+static bool
+read_mention(struct meta_reader *r, yyjson_val *message, struct inbound_media *m)
+{
+    m->is_link = read_link(r, json_str(json_obj(json_obj(message, "story"), "mention"), "link"), ATTACH_IMAGE, m);
+    return m->is_link;
+}
+
+size_t
+meta_fetched_files(struct arena *a, yyjson_val *message, struct inbound_media **out)
+{
+    struct meta_reader    r = { .a = a, .takes_http = true };
+    yyjson_val           *attachments = json_arr(json_obj(message, "attachments"), "data"), *attachment;
+    yyjson_arr_iter       it = yyjson_arr_iter_with(attachments);
+    struct inbound_media *files = arena_array(a, struct inbound_media, yyjson_arr_size(attachments) + 1);
+    size_t                n = 0;
+
+    for (; (attachment = yyjson_arr_iter_next(&it)) != NULL; n++)
+        if (!read_file(&r, attachment, &files[n]))
+            files[n].refusal = meta_name(attachment, "name");
+    if (n == 0 && (read_sticker(&r, message, files) || read_mention(&r, message, files)))
+        n = 1;
+    *out = files;
+    return n;
 }
 
 /* ---- what else it says ---- */
@@ -179,10 +206,12 @@ read_content(struct meta_reader *r, yyjson_val *message, struct inbound_event *e
         event->body = STR_NONE;
     event->reply_to = meta_id(r->a, json_obj(message, "reply_to"), "mid");
     while ((attachment = yyjson_arr_iter_next(&it)) != NULL)
-        if (!read_file(r, attachment, event))
+        if (read_file(r, attachment, &event->media[event->media_count]))
+            event->media_count++;
+        else
             kept[kept_count++] = attachment;
-    read_link(r, json_str(message, "sticker"), ATTACH_STICKER, false, event);
-    read_link(r, json_str(json_obj(story, "mention"), "link"), ATTACH_IMAGE, true, event);
+    event->media_count += read_sticker(r, message, &event->media[event->media_count]);
+    event->media_count += read_mention(r, message, &event->media[event->media_count]);
     is_told = !str_is_none(event->body) || event->media_count > 0 || json_obj(story, "mention")
               || yyjson_arr_size(json_arr(json_obj(message, "shares"), "data")) > 0;
     event->is_unsupported = !is_told || json_true(message, "is_unsupported")

@@ -7,7 +7,7 @@
  *     content.c  one message: text, attachments, replies, taps
  *     comment.c  comments below posts
  *     fetched.c  a message that was asked for, because its webhook did not come
- *     step.c     operations, each as the calls it takes (send.c, connect.c, login.c, find.c, participant.c)
+ *     step.c     operations, each as the calls it takes (send.c, connect.c, login.c, find.c, participant.c, media.c)
  *     call.c     how a call looks on the wire
  *     answer.c   what an answer, or its absence, means
  *     errors.c   the catalogue of error codes
@@ -38,6 +38,10 @@ int64_t    meta_time(yyjson_val *obj, const char *key); /* seconds, milliseconds
 
 /* The answer to OP_MESSAGE as a batch of one event. */
 void meta_parse_fetched(struct arena *a, const struct account *account, struct str payload, struct inbound_batch *out);
+
+/* The attachments of a message as that API shows them, each in its place. What has no link is there too, with `ref`
+ * none, and with what Meta says of it as `refusal`. In `a`. */
+size_t meta_fetched_files(struct arena *a, yyjson_val *message, struct inbound_media **out);
 
 /* ---- errors.c ---- */
 
@@ -72,6 +76,7 @@ struct meta_talk {
     bool              refused;    /* the last answer was no success; `error` says why */
     bool              again;      /* the one repeat that some errors are worth has been made */
     bool              renews;     /* a check found the subscription gone */
+    int               dead;       /* OP_MEDIA: the HTTP status of a link that has died */
     size_t            cap;        /* of op->accounts */
 };
 
@@ -115,6 +120,7 @@ struct str meta_graph_url(struct op *op, const char *path); /* of the flavour's 
 /* True with the JSON when Meta did it; otherwise `out` is the verdict. */
 bool meta_answered(struct op *op, const struct net_response *last, yyjson_val **root, struct op_step *out);
 bool meta_downloaded(struct op *op, const struct net_response *last, struct op_step *out);
+bool meta_link_is_dead(const struct net_response *last); /* a download's answer says that the link works no longer */
 
 void meta_done(struct op_step *out);
 void meta_fail(struct op *op, struct op_step *out, int code, struct str reason);
@@ -139,12 +145,15 @@ void meta_react(struct op *op, const struct net_response *last, struct op_step *
 void meta_find_sent(struct op *op, const struct net_response *last, struct op_step *out);   /* find.c */
 void meta_message(struct op *op, const struct net_response *last, struct op_step *out);
 void meta_participant(struct op *op, const struct net_response *last, struct op_step *out); /* participant.c */
-void meta_media(struct op *op, const struct net_response *last, struct op_step *out);
+void meta_media(struct op *op, const struct net_response *last, struct op_step *out);       /* media.c */
 
 bool facebook_login_url(const struct platform_env *env, struct str redirect_uri, struct str state, struct arena *a,
     struct str *out, struct error *err);
 bool instagram_login_url(const struct platform_env *env, struct str redirect_uri, struct str state, struct arena *a,
     struct str *out, struct error *err);
+
+/* The path of a link to a file of its own, which stays when the link is signed anew; none where it is a script's. */
+struct str meta_file_path(struct str url);
 
 struct str meta_page_detail(struct arena *a, struct str page_id); /* account.details: {"page_id":...} */
 struct str meta_attachment_type(enum meta_flavour flavour, const struct op_file *file); /* "image" ... */

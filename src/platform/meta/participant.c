@@ -1,4 +1,4 @@
-/* participant.c -- who the other side is, and the files that lie with Meta. */
+/* participant.c -- who the other side is. */
 #include "platform/meta/meta.h"
 
 /* What Meta may tell and the chat's `metadata` holds. */
@@ -29,22 +29,6 @@ full_name(struct op *op, yyjson_val *person)
         return name;
     name = str_trim(arena_printf(op->arena, "%.*s %.*s", STR_ARG(first), STR_ARG(last)));
     return name.len > 0 ? name : STR_NONE;
-}
-
-/* A link to a file of its own keeps its path and changes its signature; its hosts take turns. Where the path is a
- * script's, the picture is in the query, and nothing tells one from another. */
-static struct str
-picture_id(struct str url)
-{
-    ptrdiff_t  scheme = str_find(url, STR("://"));
-    struct str host, path, query;
-    size_t     name;
-
-    str_cut(str_from(url, scheme < 0 ? 0 : (size_t)scheme + 3), '?', &path, &query);
-    str_cut(path, '/', &host, &path);
-    for (name = path.len; name > 0 && path.ptr[name - 1] != '/';)
-        name--;
-    return str_find(str_from(path, name), STR(".")) > 0 ? path : STR_NONE;
 }
 
 /* A JSON object of what was told; none when nothing was. */
@@ -80,7 +64,7 @@ read_person(struct op *op, yyjson_val *person)
     p->username = meta_name(person, "username");
     if (json_str(person, "profile_pic").len > 0) {
         p->avatar_ref = json_str(person, "profile_pic");
-        p->avatar_id = picture_id(p->avatar_ref);
+        p->avatar_id = meta_file_path(p->avatar_ref);
     }
     p->metadata = metadata(op->arena, person);
 }
@@ -105,14 +89,4 @@ meta_participant(struct op *op, const struct net_response *last, struct op_step 
     else if (out->verdict != OP_FAIL || out->token_invalid || out->account_wide)
         return;
     meta_done(out);
-}
-
-void
-meta_media(struct op *op, const struct net_response *last, struct op_step *out)
-{
-    if (last) {
-        if (meta_downloaded(op, last, out))
-            meta_done(out);
-    } else if (!meta_call_file(op, op->media_ref, out))
-        meta_fail(op, out, 422, STR("The file is not on one of Meta's servers for media"));
 }

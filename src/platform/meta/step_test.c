@@ -12,9 +12,10 @@ static const struct account nobody = { 0 };
 
 static const struct platform_env plain = { TEST_URLS };
 static const struct platform_env with_app = { TEST_URLS, TEST_META_APP };
+static const struct platform_env with_stories = { TEST_URLS, .meta_keep_stories = true };
 static const struct platform_env with_both = { TEST_URLS, TEST_META_APP, TEST_INSTAGRAM_APP };
 
-enum { PAGE, LINKED, LOGIN, GRANT_PAGE, GRANT_LINKED, GRANT_LOGIN, SETS };
+enum { PAGE, LINKED, LOGIN, STORIES, GRANT_PAGE, GRANT_LINKED, GRANT_LOGIN, SETS };
 
 static const struct set {
     const char                *suffix;
@@ -25,6 +26,7 @@ static const struct set {
     [PAGE]         = { ".page.json",            &facebook,  &test_page,   &plain },
     [LINKED]       = { ".instagram.json",       &instagram, &test_linked, &plain },
     [LOGIN]        = { ".login.json",           &instagram, &test_login,  &plain },
+    [STORIES]      = { ".stories.json",         &instagram, &test_login,  &with_stories },
     [GRANT_PAGE]   = { ".grant-page.json",      &facebook,  &nobody,      &with_app },
     [GRANT_LINKED] = { ".grant-instagram.json", &instagram, &nobody,      &with_app },
     [GRANT_LOGIN]  = { ".grant-login.json",     &instagram, &nobody,      &with_both },

@@ -69,6 +69,9 @@ const struct fb_op *fb_find_op(struct fb_call *c, struct fb_error *err);
 /* The account the path names ("me" is the token's): NULL with the error. */
 struct fb_account *fb_path_account(struct fb_call *c, struct fb_error *err);
 
+/* What of `fields` says what the message carries: attachments, shares, sticker, story. */
+void fb_write_attachments(struct fb_call *c, const struct fb_message *m, struct str fields, struct json *w);
+
 /* Where the next page of a list is. */
 void fb_put_paging(struct fb_call *c, struct json *w, int64_t next, bool more);
 

@@ -170,6 +170,25 @@ FB_HANDLER(fb_control_edit)
     return true;
 }
 
+/* Links die with what they lead to. What the account may send again is not the message's own. */
+static void
+drop_files(struct fb *fb, const struct fb_message *m, struct arena *a)
+{
+    yyjson_val     *all, *val;
+    yyjson_arr_iter it;
+    struct error    ignored;
+
+    if (str_is_none(m->attachments) || !json_parse(a, m->attachments, JSON_DEPTH_MAX, &all, &ignored))
+        return;
+    it = yyjson_arr_iter_with(all);
+    while ((val = yyjson_arr_iter_next(&it)) != NULL) {
+        struct fb_file *f = fb_file_at(&fb->files, json_str(json_obj(val, "payload"), "url"));
+
+        if (f && f->owner == 0)
+            fb_file_drop(&fb->files, f);
+    }
+}
+
 FB_HANDLER(fb_control_unsend)
 {
     struct fb_message *m = path_message(state, x, err);
@@ -177,6 +196,7 @@ FB_HANDLER(fb_control_unsend)
     if (!m)
         return false;
     m->deleted = true;
+    drop_files(state, m, &x->arena);
     json_put_int(w, "events", fb_tell_unsent(m));
     fb_message_write_seen(m, w, "message");
     return true;

@@ -12,13 +12,14 @@
 #include "sandbox/avatar.h"
 #include "sandbox/sniff.h"
 
-#define FIRST_ID  INT64_C(160000000000000)
-#define FACE_SIDE 160
+#define FIRST_ID   INT64_C(160000000000000)
+#define FACE_SIDE  160
+#define MEDIA_PATH "/meta-cdn/"
 
 void
-fb_files_init(struct fb_files *all)
+fb_files_init(struct fb_files *all, int64_t expires_ms)
 {
-    *all = (struct fb_files){ .last_id = FIRST_ID, .expires_ms = 7 * FB_DAY_MS };
+    *all = (struct fb_files){ .last_id = FIRST_ID, .expires_ms = expires_ms };
     random_bytes(all->key, sizeof(all->key));
     all->base_url = own_text(STR("http://127.0.0.1:8090"));
 }
@@ -98,6 +99,23 @@ fb_file_get(const struct fb_files *all, int64_t id)
     return map_get(&all->by_id, id);
 }
 
+struct fb_file *
+fb_file_at(const struct fb_files *all, struct str url)
+{
+    ptrdiff_t  at = str_find(url, STR(MEDIA_PATH));
+    struct str number, query;
+    int64_t    id = 0;
+
+    str_cut(str_from(url, at < 0 ? url.len : (size_t)at + sizeof(MEDIA_PATH) - 1), '?', &number, &query);
+    return str_to_i64(number, &id) ? fb_file_get(all, id) : NULL;
+}
+
+void
+fb_file_drop(struct fb_files *all, struct fb_file *f)
+{
+    drop_bytes(all, f);
+}
+
 struct str
 fb_read_upload(const struct http_part *part)
 {
@@ -154,7 +172,7 @@ fb_file_url(const struct fb_files *all, const struct fb_file *f, int64_t now_ms,
 {
     struct str expiry = arena_printf(a, "%llx", (unsigned long long)((now_ms + all->expires_ms) / 1000));
 
-    return arena_printf(a, "%.*s/meta-cdn/%lld?oe=%.*s&signature=%.*s", STR_ARG(all->base_url), (long long)f->id,
+    return arena_printf(a, "%.*s" MEDIA_PATH "%lld?oe=%.*s&signature=%.*s", STR_ARG(all->base_url), (long long)f->id,
         STR_ARG(expiry), STR_ARG(signature_of(all, f->id, expiry, a)));
 }
 
@@ -192,7 +210,7 @@ fb_file_serve(struct fb_files *all, struct http_exchange *x, int64_t now_ms)
     struct str      given = http_query_get(&x->request, STR("signature"), &x->arena);
     int64_t         id = 0;
     struct fb_file *f;
-    bool            is_number = str_to_i64(str_from(x->request.path, sizeof("/meta-cdn/") - 1), &id);
+    bool            is_number = str_to_i64(str_from(x->request.path, sizeof(MEDIA_PATH) - 1), &id);
 
     f = is_number ? fb_file_get(all, id) : NULL;
     if (!f || expiry.len == 0 || !str_eq(given, signature_of(all, id, expiry, &x->arena))) {

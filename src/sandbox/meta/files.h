@@ -23,15 +23,21 @@ struct fb_files {
     int64_t         last_id;
     uint8_t         key[16];
     struct str      base_url;   /* owned: "http://127.0.0.1:8090", as the last request had it */
-    int64_t         expires_ms; /* how long an address works */
+    int64_t         expires_ms; /* how long an address works that is made from now on */
 };
 
-void fb_files_init(struct fb_files *all);
+void fb_files_init(struct fb_files *all, int64_t expires_ms);
 void fb_files_deinit(struct fb_files *all);
 
 /* Takes `bytes` (from malloc()); mime and name are copied, none = unknown. */
 struct fb_file *fb_file_add(struct fb_files *all, struct str bytes, struct str mime, struct str name, int64_t now_ms);
 struct fb_file *fb_file_get(const struct fb_files *all, int64_t id); /* NULL: never was, or is forgotten */
+
+/* The file that an address of ours leads to; NULL: it is none of ours, or forgotten. */
+struct fb_file *fb_file_at(const struct fb_files *all, struct str url);
+
+/* What it held is gone, and all its addresses are dead. */
+void fb_file_drop(struct fb_files *all, struct fb_file *f);
 
 /* The bytes of an upload, from malloc(); none when it cannot be read. */
 struct str fb_read_upload(const struct http_part *part);

@@ -96,6 +96,7 @@ static const struct {
 } counts[] = {
     { "usage", offsetof(struct fb_settings, usage), -1, 100 },
     { "batch", offsetof(struct fb_settings, batch), 1, 1000 },
+    { "media_link_s", offsetof(struct fb_settings, media_link_s), 0, 1000000000 },
 };
 
 static const struct {
@@ -154,6 +155,7 @@ set(void *state, yyjson_val *settings, struct error *err)
     if (!read_settings(&changed, settings, err))
         return false;
     fb->settings = changed;
+    fb->files.expires_ms = changed.media_link_s * 1000;
     fb_hook_pump(fb);
     return true;
 }

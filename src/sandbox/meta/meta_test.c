@@ -464,6 +464,59 @@ START_TEST(media_addresses_run_out)
 }
 END_TEST
 
+/* A file's link works as long as the setting said when it was made; whoever asks for the message gets another. */
+START_TEST(a_message_gives_new_addresses_of_its_files)
+{
+    yyjson_val *said, *now;
+    const char *mid, *path;
+
+    set("{\"media_link_s\":0}");
+    said = graph_ask("POST", WRITES, NULL, "{\"attachments\":[{\"type\":\"image\"},{\"type\":\"file\"}]}", 201);
+    mid = graph_text(said, "message.mid");
+    graph_reply("GET", strstr(graph_text(said, "message.attachments.1.payload.url"), "/meta-cdn/"), NULL, NULL, 410);
+    set("{\"media_link_s\":60}");
+    now = graph_ask("GET", graph_printf("/v25.0/%s?fields=attachments", mid), PAGE_TOKEN, NULL, 200);
+    ck_assert_ptr_null(graph_at(now, "from"));
+    ck_assert_ptr_nonnull(graph_at(now, "attachments.data.0.image_data.url"));
+    path = strstr(graph_text(now, "attachments.data.1.file_url"), "/meta-cdn/");
+    graph_reply("GET", path, NULL, NULL, 200);
+    graph_ask("DELETE", graph_printf(WRITES "/%s", mid), NULL, NULL, 200);
+    graph_reply("GET", path, NULL, NULL, 410);
+    now = graph_ask("GET", graph_printf("/v25.0/%s?fields=attachments", mid), PAGE_TOKEN, NULL, 400);
+    assert_error(now, 9000001, 0);
+}
+END_TEST
+
+static yyjson_val *
+carried(const char *chat, const char *body)
+{
+    const char *mid = graph_text(graph_ask("POST", chat, NULL, body, 201), "message.mid");
+
+    return graph_ask("GET", graph_printf("/v25.0/%s?fields=attachments,shares,%s", mid,
+                                strcmp(chat, WRITES) == 0 ? "sticker" : "story"), PAGE_TOKEN, NULL, 200);
+}
+
+START_TEST(what_is_no_file_has_a_member_of_its_own)
+{
+    yyjson_val *now = carried(WRITES, "{\"text\":\"hi\",\"attachments\":[{\"type\":\"post\",\"payload\":{\"url\":"
+                                      "\"https://x.example/1\"}},{\"type\":\"sticker\"},{\"type\":\"template\"}]}");
+
+    ck_assert_str_eq(graph_text(now, "shares.data.0.link"), "https://x.example/1");
+    ck_assert_ptr_null(graph_at(now, "shares.data.1"));
+    ck_assert_ptr_nonnull(strstr(graph_text(now, "sticker"), "/meta-cdn/"));
+    ck_assert_str_eq(graph_text(now, "attachments.data.0.name"), "template");
+    ck_assert_ptr_null(graph_at(now, "attachments.data.1"));
+    ck_assert_ptr_null(graph_at(carried(WRITES, "{\"text\":\"hi\"}"), "attachments"));
+    now = carried(WRITES_IG, "{\"attachments\":[{\"type\":\"story_mention\"}]}");
+    ck_assert_ptr_nonnull(strstr(graph_text(now, "story.mention.link"), "/meta-cdn/"));
+    ck_assert_ptr_null(graph_at(now, "attachments"));
+    now = carried(WRITES_IG, "{\"text\":\"hi\",\"reply_to\":{\"story\":{\"url\":\"https://x.example/2\","
+                             "\"id\":\"17\"}}}");
+    ck_assert_str_eq(graph_text(now, "story.reply_to.link"), "https://x.example/2");
+    ck_assert_str_eq(graph_text(now, "story.reply_to.id"), "17");
+}
+END_TEST
+
 START_TEST(calls_are_recorded)
 {
     yyjson_val *calls;
@@ -504,6 +557,8 @@ others(void)
     tcase_add_test(c, ordered_trouble_comes_with_its_code);
     tcase_add_test(c, a_fresh_start_answers_all_who_wait);
     tcase_add_test(c, media_addresses_run_out);
+    tcase_add_test(c, a_message_gives_new_addresses_of_its_files);
+    tcase_add_test(c, what_is_no_file_has_a_member_of_its_own);
     tcase_add_test(c, calls_are_recorded);
     tcase_add_test(c, a_conversation_can_be_read_again);
     return c;

@@ -124,54 +124,6 @@ put_end(struct json *w, const char *name, const struct fb_chat *chat, bool perso
 }
 
 static void
-put_attachment(struct fb_call *c, yyjson_val *val, struct json *w)
-{
-    struct str      type = json_str(val, "type"), url = json_str(json_obj(val, "payload"), "url"), number;
-    ptrdiff_t       at = str_find(url, STR("/meta-cdn/"));
-    int64_t         id = 0;
-    struct fb_file *f;
-
-    str_cut(str_from(url, at < 0 ? url.len : (size_t)at + 10), '?', &number, &(struct str){ 0 });
-    f = str_to_i64(number, &id) ? fb_file_get(&c->fb->files, id) : NULL;
-    if (f)
-        url = fb_file_url(&c->fb->files, f, fb_now_ms(c->fb), c->arena);
-    json_begin(w, NULL);
-    stage_put_id(w, "id", id > 0 ? id : 1);
-    json_put_str(w, "name", f && !str_is_none(f->name) ? f->name : type);
-    if (f) {
-        json_put_str(w, "mime_type", f->mime);
-        json_put_int(w, "size", (int64_t)f->bytes.len);
-    }
-    if (str_eq(type, STR("image")) || str_eq(type, STR("video"))) {
-        json_begin(w, type.ptr[0] == 'i' ? "image_data" : "video_data");
-        json_put_str(w, "url", url);
-        json_put_str(w, "preview_url", url);
-        json_end(w);
-    } else if (url.len > 0) {
-        json_put_str(w, "file_url", url);
-    }
-    json_end(w);
-}
-
-static void
-put_attachments(struct fb_call *c, const struct fb_message *m, struct json *w)
-{
-    yyjson_val     *list, *val;
-    yyjson_arr_iter it;
-    struct error    ignored;
-
-    if (str_is_none(m->attachments) || !json_parse(c->arena, m->attachments, JSON_DEPTH_MAX, &list, &ignored))
-        return;
-    json_begin(w, "attachments");
-    json_begin_array(w, "data");
-    it = yyjson_arr_iter_with(list);
-    while ((val = yyjson_arr_iter_next(&it)) != NULL)
-        put_attachment(c, val, w);
-    json_end_array(w);
-    json_end(w);
-}
-
-static void
 put_reactions(const struct fb_message *m, struct json *w)
 {
     bool by_person = !str_is_none(m->persons_reaction);
@@ -187,16 +139,6 @@ put_reactions(const struct fb_message *m, struct json *w)
     json_end_array(w);
     json_end(w);
     json_end_array(w);
-    json_end(w);
-}
-
-static void
-put_story(const struct fb_message *m, struct json *w)
-{
-    if (str_is_none(m->story))
-        return;
-    json_begin(w, "story");
-    json_put_raw(w, "reply_to", m->story);
     json_end(w);
 }
 
@@ -219,15 +161,12 @@ write_message(struct fb_call *c, const struct fb_message *m, struct str fields, 
     }
     if (fb_fields_have(fields, "message", &inside))
         json_put_str(w, "message", m->text.ptr ? m->text : STR(""));
-    if (fb_fields_have(fields, "attachments", &inside))
-        put_attachments(c, m, w);
+    fb_write_attachments(c, m, fields, w);
     if (fb_fields_have(fields, "reply_to", &inside) && !str_is_none(m->reply_to)) {
         json_begin(w, "reply_to");
         json_put_str(w, "mid", m->reply_to);
         json_end(w);
     }
-    if (fb_fields_have(fields, "story", &inside))
-        put_story(m, w);
     if (fb_fields_have(fields, "reactions", &inside))
         put_reactions(m, w);
 }

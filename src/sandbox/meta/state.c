@@ -274,12 +274,13 @@ fb_init(struct fb *fb, struct stage *stage)
         .app_id = APP_ID,
         .instagram_app_id = INSTAGRAM_APP_ID,
         .last_id = FIRST_ID,
-        .settings = { .burst = 1, .usage = -1, .batch = 1, .deliveries = true, .human_agent = true },
+        .settings = { .burst = 1, .usage = -1, .batch = 1, .media_link_s = 7 * FB_DAY_MS / 1000, .deliveries = true,
+            .human_agent = true },
     };
     fb->app_secret = own_text(STR(APP_SECRET));
     fb->instagram_secret = own_text(STR(INSTAGRAM_SECRET));
     fb_hooks_init(fb);
-    fb_files_init(&fb->files);
+    fb_files_init(&fb->files, fb->settings.media_link_s * 1000);
     cast_of_the_start(fb);
 }
 

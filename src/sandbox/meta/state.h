@@ -135,6 +135,7 @@ struct fb_settings {
     double  sends_per_second, reads_per_second, burst; /* 0 = no limit */
     int64_t usage;          /* percent to report; -1 = no such header */
     int64_t batch;          /* events that are collected before they go; 1 = each goes at once */
+    int64_t media_link_s;   /* how long an address of a file works */
     bool    echo_first;     /* the echo is delivered before a send is answered */
     bool    deliveries;     /* what the business sends is reported as delivered at once */
     bool    require_proof;  /* of graph.facebook.com: appsecret_proof */
