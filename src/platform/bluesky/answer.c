@@ -24,8 +24,8 @@ bluesky_done(struct op_step *out)
 struct str
 bluesky_reason(struct op *op, struct str text)
 {
-    const struct bluesky_token *token = &bluesky_talk(op)->token;
-    const struct str            secrets[] = { token->access, token->refresh, token->password };
+    const struct bluesky_token *now = &bluesky_talk(op)->token, *given = &bluesky_talk(op)->given;
+    const struct str secrets[] = { now->access, now->refresh, now->password, given->access, given->refresh };
 
     return answer_reason(op->arena, text, secrets, sizeof(secrets) / sizeof(secrets[0]));
 }

@@ -47,6 +47,7 @@ struct bluesky_token {     /* account.token, as JSON */
 
 struct bluesky_talk {      /* op->state */
     struct bluesky_token token;
+    struct bluesky_token given;     /* as it was at the beginning: what is replaced is still no word for errors */
     struct str           service;   /* base URL of the account's server */
     bool                 is_pinned; /* the user named it: nothing is looked up */
     struct str           did;       /* while logging in */

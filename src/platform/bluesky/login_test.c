@@ -210,6 +210,24 @@ START_TEST(no_reason_holds_a_part_of_a_secret)
 }
 END_TEST
 
+START_TEST(the_tokens_of_before_are_secrets_still)
+{
+    struct arena        a;
+    struct op           op;
+    struct net_response last = { .status = 401, .body = STR("{\"error\":\"No\",\"message\":\"not 0ld-a, 0ld-r\"}") };
+
+    arena_init(&a);
+    op = new_op(&a, &local, OP_CONNECT);
+    op.account.token = STR("{\"identifier\":\"desk.example.com\",\"password\":\"abcd\",\"access\":\"0ld-a\","
+                           "\"refresh\":\"0ld-r\"}");
+    bluesky.step(&op, NULL, &step);
+    bluesky.step(&op, &last, &step);
+    ck_assert_int_eq(step.verdict, OP_FAIL);
+    ck_assert_msg(str_find(step.reason, STR("not ***, ***")) >= 0, "%.*s", STR_ARG(step.reason));
+    arena_deinit(&a);
+}
+END_TEST
+
 START_TEST(no_server_is_waited_for_longer_than_a_day)
 {
     struct arena        a;
@@ -321,6 +339,7 @@ END_TEST
 
 TESTS("bluesky sessions", a_connection_leaves_a_session_behind, polling_begins_where_the_log_stood,
     a_server_set_by_hand_gets_every_call, names_without_end_are_cut, messages_without_end_are_cut,
-    an_id_without_end_is_none, no_reason_holds_a_part_of_a_secret, no_server_is_waited_for_longer_than_a_day,
+    an_id_without_end_is_none, no_reason_holds_a_part_of_a_secret, the_tokens_of_before_are_secrets_still,
+    no_server_is_waited_for_longer_than_a_day,
     renewals_are_a_minute_apart, who_may_stand_in_an_address, conversations_used_last_are_remembered,
     a_poll_is_paced_by_the_settings)

@@ -167,6 +167,7 @@ bluesky_begin(struct op *op, struct op_step *out)
     if (talk->service.len == 0 || op->env->bluesky_service_only)
         talk->service = bluesky_base_url(op->env->bluesky_service_url);
     bluesky_token_read(op->arena, op->account.token, &talk->token);
+    talk->given = talk->token;
     if (!needs_session(op->kind))
         return true;
     if (talk->token.access.len == 0) {
