@@ -379,6 +379,7 @@ const kinds = {
   sweep: { action: (life) => life.sweep() },
   refresh: { action: now((life) => life.renew()) },
   forget_media: { action: (life) => life.unsend() },
+  redact: { action: (life) => life.unsend() },
   hint: { action: now((life) => life.hint()), isSlow: true }, // it is asked for after ten seconds
   check: { atStart: true },
   subscribe: { atStart: true, env: ({ w }) => ({ PARLEY_PUBLIC_URL: `http://localhost:${w.port}` }) },

@@ -5,8 +5,10 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { FLAVOURS } from "./lib/meta.js";
 import { Receiver } from "./lib/receiver.js";
 import { png } from "./lib/sandbox.js";
+import { Stream } from "./lib/stream.js";
+import { noSqliteTool } from "./lib/trouble.js";
 import { until } from "./lib/until.js";
-import { world } from "./lib/world.js";
+import { onPostgres, world } from "./lib/world.js";
 
 const w = world({ env: { PARLEY_ALLOW_PRIVATE_ADDRESSES: "127.0.0.0/8" }, ready: ({ meta }) => meta.setCallback() });
 const setting = (meta) => w.sandbox.control("POST", "/settings", { meta });
@@ -222,10 +224,63 @@ for (const flavour of FLAVOURS)
     });
   });
 
+describe("events of what was unsent", () => {
+  let receiver;
+  before(async () => (receiver = await new Receiver().start()));
+  after(() => receiver.stop());
+
+  test("say no more what it said: listed, streamed, replayed, and where they are kept", async () => {
+    const words = "Nobody may keep this";
+    const talk = await w.meta.talk("facebook");
+    const heard = await talk.hear(words);
+    const other = await talk.hear("This may be kept");
+    await tell(talk, await frame(talk, { reaction: { mid: heard.external_id, action: "react", reaction: "love", emoji: "❤️" } }));
+    await talk.act("PATCH", `/messages/${encodeURIComponent(heard.external_id)}`, { text: `${words}!` });
+    await talk.find(heard.external_id, (m) => m.external_edited_at && m.reactions.length > 0);
+    const told = await events(talk);
+    const holding = told.filter((event) => JSON.stringify(event).includes(words));
+    assert.deepEqual(holding.map(({ type }) => type).toSorted(), ["message.edited", "message.received", "reaction.received"]);
+
+    await talk.act("DELETE", `/messages/${encodeURIComponent(heard.external_id)}`);
+    const now = await until(async () => {
+      const all = await events(talk);
+      return all.length > told.length && !JSON.stringify(all).includes(words) && all;
+    }, "no event has the words");
+    const gone = await talk.find(heard.external_id, (m) => m.external_deleted_at);
+    const expected = told.map((event) => {
+      if (!holding.includes(event)) return event;
+      if (event.type !== "reaction.received") return { ...event, data: { message: gone, object: gone } };
+      const { object: _, ...members } = { ...event.data, message: gone };
+      return { ...event, data: { ...members, object: members } };
+    });
+    assert.deepEqual(now.slice(0, told.length), expected, "nothing else of them has changed, and no other event");
+    assert.ok(JSON.stringify(now).includes(other.body));
+
+    const stream = await Stream.open(w.api, `?chat_id=${talk.chat.id}`, { "Last-Event-ID": told[0].id });
+    await stream.await(({ type }) => type === "message.deleted");
+    stream.close();
+    assert.deepEqual(stream.events.map(({ event }) => event).slice(0, told.length - 1), expected.slice(1));
+
+    const made = await w.api.post("/api/webhooks", { url: `${receiver.url}/unsent`, events: ["*"] });
+    const event_ids = holding.map(({ id }) => id);
+    await w.api.post(`/api/webhooks/${made.id}/replay`, { event_ids }, { status: 202 });
+    const replayed = await receiver.await("/unsent", event_ids.length, ({ event }) => event_ids.includes(event.id));
+    assert.deepEqual(replayed.map(({ event }) => event), expected.filter(({ id }) => event_ids.includes(id)));
+    await w.api.delete(`/api/webhooks/${made.id}`);
+
+    if (!onPostgres && noSqliteTool) return;
+    const rows = w.askDatabase("SELECT data FROM event").join("");
+    assert.ok(rows.includes(other.body) && !rows.includes(words));
+  });
+});
+
 describe("receipts of Messenger", () => {
+  let account; // Meta's stand-in has room for so many
+  before(async () => (account = await w.meta.account("facebook")));
+
   test("a delivery marks all before it, each once", async () => {
     await setting({ deliveries: false });
-    const talk = await w.meta.talk("facebook");
+    const talk = await w.meta.talk("facebook", { account });
     const said = [await talk.say("one"), await talk.say("two"), await talk.say("three")];
     const heard = await talk.hear("between");
     assert.deepEqual((await talk.list("direction=outbound")).map((m) => m.external_delivered_at), [null, null, null]);
@@ -247,7 +302,7 @@ describe("receipts of Messenger", () => {
   });
 
   test("what is sent is delivered without anybody asking", async () => {
-    const talk = await w.meta.talk("facebook");
+    const talk = await w.meta.talk("facebook", { account });
     const said = await talk.say("Here");
     const here = await talk.find(said.external_id, (m) => m.external_delivered_at);
     assert.equal(here.external_read_at, null);

@@ -65,7 +65,7 @@ apply_edit(struct db *db, struct call *call, struct error *err)
     if (!found)
         return error_set(err, 404, "The message was deleted while it was being edited");
     return message_apply_edit(db, &m, e->has_body, body, e->has_markup, kept_markup(e->reply_markup),
-                              op->edited_at ? op->edited_at : call->now_ms, call->now_ms, err)
+                              op->edited_at ? op->edited_at : call->now_ms, call->now_ms, call->arena, err)
         && reply_message(call, 200, &m);
 }
 

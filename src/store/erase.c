@@ -1,6 +1,6 @@
 /* erase.c -- forgetting what a deleted profile held, piece by piece, so that no writer waits long.
  *
- * Events that quote its messages go with the retention of events. */
+ * Events that quote its messages go with the retention of events; only what was unsent is gone from them (redact.c). */
 #include "store/profile.h"
 
 #define ERASE_MESSAGES 200

@@ -1,6 +1,7 @@
 /* event.h -- what subscribers are told, written in the transaction that made it true.
  *
- * An event carries the object as it was when it happened; delivering it later shows nothing newer.
+ * An event carries the object as it was when it happened; delivering it later shows nothing newer, but for a message
+ * that was unsent (event_redact_some).
  *
  * "Everything after this id" is a complete answer: events get their numbers in order, at the very end of
  * the batch that commits them (tail.h), and readers go no further than event_settled(), below which none
@@ -87,6 +88,11 @@ struct event_page {
 };
 bool event_list(struct db *db, int64_t workspace_id, const struct event_filter *f, int64_t after, int64_t until,
                 size_t look, size_t max, size_t bytes, struct arena *a, struct event_page *out, struct error *err);
+
+/* What a person unsent is gone from events too: those that show the message, newest first, show it from now on as it is
+ * now, `*before` being the event below which to look (INT64_MAX at first) and then the one for the next time. A piece,
+ * so that no writer waits long. *more false: there is no more of it. */
+bool event_redact_some(struct db *db, const struct message *m, int64_t *before, bool *more, struct error *err);
 
 /* Whether the workspace has the event (or still has it). */
 bool event_exists(struct db *db, int64_t workspace_id, int64_t id, bool *out, struct error *err);

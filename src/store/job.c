@@ -25,6 +25,7 @@ const char *const job_kind_names[JOB_KINDS] = {
     [JOB_REFRESH] = "refresh",
     [JOB_HINT] = "hint",
     [JOB_FORGET_MEDIA] = "forget_media",
+    [JOB_REDACT] = "redact",
 };
 
 /* `queue_id <> 0` is what lets SQLite use the index on queues, which leaves out the 0; without it

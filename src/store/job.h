@@ -14,6 +14,7 @@ enum job_kind {
     JOB_POLL, JOB_CHECK, JOB_DELIVER, JOB_REPLAY, JOB_SWEEP, JOB_REFRESH,
     JOB_HINT,         /* ask for a message that was only hinted at; its external id is the payload */
     JOB_FORGET_MEDIA, /* the payload names a media object that nothing shows any more */
+    JOB_REDACT,       /* a message was unsent: events show it no more; the payload is where to go on */
     JOB_KINDS
 };
 extern const char *const job_kind_names[JOB_KINDS];

@@ -3,6 +3,7 @@
 
 #include "base/id.h"
 #include "store/candidates.h"
+#include "store/message_internal.h"
 
 #define MESSAGE_COLUMNS                                                                                      \
     "m.id, m.workspace_id, m.chat_id, m.direction, m.status, m.external_id, m.external_comment_id, m.body,"  \
@@ -160,6 +161,12 @@ message_get(struct db *db, int64_t id, struct arena *a, struct message *out, boo
         return false;
     *found = n == 1;
     return true;
+}
+
+bool
+message_hold(struct db *db, struct message *m, struct arena *a, bool *found, struct error *err)
+{
+    return chat_lock(db, m->chat_id, err) && message_get(db, m->id, a, m, found, err);
 }
 
 bool

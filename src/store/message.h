@@ -80,9 +80,11 @@ bool message_note(struct db *db, struct message *m, const char *key, yyjson_val 
                   struct error *err);
 bool message_note_media_error(struct db *db, struct message *m, struct str reason, struct arena *a, struct error *err);
 
-/* An edit of ours that the platform took. Only what `has_*` names changes. Emits message.edited. */
+/* An edit of ours that the platform took. Only what `has_*` names changes. Emits message.edited. One that was unsent
+ * meanwhile stays as it is. */
 bool message_apply_edit(struct db *db, struct message *m, bool has_body, struct str body, bool has_markup,
-                        struct str reply_markup, int64_t edited_at, int64_t now_ms, struct error *err);
+                        struct str reply_markup, int64_t edited_at, int64_t now_ms, struct arena *a,
+                        struct error *err);
 
 /* Whether this sender's reaction stands there and was not taken back. */
 bool message_has_reaction(const struct message *m, struct str sender, struct arena *a);

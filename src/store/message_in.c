@@ -172,6 +172,15 @@ message_forget_media(struct db *db, struct message *m, int64_t now_ms, struct er
     return true;
 }
 
+/* Those of this transaction, too: they are there when it is over. */
+static bool
+forget_events(struct db *db, const struct message *m, int64_t now_ms, struct error *err)
+{
+    struct job job = { .kind = JOB_REDACT, .lane_id = m->profile_id, .record_id = m->id, .due_at = now_ms };
+
+    return job_add(db, &job, now_ms, err);
+}
+
 bool
 deletion_apply(struct db *db, struct message *m, const struct followup *f, int64_t now_ms, struct error *err)
 {
@@ -187,6 +196,7 @@ deletion_apply(struct db *db, struct message *m, const struct followup *f, int64
     m->deleted_at = f->at_ms;
     return message_forget_media(db, m, now_ms, err)
         && db_exec(db, message_redact_sql, DB_ARGS(db_int(m->id), db_int(m->deleted_at)), NULL, err)
+        && forget_events(db, m, now_ms, err)
         && (f->is_history || event_message(db, EVENT_MESSAGE_DELETED, m, now_ms, err));
 }
 

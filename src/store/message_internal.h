@@ -31,6 +31,9 @@ struct followup {
     bool               is_history; /* tell nobody */
 };
 
+/* As it is now, and stays until this transaction is over: what is told of it is true. */
+bool message_hold(struct db *db, struct message *m, struct arena *a, bool *found, struct error *err);
+
 /* ---- parked.c ---- */
 
 /* Applied to the message `external_id` of the chat, or kept until that is there. */

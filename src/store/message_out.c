@@ -197,15 +197,20 @@ message_mark_possible_duplicate(struct db *db, struct message *m, struct arena *
 
 bool
 message_apply_edit(struct db *db, struct message *m, bool has_body, struct str body, bool has_markup,
-                   struct str reply_markup, int64_t edited_at, int64_t now_ms, struct error *err)
+                   struct str reply_markup, int64_t edited_at, int64_t now_ms, struct arena *a, struct error *err)
 {
+    bool found;
+
+    if (!message_hold(db, m, a, &found, err))
+        return false;
+    if (!found || m->deleted_at != 0)
+        return true;
     if (has_body)
         m->body = body;
     if (has_markup)
         m->reply_markup = reply_markup;
     m->edited_at = edited_at;
-    return chat_lock(db, m->chat_id, err)
-        && db_exec(db, message_edit_sql,
+    return db_exec(db, message_edit_sql,
                    DB_ARGS(db_int(m->id), db_text(m->body), db_text(m->reply_markup), db_int(edited_at)), NULL, err)
         && event_message(db, EVENT_MESSAGE_EDITED, m, now_ms, err);
 }

@@ -279,12 +279,12 @@ START_TEST(an_edit_of_ours_changes_what_it_names)
     struct message m;
 
     OK(message_accept(s.db, &c, &d, s.now, &s.arena, &m, &s.err));
-    OK(message_apply_edit(s.db, &m, true, STR("new"), false, STR_NONE, s.now + 5, s.now, &s.err));
+    OK(message_apply_edit(s.db, &m, true, STR("new"), false, STR_NONE, s.now + 5, s.now, &s.arena, &s.err));
     m = ts_message_again(&s, &m);
     ck_assert(str_eq(m.body, STR("new")));
     ck_assert(str_eq(m.reply_markup, STR("{}")));
     ck_assert_int_eq(m.edited_at, s.now + 5);
-    OK(message_apply_edit(s.db, &m, false, STR_NONE, true, STR_NONE, s.now + 6, s.now, &s.err));
+    OK(message_apply_edit(s.db, &m, false, STR_NONE, true, STR_NONE, s.now + 6, s.now, &s.arena, &s.err));
     m = ts_message_again(&s, &m);
     ck_assert(str_eq(m.body, STR("new")));
     ck_assert(str_is_none(m.reply_markup));

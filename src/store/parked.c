@@ -14,6 +14,10 @@ static const char parked_any_sql[] =
     " OR EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind = 4 AND watermark >= $3)"
     " OR EXISTS (SELECT 1 FROM receipt WHERE chat_id = $1 AND kind = 5 AND watermark >= $3)";
 static const char parked_remove_sql[] = "DELETE FROM parked WHERE chat_id = $1 AND external_id = $2";
+/* The words of what was unsent before it came: nothing would show them. */
+static const char parked_unsent_sql[] =
+    "DELETE FROM parked WHERE chat_id = $1 AND external_id = $2 AND kind = 2"
+    " AND EXISTS (SELECT 1 FROM parked WHERE chat_id = $1 AND external_id = $2 AND kind = 1)";
 /* Whether a chat has any, so that a message need not ask. By who has locked it. */
 static const char parked_some_sql[] = "UPDATE chat SET has_parked = 1 WHERE id = $1";
 static const char parked_none_sql[] =
@@ -50,6 +54,7 @@ parked_put(struct db *db, const struct chat *c, struct str external_id, const st
                            db_text(f->body), db_text(f->emoji), db_int(f->is_removed), db_int(f->is_history),
                            db_int(now_ms)),
                    NULL, err)
+        && db_exec(db, parked_unsent_sql, DB_ARGS(db_int(c->id), db_text(external_id)), NULL, err)
         && db_exec(db, parked_some_sql, DB_ARGS(db_int(c->id)), NULL, err)
         && db_exec(db, parked_prune_sql, DB_ARGS(db_int(now_ms - PARKED_FOR_MS), db_int(PRUNE_AT_ONCE)), NULL, err);
 }

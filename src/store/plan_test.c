@@ -109,7 +109,7 @@ START_TEST(messages_and_chats)
     OK(message_get(s.db, m.id, &s.arena, &out, &found, &s.err));
     OK(message_by_external(s.db, &c, STR("5"), &s.arena, &out, &found, &s.err));
     OK(message_mark_possible_duplicate(s.db, &m, &s.arena, &s.err));
-    OK(message_apply_edit(s.db, &out, true, STR("o"), false, STR_NONE, s.now, s.now, &s.err));
+    OK(message_apply_edit(s.db, &out, true, STR("o"), false, STR_NONE, s.now, s.now, &s.arena, &s.err));
     c = ts_chat_again(&s, &c);
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
         for (int direction = 0; direction < DIRECTIONS; direction++) {

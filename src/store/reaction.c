@@ -181,13 +181,6 @@ is_told_already(const struct message *m, struct str sender, struct str emoji, in
         && is_same_emoji(json_str(old, "emoji"), emoji);
 }
 
-/* As it is now, and stays until this transaction is over. */
-static bool
-message_hold(struct db *db, struct message *m, struct arena *a, bool *found, struct error *err)
-{
-    return chat_lock(db, m->chat_id, err) && message_get(db, m->id, a, m, found, err);
-}
-
 bool
 message_react(struct db *db, struct message *m, struct str sender, struct str reaction, struct str emoji,
               int64_t now_ms, struct arena *a, struct error *err)

@@ -12,14 +12,17 @@
 
 /* Rows hold these numbers, and statements name them where an index hangs on it: none may ever become another. */
 static_assert(JOB_READY == 0 && JOB_QUEUED == 1 && JOB_IN_FLIGHT == 2, "states of jobs");
-static_assert(JOB_PARTICIPANT == 3 && JOB_FORGET_MEDIA == 15 && JOB_KINDS == 16, "kinds of jobs are added at the end");
+static_assert(JOB_PARTICIPANT == 3 && JOB_FORGET_MEDIA == 15 && JOB_REDACT == 16 && JOB_KINDS == 17,
+              "kinds of jobs are added at the end");
 static_assert(INBOUND == 1 && OUTBOUND == 2, "directions");
 static_assert(STATUS_RECEIVED == 1 && STATUS_PUBLISHED == 2 && STATUS_PENDING == 3 && STATUS_WAITING == 4
               && STATUS_FAILED == 5, "statuses of messages");
 static_assert(ATTACHMENT_PENDING == 1 && ATTACHMENT_PROCESSED == 2 && ATTACHMENT_FAILED == 3, "of attachments");
 static_assert(PROFILE_ACTIVE == 1 && PROFILE_EXPIRED == 2 && PROFILE_INACTIVE == 3, "of profiles");
-static_assert(FOLLOWUP_DELIVERY == 4 && FOLLOWUP_READ == 5 && FOLLOWUP_KINDS == 6, "what is parked");
-static_assert(EVENT_MESSAGE_RECEIVED == 1 && EVENT_REFERRAL == 13 && EVENT_PING == 15, "types of events");
+static_assert(FOLLOWUP_DELETION == 1 && FOLLOWUP_EDIT == 2 && FOLLOWUP_DELIVERY == 4 && FOLLOWUP_READ == 5
+              && FOLLOWUP_KINDS == 6, "what is parked");
+static_assert(EVENT_MESSAGE_RECEIVED == 1 && EVENT_REACTION == 9 && EVENT_REFERRAL == 13 && EVENT_PING == 15,
+              "types of events");
 
 static const char first_sql[] =
     "CREATE TABLE workspace ("

@@ -21,6 +21,7 @@ static const struct {
     [JOB_REFRESH] = { refresh_start },
     [JOB_HINT] = { hint_start },
     [JOB_FORGET_MEDIA] = { forget_start },
+    [JOB_REDACT] = { redact_start },
 };
 
 static void

@@ -169,6 +169,7 @@ void sweep_start(struct task *t);
 void refresh_start(struct task *t);
 void hint_start(struct task *t);
 void forget_start(struct task *t);
+void redact_start(struct task *t);
 
 /* What the worker counts. */
 struct worker_counters {

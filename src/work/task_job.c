@@ -125,6 +125,13 @@ token_is_old(struct task *t, struct db *db, bool *old, struct error *err)
     return true;
 }
 
+/* The others go on without it. */
+static bool
+needs_account(enum job_kind kind)
+{
+    return kind != JOB_FORGET_MEDIA && kind != JOB_REDACT;
+}
+
 bool
 task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *err)
 {
@@ -141,7 +148,7 @@ task_hold_lane(struct task *t, struct db *db, struct str reason, struct error *e
     if (!profile_expire(db, t->lane_id, reason, clock_now_ms(), err))
         return false;
     for (enum job_kind kind = JOB_SEND; kind < JOB_KINDS; kind++) {
-        for (job.id = 0;;) {
+        for (job.id = 0; needs_account(kind);) {
             if (!job_next_of_kind(db, t->lane_id, kind, job.id, &t->arena, &job, &found, err))
                 return false;
             if (!found)

@@ -193,12 +193,14 @@ const tools = {
     shell: (file) => ["-cmd", ".timeout 5000", file],
     lock: "BEGIN EXCLUSIVE;\n.print locked\n",
     script: (sql) => sql,
+    ask: (file, sql) => ["-readonly", file, sql],
   },
   python3: {
     present: ["-c", "import sqlite3"],
     shell: (file) => ["-i", "-q", "-u", "-c", `import sqlite3; db = sqlite3.connect(${JSON.stringify(file)}, isolation_level=None)`],
     lock: "db.execute('BEGIN EXCLUSIVE') and print('locked', flush=True)\n",
     script: (sql) => `db.executescript(${JSON.stringify(sql)})\n`,
+    ask: (file, sql) => ["-c", `import sqlite3; [print(*row, sep='|') for row in sqlite3.connect(${JSON.stringify(file)}).execute(${JSON.stringify(sql)})]`],
   },
 };
 
@@ -227,6 +229,11 @@ export async function lockDatabase(file) {
       await ended;
     },
   };
+}
+
+/** Asks a database, also while a server uses it; gives what is printed. */
+export function askDatabase(file, sql) {
+  return execFileSync(sqliteTool, tools[sqliteTool].ask(file, sql), { encoding: "utf8" }).trim();
 }
 
 /** Changes a database that nobody uses. */

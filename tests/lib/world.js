@@ -11,7 +11,7 @@ import { Meta, metaSettings } from "./meta.js";
 import { Program, run, temporaryFolder } from "./process.js";
 import { Sandbox } from "./sandbox.js";
 import { Talk } from "./talk.js";
-import { changeDatabase, steadyPort } from "./trouble.js";
+import { askDatabase, changeDatabase, steadyPort } from "./trouble.js";
 import { until } from "./until.js";
 
 export const KEY = "test-key-of-the-whole-workspace-0123456789";
@@ -110,9 +110,10 @@ export class World {
     else changeDatabase(join(this.folder, "parley.db"), sql);
   }
 
-  /** Asks PostgreSQL; gives the lines. */
+  /** Asks the database; gives the lines. */
   askDatabase(sql) {
-    return psql(this.database.PARLEY_DATABASE_URL, sql).split("\n").filter(Boolean);
+    const answer = onPostgres ? psql(this.database.PARLEY_DATABASE_URL, sql) : askDatabase(join(this.folder, "parley.db"), sql);
+    return answer.split("\n").filter(Boolean);
   }
 
   /** A command on the server's data: { code, stdout, stderr }. */
