@@ -10,7 +10,8 @@
 #include "base/clock.h"
 
 #define KEPT_MAX        HTTP_INPUT_SIZE /* more than that of pipelined requests stays with the client */
-#define LINGER_MS       2000
+#define LINGER_MS       2000            /* without a byte */
+#define LINGER_MAX_MS   30000
 #define REPLY_BODY_MAX  (64 * MIB)
 #define REFUSED_AT_ONCE 256             /* told 503; more are closed without a word */
 
@@ -86,7 +87,7 @@ http_conn_close(struct http_conn *c)
 static void read_on(struct http_conn *c);
 
 /* The last reply is out. Closing now would make the kernel answer whatever the client is still sending with a reset,
- * which can overtake the reply; so only our side is closed, and what comes is read and dropped for a moment. */
+ * which can overtake the reply; so only our side is closed, and what comes is read and dropped for a while. */
 static void
 linger(struct http_conn *c)
 {
@@ -100,7 +101,17 @@ linger(struct http_conn *c)
     }
     c->state = CONN_LINGERING;
     c->deadline_ms = now_ms(c) + LINGER_MS;
+    c->linger_until_ms = now_ms(c) + LINGER_MAX_MS;
     read_on(c);
+}
+
+static void
+linger_on(struct http_conn *c)
+{
+    int64_t until_ms = now_ms(c) + LINGER_MS;
+
+    if (!c->loop->stopping)
+        c->deadline_ms = until_ms < c->linger_until_ms ? until_ms : c->linger_until_ms;
 }
 
 /* ---- reading requests ---- */
@@ -233,6 +244,8 @@ received(struct http_conn *c, struct str bytes)
     case CONN_REPLYING:
         break;
     case CONN_LINGERING:
+        linger_on(c);
+        return;
     case CONN_CLOSED:
         return;
     }

@@ -26,6 +26,7 @@ struct http_conn {
     uv_tcp_t             tcp;
     enum http_conn_state state;
     int64_t              deadline_ms;   /* on the loop's clock */
+    int64_t              linger_until_ms;
     char                 peer[64];
 
     /* in */
