@@ -6,6 +6,7 @@
 
 #include "api/body.h"
 #include "api/media.h"
+#include "base/array.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,7 +41,7 @@ check_fields(const struct body *b, struct arena *a)
     struct str                    text;
 
     assert(yyjson_is_obj(b->json));
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < COUNT(names); i++) {
         if (body_text(b->json, names[i], 1000, &text, &err))
             assert(text.len <= 1000 && str_is_utf8(text) && (text.len == 0 || !memchr(text.ptr, 0, text.len)));
         if (body_id(b->json, names[i], a, &text, &err))

@@ -1,5 +1,6 @@
 /* Answers to operations: whatever Meta, a proxy or an impostor says, each operation comes to an end that the rest of
  * the server can rely on, and no secret gets out. */
+#include "base/array.h"
 #include "talk.h"
 
 #define PAGE_TOKEN   "EAAtestPageToken123"
@@ -60,7 +61,7 @@ has_secret(const struct op *op, struct str text)
         op->account.token, op->code, op->env->meta_app_secret, op->env->instagram_app_secret,
     };
 
-    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+    for (size_t i = 0; i < COUNT(secrets); i++)
         if (secrets[i].len > 0 && str_find(text, secrets[i]) >= 0)
             return true;
     return false;

@@ -1,6 +1,7 @@
 /* path.c -- targets: splitting, percent-decoding, routes, query strings. */
 #include <assert.h>
 
+#include "base/array.h"
 #include "http/head.h"
 #include "http/http.h"
 
@@ -18,7 +19,7 @@ check_route(struct http_request *r, struct arena *a)
     unsigned    allowed;
     bool        bad;
     const void *found =
-        http_route_find(routes, sizeof(routes) / sizeof(routes[0]), sizeof(routes[0]), r, a, &allowed, &bad);
+        http_route_find(routes, COUNT(routes), sizeof(routes[0]), r, a, &allowed, &bad);
     struct str  name = http_param_get(r, STR("name"));
 
     assert(!found || !bad);

@@ -1,6 +1,7 @@
 /* redact.c -- lines of the log: a secret is not in it whatever stands before and behind. */
 #include <assert.h>
 
+#include "base/array.h"
 #include "base/escape.h"
 #include "base/log.h"
 
@@ -40,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > 64 * KIB || str_find(in, STR(SECRET)) >= 0)
         return 0;
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+    for (size_t i = 0; i < COUNT(lines); i++)
         check_hidden(in, lines[i]);
     buf_init(&escaped, 1 * MIB);
     buf_append_json_escaped(&escaped, in);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/crash.h"
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -31,7 +32,7 @@ print_usage(FILE *to)
 {
     fprintf(to, "Parley %s: direct messages of many platforms through one API.\n\nUsage: parley COMMAND [...]\n\n",
             PARLEY_VERSION);
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    for (size_t i = 0; i < COUNT(commands); i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(to, "\n`parley COMMAND --help` tells more.\n");
 }
@@ -41,7 +42,7 @@ main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
 
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    for (size_t i = 0; i < COUNT(commands); i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {

@@ -379,7 +379,7 @@ sending(void)
 
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, a_text_is_accepted);
-    tcase_add_loop_test(c, drafts_are_checked, 0, sizeof(drafts) / sizeof(drafts[0]));
+    tcase_add_loop_test(c, drafts_are_checked, 0, COUNT(drafts));
     tcase_add_test(c, a_text_too_long_is_told_how_long);
     tcase_add_test(c, forms_say_the_same_as_json);
     tcase_add_test(c, an_address_waits_for_its_download);

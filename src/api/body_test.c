@@ -202,8 +202,6 @@ START_TEST(ids_may_be_numbers)
 }
 END_TEST
 
-#define COUNT(list) (int)(sizeof(list) / sizeof((list)[0]))
-
 static TCase *
 all(void)
 {

@@ -3,6 +3,7 @@
 #include "api/connect.h"
 
 #include "api/state.h"
+#include "base/array.h"
 #include "json/json.h"
 
 #define TOKEN_MAX_BYTES 4096
@@ -114,7 +115,7 @@ connect_form_read(struct call *call, const struct platform *platform, struct acc
 {
     *out = (struct account){ 0 };
     *is_grant = false;
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+    for (size_t i = 0; i < COUNT(forms); i++) {
         if (strcmp(forms[i].platform, platform->name) != 0)
             continue;
         if (!forms[i].read(call, out, err))

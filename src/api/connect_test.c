@@ -344,7 +344,7 @@ connecting(void)
     tcase_add_test(c, two_at_once_make_one_profile);
     tcase_add_test(c, a_profile_deleted_meanwhile_is_connected_anew);
     tcase_add_test(c, refusals_come_in_the_platforms_words);
-    tcase_add_loop_test(c, wrong_requests_reach_no_platform, 0, sizeof(wrong) / sizeof(wrong[0]));
+    tcase_add_loop_test(c, wrong_requests_reach_no_platform, 0, COUNT(wrong));
     tcase_add_test(c, every_platform_has_its_own_credentials);
     tcase_add_test(c, what_the_platform_says_is_stored);
     tcase_add_test(c, without_a_public_url_meta_cannot_tell_us_anything);

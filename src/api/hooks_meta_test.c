@@ -225,7 +225,7 @@ confirming(void)
 
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, meta_may_see_that_the_address_is_ours);
-    tcase_add_loop_test(c, others_see_nothing, 0, sizeof(strangers) / sizeof(strangers[0]));
+    tcase_add_loop_test(c, others_see_nothing, 0, COUNT(strangers));
     tcase_add_test(c, without_a_token_of_ours_none_matches);
     return c;
 }

@@ -313,7 +313,7 @@ START_TEST(each_hears_what_it_asked_for)
         { .profile_id = 8 },
         { .types = 0 },
     };
-    const size_t n = sizeof(filters) / sizeof(filters[0]);
+    const size_t n = COUNT(filters);
     int64_t      from = newest();
 
     for (size_t i = 0; i < n; i++)

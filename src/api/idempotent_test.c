@@ -62,7 +62,7 @@ START_TEST(the_hash_covers_method_target_and_body)
     uint8_t      one[SHA256_SIZE], two[SHA256_SIZE];
 
     ck_assert(str_eq(hash(&first, one), hash(&first, two)));
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    for (size_t i = 0; i < COUNT(others); i++)
         ck_assert_msg(!str_eq(hash(&first, one), hash(&others[i], two)), "%zu is the same", i);
     ck_assert(idempotent_hash(&first, 5, two, &err)); /* with a key that sees less */
     ck_assert(memcmp(one, two, SHA256_SIZE) != 0);

@@ -162,7 +162,7 @@ all(void)
     TCase *c = tcase_create("media");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_add_loop_test(c, blank_and_null_are_no_media, 0, sizeof(counts) / sizeof(counts[0]));
+    tcase_add_loop_test(c, blank_and_null_are_no_media, 0, COUNT(counts));
     tcase_add_test(c, an_address_is_written_down);
     tcase_add_test(c, an_address_without_a_file_name_has_none);
     tcase_add_test(c, an_address_the_guard_refuses_is_a_422);

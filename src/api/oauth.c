@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/state.h"
+#include "base/array.h"
 #include "base/config.h"
 #include "store/idempotency.h"
 
@@ -163,7 +164,7 @@ denial(struct call *call)
 {
     static const char *const names[] = { "error_description", "error_message", "error_reason", "error" };
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < COUNT(names); i++) {
         struct str said = call_query(call, names[i]);
 
         if (said.len > 0 && str_is_utf8(said))

@@ -102,7 +102,7 @@ all(void)
 {
     TCase *c = tcase_create("query");
 
-    tcase_add_loop_test(c, pages_are_numbers_in_range, 0, sizeof(pages) / sizeof(pages[0]));
+    tcase_add_loop_test(c, pages_are_numbers_in_range, 0, COUNT(pages));
     tcase_add_test(c, times_are_read_or_refused);
     tcase_add_test(c, choices_are_named_when_none_fits);
     return c;

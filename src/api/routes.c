@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 #include "api/hooks.h"
 #include "api/metrics.h"
+#include "base/array.h"
 
 const struct route routes[] = {
     { { METHOD_GET, "/api/profile_groups" }, { list_groups, READS }, 0 },
@@ -58,6 +59,6 @@ const struct route routes[] = {
     { { METHOD_GET, "/metrics" }, { show_metrics, PLAIN }, OPEN },
     { { METHOD_GET, "/openapi.yaml" }, { show_openapi, PLAIN }, OPEN },
 };
-const size_t route_count = sizeof(routes) / sizeof(routes[0]);
+const size_t route_count = COUNT(routes);
 
-static_assert(sizeof(routes) / sizeof(routes[0]) < COUNTERS_ROUTES_MAX, "the counters have a place for every route");
+static_assert(COUNT(routes) < COUNTERS_ROUTES_MAX, "the counters have a place for every route");

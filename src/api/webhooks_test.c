@@ -143,7 +143,7 @@ webhooks(void)
     TCase *c = tcase_create("webhooks");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_add_loop_test(c, a_bad_endpoint_is_refused_with_a_reason, 0, sizeof(refusals) / sizeof(refusals[0]));
+    tcase_add_loop_test(c, a_bad_endpoint_is_refused_with_a_reason, 0, COUNT(refusals));
     tcase_add_test(c, what_is_not_given_stays);
     tcase_add_test(c, a_ping_is_sent_and_its_answer_told);
     tcase_add_test(c, a_ping_nobody_waits_for_does_no_harm);

@@ -124,7 +124,7 @@ START_TEST(integers_are_written_whole)
     char                 expected[32];
 
     buf_init(&b, 100);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+    for (size_t i = 0; i < COUNT(numbers); i++) {
         buf_clear(&b);
         buf_append_i64(&b, numbers[i]);
         snprintf(expected, sizeof(expected), "%lld", (long long)numbers[i]);

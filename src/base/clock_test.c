@@ -171,8 +171,8 @@ texts(void)
 {
     TCase *c = tcase_create("texts");
 
-    tcase_add_loop_test(c, times_are_read, 0, sizeof(good) / sizeof(good[0]));
-    tcase_add_loop_test(c, what_is_no_time_is_refused, 0, sizeof(bad) / sizeof(bad[0]));
+    tcase_add_loop_test(c, times_are_read, 0, COUNT(good));
+    tcase_add_loop_test(c, what_is_no_time_is_refused, 0, COUNT(bad));
     tcase_add_test(c, a_nul_is_no_separator);
     tcase_add_test(c, the_calendar_is_the_c_library_s);
     tcase_add_test(c, times_without_four_digits_of_year_are_clamped);

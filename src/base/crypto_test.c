@@ -76,8 +76,8 @@ START_TEST(hmac_gives_the_published_codes)
     uint8_t mac[SHA256_SIZE];
 
     /* In this order and back, so that each key follows another one in the reused context. */
-    for (size_t i = 0; i < 2 * sizeof(hmacs) / sizeof(hmacs[0]); i++) {
-        size_t row = i % (sizeof(hmacs) / sizeof(hmacs[0]));
+    for (size_t i = 0; i < 2 * COUNT(hmacs); i++) {
+        size_t row = i % COUNT(hmacs);
 
         hmac_sha256(hmacs[row].key, hmacs[row].data, mac);
         assert_hex(mac, sizeof(mac), hmacs[row].mac);

@@ -177,13 +177,13 @@ encodings(void)
     TCase *c = tcase_create("encodings");
 
     tcase_add_test(c, hex_is_lower_case);
-    tcase_add_loop_test(c, base64_is_written_and_read, 0, sizeof(base64_rows) / sizeof(base64_rows[0]));
+    tcase_add_loop_test(c, base64_is_written_and_read, 0, COUNT(base64_rows));
     tcase_add_test(c, addresses_have_an_alphabet_of_their_own);
-    tcase_add_loop_test(c, base64_takes_these_liberties, 0, sizeof(base64_liberties) / sizeof(base64_liberties[0]));
-    tcase_add_loop_test(c, what_is_no_base64_adds_nothing, 0, sizeof(no_base64) / sizeof(no_base64[0]));
+    tcase_add_loop_test(c, base64_takes_these_liberties, 0, COUNT(base64_liberties));
+    tcase_add_loop_test(c, what_is_no_base64_adds_nothing, 0, COUNT(no_base64));
     tcase_add_test(c, base64_ends_at_the_bound);
     tcase_add_test(c, any_bytes_come_back_from_base64);
-    tcase_add_loop_test(c, base58_is_written, 0, sizeof(base58_rows) / sizeof(base58_rows[0]));
+    tcase_add_loop_test(c, base58_is_written, 0, COUNT(base58_rows));
     tcase_add_test(c, base58_has_room_for_the_largest_number);
     return c;
 }

@@ -116,7 +116,7 @@ escapes(void)
 {
     TCase *c = tcase_create("escapes");
 
-    tcase_add_loop_test(c, text_is_escaped, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_loop_test(c, text_is_escaped, 0, COUNT(rows));
     tcase_add_test(c, no_byte_slips_through_in_a_word);
     tcase_add_test(c, a_full_buffer_ends_it);
     tcase_add_test(c, addresses_keep_what_is_plain);

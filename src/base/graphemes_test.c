@@ -30,7 +30,7 @@ START_TEST(what_a_person_counts)
         { "\xEF\xBB\xBF", 1 },
     };
 
-    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
+    for (size_t i = 0; i < COUNT(tries); i++)
         ck_assert_msg(str_graphemes(str_of(tries[i].text)) == tries[i].expected, "try %zu: %zu", i,
                       str_graphemes(str_of(tries[i].text)));
 }

@@ -184,7 +184,7 @@ START_TEST(what_is_no_id_is_refused)
         "chat_11111111111" };
     int64_t id = 5;
 
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(!id_parse(ID_MESSAGE, str_of(bad[i]), &id), "%s", bad[i]);
     ck_assert(!id_parse(ID_MESSAGE, STR_NONE, &id));
     ck_assert(!id_parse(ID_MESSAGE, (struct str){ "msg_1111111111\0", 15 }, &id));

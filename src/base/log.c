@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/escape.h"
@@ -92,7 +93,7 @@ log_reopen(void)
 bool
 log_level_parse(struct str name, enum log_level *out)
 {
-    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+    for (size_t i = 0; i < COUNT(levels); i++) {
         if (str_eq_nocase(name, levels[i].name)) {
             *out = (enum log_level)i;
             return true;

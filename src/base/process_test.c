@@ -358,7 +358,7 @@ children(void)
     tcase_add_test(c, who_was_killed_is_dead);
     tcase_add_test(c, one_marks_oneself);
     tcase_add_test(c, a_number_that_was_given_to_another_is_dead);
-    tcase_add_loop_test(c, what_cannot_be_judged_from_here_is_not_dead, 0, sizeof(foreign) / sizeof(foreign[0]));
+    tcase_add_loop_test(c, what_cannot_be_judged_from_here_is_not_dead, 0, COUNT(foreign));
     tcase_add_test(c, every_part_of_a_mark_is_needed);
     return c;
 }
@@ -372,7 +372,7 @@ procs(void)
     tcase_add_test(c, a_mark_is_made_of_what_proc_says);
     tcase_add_test(c, who_is_hidden_is_not_dead);
     tcase_add_loop_test(c, a_process_is_told_by_when_it_began_and_whether_it_ended, 0,
-                        sizeof(stats) / sizeof(stats[0]));
+                        COUNT(stats));
     tcase_add_loop_test(c, without_a_word_in_proc_nothing_is_certain, 0, 4);
     tcase_add_test(c, the_proc_of_another_namespace_tells_nothing);
     tcase_add_test(c, a_kernel_without_time_namespaces_has_one_time);

@@ -2,6 +2,7 @@
  *
  * The text is walked word by word, and every rule looks at one word and its neighbours or takes away what it
  * has looked at. So the time is linear in the text whatever is in it, which regular expressions do not promise. */
+#include "base/array.h"
 #include "base/log.h"
 
 struct walk {
@@ -87,7 +88,7 @@ names_a_secret(struct str word)
         STR("secret_key"), STR("access_key"), STR("accessjwt"), STR("refreshjwt"),
     };
 
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+    for (size_t i = 0; i < COUNT(suffixes); i++)
         if (ends_nocase(word, suffixes[i]))
             return true;
     return false;

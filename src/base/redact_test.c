@@ -79,7 +79,7 @@ END_TEST
 /* Whatever stands around it, and wherever the text is cut, reading stays inside and the token is not shown. */
 START_TEST(no_cut_shows_a_whole_token)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         for (size_t len = 0; len <= strlen(rows[i].in); len++) {
             struct buf b;
             char      *exact = malloc(len + 1); /* so that a sanitizer sees one byte too far */
@@ -102,7 +102,7 @@ START_TEST(time_is_linear)
     static const char *const hostile[] = { "a://", "token\"   ", "1:", "Bearer ", "token=", "eyJ", "12345", ".",
         "://a:", "\\\"token\\\"", "pk_", "token\\", "a://bbbbbbbbbbbbbbbb " };
 
-    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+    for (size_t i = 0; i < COUNT(hostile); i++) {
         struct buf text, out;
         int64_t    began = clock_mono_ms();
 
@@ -124,7 +124,7 @@ redaction(void)
 {
     TCase *c = tcase_create("redaction");
 
-    tcase_add_loop_test(c, secrets_are_hidden, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_loop_test(c, secrets_are_hidden, 0, COUNT(rows));
     tcase_add_test(c, no_cut_shows_a_whole_token);
     tcase_add_test(c, time_is_linear);
     tcase_set_timeout(c, 60);

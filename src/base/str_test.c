@@ -97,7 +97,7 @@ START_TEST(integers_are_exact)
         { { NULL, 0 }, false, 0 },
     };
 
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    for (size_t i = 0; i < COUNT(table); i++) {
         int64_t number = 0;
 
         ck_assert_msg(str_to_i64(table[i].text, &number) == table[i].ok, "row %zu", i);
@@ -243,7 +243,7 @@ utf8(void)
 {
     TCase *c = tcase_create("utf8");
 
-    tcase_add_loop_test(c, utf8_is_strict, 0, sizeof(utf8_rows) / sizeof(utf8_rows[0]));
+    tcase_add_loop_test(c, utf8_is_strict, 0, COUNT(utf8_rows));
     tcase_add_test(c, every_code_point_round_trips);
     tcase_add_test(c, code_points_are_counted_and_cut_whole);
     return c;

@@ -22,7 +22,7 @@
  *         TCase *c = tcase_create("rows");
  *
  *         tcase_add_checked_fixture(c, set_up, tear_down);
- *         tcase_add_loop_test(c, a_row_is_parsed, 0, sizeof(table) / sizeof(table[0]));
+ *         tcase_add_loop_test(c, a_row_is_parsed, 0, COUNT(table));
  *         return c;
  *     }
  *
@@ -34,6 +34,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+
 /* Seconds a test may take, so generous that only a hang gets there; tcase_set_timeout() overrides. */
 #define TESTING_TIMEOUT_S "60"
 
@@ -43,7 +45,7 @@
     {                                                                                              \
         const TTest *const tests[] = { __VA_ARGS__ };                                              \
                                                                                                    \
-        return testing_run_tests(suite_name, tests, sizeof(tests) / sizeof(tests[0]));             \
+        return testing_run_tests(suite_name, tests, COUNT(tests));                                 \
     }
 
 /* The same, each test between `set_up` and `tear_down`, in its own process. */
@@ -54,7 +56,7 @@
         TCase *c = tcase_create(suite_name);                                                       \
                                                                                                    \
         tcase_add_checked_fixture(c, set_up, tear_down);                                           \
-        for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                              \
+        for (size_t i = 0; i < COUNT(tests); i++)                                                  \
             tcase_add_test(c, tests[i]);                                                           \
         return c;                                                                                  \
     }                                                                                              \
@@ -66,7 +68,7 @@
     {                                                                                              \
         TCase *(*const cases[])(void) = { __VA_ARGS__ };                                           \
                                                                                                    \
-        return testing_run_cases(suite_name, cases, sizeof(cases) / sizeof(cases[0]));             \
+        return testing_run_cases(suite_name, cases, COUNT(cases));                                 \
     }
 
 /* Takes `suite`; gives main()'s exit status. A program that ran no test has failed. */

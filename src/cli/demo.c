@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "cli/app.h"
@@ -168,7 +169,7 @@ demo_name_webhook(struct demo *d, struct error *err)
 {
     static const char *const objects[] = { "page", "instagram" };
 
-    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+    for (size_t i = 0; i < COUNT(objects); i++) {
         struct str body = arena_printf(&d->person.arena,
                                        "{\"object\":\"%s\",\"url\":\"%s/webhooks/meta\",\"verify_token\":\"demo\"}",
                                        objects[i], d->api_url);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -51,7 +52,7 @@ static const struct connection connections[] = {
       { { "identifier", "Handle" }, { "app_password", "App password (with access to direct messages)" },
         { "service", "Account server, if not looked up (or empty)" } } },
 };
-enum { CONNECTIONS = sizeof(connections) / sizeof(connections[0]) };
+enum { CONNECTIONS = COUNT(connections) };
 
 static const struct connection *
 connection_of(const char *platform)

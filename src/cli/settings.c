@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/array.h"
 #include "cli/options.h"
 
 #define ALL (USE_SERVE | USE_DATA | USE_SANDBOX | USE_CLIENT)
@@ -125,5 +126,5 @@ const struct option_def settings[] = {
     { "log-file", KIND_CSTR, AT(log_file), "", ALL, 0, 0,
       "File to log to, opened again at SIGHUP. Unset: standard error" },
 };
-static_assert(sizeof(settings) / sizeof(settings[0]) <= SETTINGS_MAX, "there is a place for each");
-const int settings_count = sizeof(settings) / sizeof(settings[0]);
+static_assert(COUNT(settings) <= SETTINGS_MAX, "there is a place for each");
+const int settings_count = COUNT(settings);

@@ -7,8 +7,6 @@
 #include "db/driver.h"
 #include "db/testing.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { ITEMS = 100 };
 
 static struct place place;

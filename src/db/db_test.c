@@ -506,7 +506,7 @@ values_case(void)
     TCase *c = tcase_create("values");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_add_loop_test(c, values_come_back_as_they_went_in, 0, sizeof(values) / sizeof(values[0]));
+    tcase_add_loop_test(c, values_come_back_as_they_went_in, 0, COUNT(values));
     tcase_add_test(c, null_reads_as_zero_and_none);
     tcase_add_test(c, parameters_are_positions_not_appearances);
     tcase_add_test(c, a_statement_may_run_inside_its_own_rows);
@@ -522,7 +522,7 @@ mistakes_case(void)
     TCase *c = tcase_create("mistakes");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_add_loop_test(c, a_mistake_is_an_error_and_the_next_one_works, 0, sizeof(mistakes) / sizeof(mistakes[0]));
+    tcase_add_loop_test(c, a_mistake_is_an_error_and_the_next_one_works, 0, COUNT(mistakes));
     tcase_add_test(c, a_failed_statement_dooms_its_transaction);
     return c;
 }

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 /* ---- refusals ---- */
 
 static const char late_sql[] = "UPDATE item SET name = 'late' WHERE id = $1";

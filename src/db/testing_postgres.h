@@ -37,7 +37,7 @@ void pg_kill(int64_t pid); /* a connection, by its server's process */
     {                                                                                     \
         TCase *(*const cases[])(void) = { __VA_ARGS__ };                                  \
                                                                                           \
-        return pg_run_cases(suite_name, cases, sizeof(cases) / sizeof(cases[0]));         \
+        return pg_run_cases(suite_name, cases, COUNT(cases));                             \
     }
 
 int pg_run_cases(const char *suite_name, TCase *(*const *cases)(void), size_t n);

@@ -9,8 +9,6 @@
 #include "db/driver.h"
 #include "db/testing.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { JOBS_MAX = 512, TOLD_MAX = 64 };
 
 static struct place place;

@@ -69,7 +69,7 @@ dates(void)
 
     tcase_add_test(c, dates_are_written_as_http_wants_them);
     tcase_add_test(c, every_date_is_read_back);
-    tcase_add_loop_test(c, what_is_no_date_is_refused, 0, sizeof(wrong) / sizeof(wrong[0]));
+    tcase_add_loop_test(c, what_is_no_date_is_refused, 0, COUNT(wrong));
     tcase_add_test(c, no_text_is_no_date);
     return c;
 }

@@ -53,7 +53,7 @@ START_TEST(a_form_is_walked_field_by_field)
         { "a", "1" }, { "b", "x y&z" }, { "flag", "" }, { "", "empty" }, { "c", "" }, { "d", "1=2" }
     };
 
-    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+    for (size_t i = 0; i < COUNT(expected); i++) {
         ck_assert(http_form_next(form, &at, &a, &name, &value, &bad));
         ck_assert_text(name, expected[i][0]);
         ck_assert_text(value, expected[i][1]);
@@ -101,7 +101,7 @@ forms(void)
 {
     TCase *c = tcase_create("forms");
 
-    tcase_add_loop_test(c, percent_escapes_are_decoded, 0, sizeof(decodings) / sizeof(decodings[0]));
+    tcase_add_loop_test(c, percent_escapes_are_decoded, 0, COUNT(decodings));
     tcase_add_test(c, what_needs_no_decoding_is_not_copied);
     tcase_add_test(c, a_form_is_walked_field_by_field);
     tcase_add_test(c, a_bad_escape_ends_the_walk);

@@ -419,7 +419,7 @@ limits(void)
     tcase_add_test(c, who_does_not_read_is_given_up);
     tcase_add_test(c, who_reads_slowly_is_not_given_up);
     tcase_add_test(c, a_long_head_is_a_431);
-    tcase_add_loop_test(c, a_large_body_is_a_413, 0, sizeof(bodies) / sizeof(bodies[0]));
+    tcase_add_loop_test(c, a_large_body_is_a_413, 0, COUNT(bodies));
     tcase_add_test(c, the_answer_survives_what_the_client_still_sends);
     tcase_add_test(c, many_large_bodies_of_strangers_are_a_503);
     tcase_add_test(c, one_connection_too_many_is_a_503);

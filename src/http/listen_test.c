@@ -192,8 +192,8 @@ listening(void)
 {
     TCase *c = tcase_create("listening");
 
-    tcase_add_loop_test(c, a_server_says_where_it_listens, 0, sizeof(good) / sizeof(good[0]));
-    tcase_add_loop_test(c, an_address_that_is_none_is_refused, 0, sizeof(bad) / sizeof(bad[0]));
+    tcase_add_loop_test(c, a_server_says_where_it_listens, 0, COUNT(good));
+    tcase_add_loop_test(c, an_address_that_is_none_is_refused, 0, COUNT(bad));
     tcase_add_loop_test(c, a_port_in_use_is_refused, 0, 2);
     tcase_add_test(c, every_thread_gets_connections);
     tcase_add_test(c, the_peer_has_its_address);

@@ -306,12 +306,12 @@ parsing(void)
 {
     TCase *c = tcase_create("parsing");
 
-    tcase_add_loop_test(c, a_body_reads_the_same_however_it_is_cut, 0, sizeof(bodies) / sizeof(bodies[0]));
-    tcase_add_loop_test(c, a_disposition_names_part_and_file, 0, sizeof(dispositions) / sizeof(dispositions[0]));
-    tcase_add_loop_test(c, the_boundary_is_in_the_content_type, 0, sizeof(boundaries) / sizeof(boundaries[0]));
+    tcase_add_loop_test(c, a_body_reads_the_same_however_it_is_cut, 0, COUNT(bodies));
+    tcase_add_loop_test(c, a_disposition_names_part_and_file, 0, COUNT(dispositions));
+    tcase_add_loop_test(c, the_boundary_is_in_the_content_type, 0, COUNT(boundaries));
     tcase_add_test(c, a_body_has_a_bounded_number_of_parts);
     tcase_add_test(c, a_part_has_a_bounded_header);
-    tcase_add_loop_test(c, who_listens_can_stop_it, 0, sizeof(stops) / sizeof(stops[0]));
+    tcase_add_loop_test(c, who_listens_can_stop_it, 0, COUNT(stops));
     return c;
 }
 

@@ -453,14 +453,14 @@ parsing(void)
 {
     TCase *c = tcase_create("parsing");
 
-    tcase_add_loop_test(c, input_reads_the_same_however_it_is_cut, 0, sizeof(inputs) / sizeof(inputs[0]));
+    tcase_add_loop_test(c, input_reads_the_same_however_it_is_cut, 0, COUNT(inputs));
     tcase_add_test(c, a_null_byte_is_refused_wherever_it_stands);
     tcase_add_test(c, a_head_is_taken_apart);
     tcase_add_test(c, a_method_of_no_use_here_is_another);
-    tcase_add_loop_test(c, a_request_line_has_three_words, 0, sizeof(request_lines) / sizeof(request_lines[0]));
-    tcase_add_loop_test(c, a_target_has_a_path_and_a_query, 0, sizeof(targets) / sizeof(targets[0]));
-    tcase_add_loop_test(c, a_connection_is_kept_as_the_client_says, 0, sizeof(connections) / sizeof(connections[0]));
-    tcase_add_loop_test(c, a_plain_request_id_is_taken_over, 0, sizeof(ids) / sizeof(ids[0]));
+    tcase_add_loop_test(c, a_request_line_has_three_words, 0, COUNT(request_lines));
+    tcase_add_loop_test(c, a_target_has_a_path_and_a_query, 0, COUNT(targets));
+    tcase_add_loop_test(c, a_connection_is_kept_as_the_client_says, 0, COUNT(connections));
+    tcase_add_loop_test(c, a_plain_request_id_is_taken_over, 0, COUNT(ids));
     tcase_add_test(c, a_head_has_a_bounded_size);
     tcase_add_test(c, a_head_has_a_bounded_number_of_fields);
     tcase_add_test(c, chunk_framing_is_bounded);

@@ -148,7 +148,7 @@ slices(void)
 {
     TCase *c = tcase_create("slices");
 
-    tcase_add_loop_test(c, headers_choose_the_slice, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_loop_test(c, headers_choose_the_slice, 0, COUNT(rows));
     tcase_add_test(c, a_tag_is_looked_at_before_a_date);
     tcase_add_test(c, a_weak_tag_is_no_condition_for_a_range);
     tcase_add_test(c, only_get_has_ranges_and_only_reading_has_conditions);

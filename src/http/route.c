@@ -1,5 +1,6 @@
 /* route.c -- see http.h. Tables have some dozens of entries and most patterns part ways in the first segment that
  * differs, so they are simply tried in order. */
+#include "base/array.h"
 #include "http/http.h"
 
 #include <assert.h>
@@ -128,7 +129,7 @@ static const struct {
     { METHOD_GET, "GET" },       { METHOD_HEAD, "HEAD" },     { METHOD_POST, "POST" },      { METHOD_PUT, "PUT" },
     { METHOD_PATCH, "PATCH" },   { METHOD_DELETE, "DELETE" }, { METHOD_OPTIONS, "OPTIONS" },
 };
-#define METHODS (sizeof(methods) / sizeof(methods[0]))
+#define METHODS COUNT(methods)
 
 const char *
 http_method_name(enum http_method method)

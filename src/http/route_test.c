@@ -68,7 +68,7 @@ START_TEST(a_path_finds_its_route)
     unsigned            allowed;
     bool                bad;
     const struct entry *found =
-        http_route_find(table, sizeof(table) / sizeof(table[0]), sizeof(table[0]), &r, &a, &allowed, &bad);
+        http_route_find(table, COUNT(table), sizeof(table[0]), &r, &a, &allowed, &bad);
     size_t count = 0;
 
     ck_assert_int_eq(found ? found->number : 0, rows[_i].number);
@@ -90,7 +90,7 @@ START_TEST(parameters_have_names)
     bool                bad;
 
     ck_assert_ptr_nonnull(
-        http_route_find(table, sizeof(table) / sizeof(table[0]), sizeof(table[0]), &r, &a, &allowed, &bad));
+        http_route_find(table, COUNT(table), sizeof(table[0]), &r, &a, &allowed, &bad));
     ck_assert_text(http_param_get(&r, STR("id")), "1");
     ck_assert_text(http_param_get(&r, STR("message")), "2");
     ck_assert(str_is_none(http_param_get(&r, STR("react"))));
@@ -114,7 +114,7 @@ routes(void)
 {
     TCase *c = tcase_create("routes");
 
-    tcase_add_loop_test(c, a_path_finds_its_route, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_loop_test(c, a_path_finds_its_route, 0, COUNT(rows));
     tcase_add_test(c, parameters_have_names);
     tcase_add_test(c, allowed_methods_are_listed);
     return c;

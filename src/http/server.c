@@ -1,4 +1,5 @@
 /* server.c -- threads, start and stop, see http.h. */
+#include "base/array.h"
 #include "http/conn.h"
 
 #include <assert.h>
@@ -95,7 +96,7 @@ run_loop(void *arg)
 
     /* Other signals are the main thread's, and a client that went away must not end the process with SIGPIPE. */
     sigfillset(&mask);
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+    for (size_t i = 0; i < COUNT(own); i++)
         sigdelset(&mask, own[i]);
     pthread_sigmask(SIG_BLOCK, &mask, NULL);
     http_current_loop = loop;

@@ -323,7 +323,7 @@ START_TEST(every_status_has_its_line)
         r = status == 204 || status == 304 ? testing_read_head(&client) : testing_read(&client);
         snprintf(begin, sizeof(begin), "HTTP/1.1 %d ", status);
         ck_assert_msg(str_starts(r.head, str_of(begin)) && r.head.ptr[strlen(begin)] >= 'A', "%.*s", STR_ARG(r.head));
-        for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        for (size_t i = 0; i < COUNT(lines); i++)
             ck_assert(lines[i].status != status || str_starts(r.head, str_of(lines[i].line)));
     }
 }
@@ -446,7 +446,7 @@ replies(void)
     tcase_add_test(c, the_body_is_asked_for_when_the_head_is_accepted);
     tcase_add_test(c, the_body_is_not_asked_for_when_it_is_too_large);
     tcase_add_test(c, a_refused_head_keeps_the_connection_when_no_body_follows);
-    tcase_add_loop_test(c, connections_close_when_the_client_wants_it, 0, sizeof(closings) / sizeof(closings[0]));
+    tcase_add_loop_test(c, connections_close_when_the_client_wants_it, 0, COUNT(closings));
     tcase_add_test(c, a_client_that_closed_its_side_still_gets_its_answers);
     tcase_add_test(c, an_exchange_outlives_its_client);
     tcase_add_test(c, a_large_reply_arrives_whole);
@@ -464,7 +464,7 @@ file_replies(void)
     TCase *c = tcase_create("files");
 
     tcase_add_checked_fixture(c, set_up, pair_tear_down);
-    tcase_add_loop_test(c, a_file_is_sent_in_part_or_whole, 0, sizeof(files) / sizeof(files[0]));
+    tcase_add_loop_test(c, a_file_is_sent_in_part_or_whole, 0, COUNT(files));
     tcase_add_test(c, a_large_file_is_sent_in_pieces);
     tcase_add_test(c, a_file_that_cannot_be_opened_is_a_500);
     tcase_add_test(c, a_file_that_got_shorter_ends_the_connection);
@@ -476,7 +476,7 @@ reply_headers(void)
 {
     TCase *c = tcase_create("headers");
 
-    tcase_add_loop_test(c, a_header_cannot_hold_a_line_end, 0, sizeof(splitting) / sizeof(splitting[0]));
+    tcase_add_loop_test(c, a_header_cannot_hold_a_line_end, 0, COUNT(splitting));
     tcase_add_test(c, a_header_cannot_hold_a_null_byte);
     return c;
 }

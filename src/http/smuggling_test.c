@@ -111,7 +111,7 @@ smuggling(void)
     TCase *c = tcase_create("smuggling");
 
     tcase_add_checked_fixture(c, pair_set_up, pair_tear_down);
-    tcase_add_loop_test(c, doubt_ends_the_connection, 0, sizeof(requests) / sizeof(requests[0]));
+    tcase_add_loop_test(c, doubt_ends_the_connection, 0, COUNT(requests));
     tcase_add_test(c, a_null_byte_ends_the_connection);
     tcase_add_test(c, what_a_request_asks_for_comes_before_the_doubt);
     tcase_add_test(c, a_body_is_never_read_as_a_head);

@@ -489,7 +489,7 @@ streams(void)
     tcase_add_test(c, a_client_that_goes_closes_its_stream);
     tcase_add_test(c, drained_is_told_when_the_client_has_read);
     tcase_add_test(c, a_slow_reader_is_given_up_when_its_buffer_is_full);
-    tcase_add_loop_test(c, as_much_waits_for_a_slow_reader_as_may, 0, sizeof(buffers) / sizeof(buffers[0]));
+    tcase_add_loop_test(c, as_much_waits_for_a_slow_reader_as_may, 0, COUNT(buffers));
     tcase_add_test(c, a_slow_reader_is_given_up_after_a_while);
     tcase_add_test(c, a_lost_stream_may_still_be_ended);
     tcase_add_test(c, a_cut_stream_has_no_proper_end);

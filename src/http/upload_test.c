@@ -230,8 +230,8 @@ uploads(void)
     tcase_add_test(c, text_fields_share_one_bound);
     tcase_add_test(c, a_renamed_file_stays);
     tcase_add_test(c, a_full_disk_is_a_503);
-    tcase_add_loop_test(c, sizes_are_bounded, 0, sizeof(sizes) / sizeof(sizes[0]));
-    tcase_add_loop_test(c, a_broken_upload_leaves_nothing, 0, sizeof(broken) / sizeof(broken[0]));
+    tcase_add_loop_test(c, sizes_are_bounded, 0, COUNT(sizes));
+    tcase_add_loop_test(c, a_broken_upload_leaves_nothing, 0, COUNT(broken));
     tcase_add_test(c, a_broken_off_upload_leaves_nothing);
     tcase_add_test(c, a_boundary_is_needed);
     tcase_add_test(c, who_wants_no_upload_gets_a_body);

@@ -6,8 +6,6 @@
 #include "db/driver.h"
 #include "store/testing.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static struct testing_store s;
 
 /* One event each, as a platform's webhook brings it. */

@@ -44,7 +44,7 @@ everything(void)
     };
     struct str all = STR("");
 
-    for (size_t i = 0; i < sizeof(dumps) / sizeof(dumps[0]); i++) {
+    for (size_t i = 0; i < COUNT(dumps); i++) {
         struct str part = ts_text(&s, dumps[i]);
 
         all = arena_printf(&s.arena, "%.*s\n%.*s", STR_ARG(all), STR_ARG(part));
@@ -78,7 +78,7 @@ START_TEST(nobody_writes_from_the_far_future)
         ts_inbound("4", "m4", "the end of time", INT64_MAX),
     };
 
-    take(e, sizeof(e) / sizeof(e[0]));
+    take(e, COUNT(e));
     ck_assert(ts_int(&s, "SELECT posted_at FROM message WHERE external_id = 'm1'") == s.now);
     ck_assert(ts_int(&s, "SELECT edited_at FROM message WHERE external_id = 'm1'") == s.now);
     ck_assert(ts_int(&s, "SELECT posted_at FROM message WHERE external_id = 'm4'") == s.now);
@@ -97,7 +97,7 @@ START_TEST(a_batch_of_everything_twice_changes_nothing)
         ts_inbound("1", "tap", "yes", 0), ts_inbound("1", "m3", "from the phone", TESTING_NOW),
         ts_inbound("2", "", "", TESTING_NOW),
     };
-    const size_t n = sizeof(e) / sizeof(e[0]);
+    const size_t n = COUNT(e);
     struct ingest_counts counts;
     struct str before;
 

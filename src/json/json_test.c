@@ -225,7 +225,7 @@ reading(void)
     tcase_add_test(c, nothing_and_no_object_have_no_fields);
     tcase_add_test(c, integers_are_exact_or_absent);
     tcase_add_test(c, values_outlive_the_text_and_keep_their_nul);
-    tcase_add_loop_test(c, what_is_no_json_is_refused, 0, sizeof(refused) / sizeof(refused[0]));
+    tcase_add_loop_test(c, what_is_no_json_is_refused, 0, COUNT(refused));
     tcase_add_test(c, keys_hold_no_nul);
     tcase_add_test(c, depth_is_bounded_exactly);
     tcase_add_test(c, a_tower_of_brackets_is_refused_at_once);

@@ -2,8 +2,6 @@
 
 #include "media/image_size.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 #define PNG "\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR"
 #define SOI "\xFF\xD8"
 #define JFIF "\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"

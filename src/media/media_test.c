@@ -12,8 +12,6 @@
 #include "media/driver.h"
 #include "media/testing_media.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static struct place place;
 static struct media_store *store;
 static struct media_info info;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/random.h"
 
@@ -51,7 +52,7 @@ explain(const struct s3 *s, const struct s3_call *call, char out[160])
         snprintf(out, 160, "%.*s cannot be reached: %.99s", STR_ARG(s->bucket.host), call->why);
         return;
     }
-    for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
+    for (size_t i = 0; i < COUNT(advices); i++)
         if (str_eq(code, advices[i].code)) {
             snprintf(out, 160, "%.*s says %d %.*s: %s", STR_ARG(s->bucket.host), call->status, STR_ARG(code),
                      advices[i].advice);

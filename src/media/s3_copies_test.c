@@ -197,7 +197,7 @@ getting(void)
     TCase *c = tcase_create("getting");
 
     tcase_add_checked_fixture(c, bucket_open, bucket_remove);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+    for (size_t i = 0; i < COUNT(tests); i++)
         tcase_add_test(c, tests[i]);
     return c;
 }

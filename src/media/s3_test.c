@@ -277,8 +277,8 @@ beginning(void)
     TCase *c = tcase_create("beginning");
 
     tcase_add_checked_fixture(c, bucket_make, bucket_remove);
-    tcase_add_loop_test(c, what_is_wrong_is_found_at_the_start, 0, sizeof(refusals) / sizeof(refusals[0]));
-    tcase_add_loop_test(c, settings_that_make_no_sense_are_refused, 0, sizeof(nonsense) / sizeof(nonsense[0]));
+    tcase_add_loop_test(c, what_is_wrong_is_found_at_the_start, 0, COUNT(refusals));
+    tcase_add_loop_test(c, settings_that_make_no_sense_are_refused, 0, COUNT(nonsense));
     tcase_add_test(c, nobody_there_is_said);
     tcase_add_test(c, the_bucket_may_be_in_the_hosts_name);
     return c;
@@ -297,10 +297,10 @@ putting(void)
     TCase *c = tcase_create("putting");
 
     tcase_add_checked_fixture(c, bucket_open, bucket_remove);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+    for (size_t i = 0; i < COUNT(tests); i++)
         tcase_add_test(c, tests[i]);
-    tcase_add_loop_test(c, what_passes_is_tried_again, 0, sizeof(passing) / sizeof(passing[0]));
-    tcase_add_loop_test(c, what_stays_is_said_and_only_the_mark_is_left, 0, sizeof(passing) / sizeof(passing[0]));
+    tcase_add_loop_test(c, what_passes_is_tried_again, 0, COUNT(passing));
+    tcase_add_loop_test(c, what_stays_is_said_and_only_the_mark_is_left, 0, COUNT(passing));
     return c;
 }
 

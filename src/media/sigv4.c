@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "base/array.h"
 #include "base/escape.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
@@ -98,7 +99,7 @@ sign_headers(const struct sigv4_request *r, struct str time, struct buf *lines, 
     };
     size_t theirs = 0;
 
-    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+    for (size_t i = 0; i < COUNT(ours); i++) {
         for (; theirs < r->header_count && str_order(r->headers[theirs].name, ours[i].name) < 0; theirs++)
             sign_header(r->headers[theirs].name, r->headers[theirs].value, lines, names);
         sign_header(ours[i].name, ours[i].value, lines, names);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
+
 /* The one handle: making it takes a while and some megabytes, and it serves one thread at a time. */
 static pthread_mutex_t magic_lock = PTHREAD_MUTEX_INITIALIZER;
 static magic_t magic;
@@ -166,7 +168,7 @@ look_inside(struct str head, int fd, const struct media_type *seen, const struct
         { "video/mp4", "audio/mp4", mp4_tracks },
     };
 
-    for (size_t i = 0; i < sizeof(containers) / sizeof(containers[0]); i++) {
+    for (size_t i = 0; i < COUNT(containers); i++) {
         enum tracks tracks;
 
         if (strcmp(seen->content_type, containers[i].film) != 0)

@@ -15,7 +15,7 @@ struct bucket bucket;
 static const struct order *
 ordered(const struct test_request *r)
 {
-    for (size_t i = 0; i < sizeof(bucket.orders) / sizeof(bucket.orders[0]); i++)
+    for (size_t i = 0; i < COUNT(bucket.orders); i++)
         if (bucket.orders[i].count > 0 && str_eq(r->method, str_of(bucket.orders[i].method))
             && str_find(r->target, str_of(bucket.orders[i].part)) >= 0) {
             bucket.orders[i].count--;

@@ -3,9 +3,8 @@
 
 #include <stddef.h>
 
+#include "base/array.h"
 #include "media/media.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define WORD "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 #define SHEET "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/crash.h"
 #include "base/mailbox.h"
 #include "net/loop.h"
@@ -245,7 +246,7 @@ system_bundle(void)
 
     if (built_in && access(built_in, R_OK) == 0)
         return built_in;
-    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+    for (size_t i = 0; i < COUNT(usual); i++)
         if (access(usual[i], R_OK) == 0)
             return usual[i];
     return NULL;

@@ -10,8 +10,6 @@
 #include "base/testing_str.h"
 #include "net/testing.h"
 
-#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
 /* ---- what goes out ---- */
 
 static struct str

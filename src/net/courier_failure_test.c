@@ -428,8 +428,6 @@ START_TEST(a_body_cut_on_its_way_is_unknown)
 }
 END_TEST
 
-#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
 static TCase *
 tables(void)
 {

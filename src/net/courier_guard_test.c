@@ -630,8 +630,6 @@ START_TEST(the_time_limit_is_for_all_of_the_way)
 }
 END_TEST
 
-#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
 static TCase *
 tables(void)
 {

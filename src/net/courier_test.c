@@ -7,8 +7,6 @@
 #include "base/testing_str.h"
 #include "net/testing.h"
 
-#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
 START_TEST(an_answer_comes_back)
 {
     struct test_client c;

@@ -274,7 +274,7 @@ tables(void)
 {
     TCase *c = tcase_create("tables");
 
-    tcase_add_loop_test(c, a_certificate_is_judged, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+    tcase_add_loop_test(c, a_certificate_is_judged, 0, (int)COUNT(rows));
     return c;
 }
 

@@ -5,6 +5,8 @@
 #include <curl/curl.h>
 #include <netinet/in.h>
 
+#include "base/array.h"
+
 struct range {
     uint8_t prefix[8]; /* no range here is longer than 64 bits */
     int     bits;
@@ -77,7 +79,7 @@ is_excepted(const struct net_guard *g, int family, const uint8_t *address)
 static bool
 allows4(const struct net_guard *g, const uint8_t *a)
 {
-    return is_excepted(g, AF_INET, a) || !in_any(a, refused4, sizeof(refused4) / sizeof(refused4[0]));
+    return is_excepted(g, AF_INET, a) || !in_any(a, refused4, COUNT(refused4));
 }
 
 /* Both ends of a Teredo tunnel are in the address: the server, and the client with its bits turned over. */
@@ -107,7 +109,7 @@ allows6(const struct net_guard *g, const uint8_t *a)
         return allows4(g, a + 2);
     if (in_range(a, &teredo))
         return allows_teredo(g, a);
-    return in_range(a, &global6) && !in_any(a, refused6, sizeof(refused6) / sizeof(refused6[0]));
+    return in_range(a, &global6) && !in_any(a, refused6, COUNT(refused6));
 }
 
 bool
@@ -169,7 +171,7 @@ net_guard_parse(struct net_guard *g, struct str cidrs, struct error *err)
     while (!str_is_none(rest)) {
         str_cut(rest, ',', &part, &rest);
         part = str_trim(part);
-        if (g->allowed_count == sizeof(g->allowed) / sizeof(g->allowed[0]))
+        if (g->allowed_count == COUNT(g->allowed))
             return error_set(err, 422, "more than %zu address ranges", g->allowed_count);
         if (part.len == 0 || !cidr_parse(part, &g->allowed[g->allowed_count]))
             return error_set(err, 422, "'%.*s' is no address range like 10.0.0.0/8 or fd00::/8", STR_ARG(part));

@@ -320,8 +320,6 @@ START_TEST(a_nul_byte_does_not_end_a_url)
 }
 END_TEST
 
-#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
 static TCase *
 tables(void)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/transfer.h"
@@ -175,7 +176,7 @@ message_of(const struct transfer *t, CURLcode code)
         return "it was too late to send it";
     if (code == CURLE_OK)
         return "the answer ended within its head";
-    for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]) && t->curl_error[0]; i++)
+    for (size_t i = 0; i < COUNT(telling) && t->curl_error[0]; i++)
         if (telling[i] == code)
             return t->curl_error;
     return curl_easy_strerror(code);

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "base/array.h"
 #include "platform/golden_internal.h"
 
 static const char *const op_kind_names[OP_KINDS] = {
@@ -191,7 +192,7 @@ read_answer(struct arena *a, yyjson_val *val, struct net_response *answer)
     *answer = (struct net_response){ 0 };
     answer->result = NET_ANSWERED;
     if (!str_is_none(net))
-        answer->result = (enum net_result)golden_index_of(net_names, sizeof(net_names) / sizeof(net_names[0]), net);
+        answer->result = (enum net_result)golden_index_of(net_names, COUNT(net_names), net);
     answer->status = answer->result == NET_ANSWERED ? (int)json_int(val, "status", 200) : 0;
     answer->body = json_get(val, "json") ? json_text(a, json_get(val, "json")) : json_str(val, "text");
     read_headers(a, json_obj(val, "headers"), answer);

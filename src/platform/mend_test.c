@@ -60,7 +60,7 @@ mending(void)
 {
     TCase *c = tcase_create("mending");
 
-    tcase_add_loop_test(c, half_a_pair_becomes_the_unknown_character, 0, sizeof(texts) / sizeof(texts[0]));
+    tcase_add_loop_test(c, half_a_pair_becomes_the_unknown_character, 0, COUNT(texts));
     tcase_add_test(c, what_lies_too_deep_is_left_out);
     return c;
 }

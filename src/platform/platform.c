@@ -1,6 +1,8 @@
 /* platform.c -- see platform.h: the table of platforms. */
 #include "platform/platform.h"
 
+#include "base/array.h"
+
 const char *const attachment_type_names[ATTACH_TYPES] = {
     [ATTACH_IMAGE] = "image",
     [ATTACH_VIDEO] = "video",
@@ -19,7 +21,7 @@ static const struct platform *const platforms[] = {
 const struct platform *
 platform_find(struct str name)
 {
-    for (size_t i = 0; i < sizeof(platforms) / sizeof(platforms[0]); i++)
+    for (size_t i = 0; i < COUNT(platforms); i++)
         if (str_eq(name, str_of(platforms[i]->name)))
             return platforms[i];
     return NULL;

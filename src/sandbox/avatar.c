@@ -2,6 +2,8 @@
  * compression. */
 #include "sandbox/avatar.h"
 
+#include "base/array.h"
+
 #define CELLS 5 /* in a row; the right half mirrors the left one */
 
 struct png {
@@ -63,7 +65,7 @@ put_palette(struct png *p, uint64_t hash)
         { 225, 112, 85 }, { 0, 148, 133 }, { 64, 115, 158 }, { 142, 68, 173 }, { 211, 84, 0 }, { 39, 120, 70 },
         { 181, 52, 113 }, { 87, 96, 111 },
     };
-    const uint8_t *c = colours[hash % (sizeof(colours) / sizeof(colours[0]))];
+    const uint8_t *c = colours[hash % COUNT(colours)];
     const uint8_t  palette[6] = { 240, 240, 238, c[0], c[1], c[2] };
 
     begin_chunk(p, sizeof(palette), "PLTE");

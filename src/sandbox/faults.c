@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "sandbox/own.h"
 
 #define ORDERS_MAX 1000
@@ -31,7 +32,7 @@ static const struct {
     { "duplicate", FAULT_DUPLICATE },
     { "garbage", FAULT_GARBAGE },
 };
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+#define KINDS COUNT(kinds)
 
 static const char *
 kind_name(enum fault_kind kind)

@@ -131,7 +131,7 @@ orders(void)
     tcase_add_test(c, an_order_may_name_an_account_and_a_method_by_its_full_name);
     tcase_add_test(c, any_means_any_method);
     tcase_add_test(c, every_third_until_cleared);
-    tcase_add_loop_test(c, a_wrong_order_is_refused, 0, sizeof(wrong) / sizeof(wrong[0]));
+    tcase_add_loop_test(c, a_wrong_order_is_refused, 0, COUNT(wrong));
     return c;
 }
 

@@ -1,6 +1,8 @@
 /* page.c -- see page.h. */
 #include "sandbox/page.h"
 
+#include "base/array.h"
+
 /* Made by tools/embed. */
 extern const char     page_index[], page_app[], page_style[], page_icon[], page_bluesky[], page_bluesky_page[],
                       page_meta[], page_meta_page[], page_common[];
@@ -30,7 +32,7 @@ static const struct {
 bool
 page_serve(struct http_exchange *x)
 {
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+    for (size_t i = 0; i < COUNT(files); i++) {
         if (!str_eq(x->request.path, str_of(files[i].path)))
             continue;
         x->reply.status = 200;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/random.h"
 #include "sandbox/live.h"
 #include "sandbox/origin.h"
@@ -25,7 +26,7 @@ static const struct stand_in *const cast[] = {
     &meta_stand_in,
     &bluesky_stand_in,
 };
-#define CAST (sizeof(cast) / sizeof(cast[0]))
+#define CAST COUNT(cast)
 
 struct sandbox {
     struct stage        stage;
@@ -303,7 +304,7 @@ find_route(struct sandbox *s, struct http_exchange *x, void **state, struct erro
     bool                      bad = false;
 
     *state = s;
-    found = http_route_find(routes, sizeof(routes) / sizeof(routes[0]), sizeof(routes[0]), &x->request, &x->arena,
+    found = http_route_find(routes, COUNT(routes), sizeof(routes[0]), &x->request, &x->arena,
         &all, &bad);
     for (size_t i = 0; i < CAST && !found; i++) {
         *state = s->states[i];

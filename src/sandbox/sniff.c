@@ -1,6 +1,8 @@
 /* sniff.c -- see sniff.h. */
 #include "sandbox/sniff.h"
 
+#include "base/array.h"
+
 static unsigned
 u8(struct str s, size_t at)
 {
@@ -131,10 +133,10 @@ static const struct {
 const char *
 sniff_mime(struct str bytes, struct str file_name)
 {
-    for (size_t i = 0; i < sizeof(magic) / sizeof(magic[0]); i++)
+    for (size_t i = 0; i < COUNT(magic); i++)
         if (has(bytes, magic[i].at, magic[i].bytes, magic[i].n))
             return magic[i].mime;
-    for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
+    for (size_t i = 0; i < COUNT(extensions); i++) {
         struct str end = str_of(extensions[i].extension);
 
         if (file_name.len > end.len && str_eq_nocase(str_from(file_name, file_name.len - end.len), end))

@@ -218,7 +218,7 @@ static const struct {
 
 START_TEST(the_same_words_while_it_is_on_its_way)
 {
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < COUNT(words); i++) {
         struct chat c = the_chat();
         struct message m = ts_draft(&s, &c, words[i].sent);
         struct inbound_event e = echo_of("mid.1", words[i].echoed);

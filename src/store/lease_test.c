@@ -239,7 +239,7 @@ START_TEST(of_others_only_their_lease_tells)
     struct lease_census census;
 
     ck_assert(takes(a));
-    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+    for (size_t i = 0; i < COUNT(marks); i++) {
         OK(db_exec(s.db, "UPDATE process SET mark = $2 WHERE id = $1",
                    DB_ARGS(db_int(a), db_text(marks[i] ? str_of(marks[i]) : STR_NONE)), NULL, &s.err));
         OK(lease_bury(s.db, &s.err));

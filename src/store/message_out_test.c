@@ -106,7 +106,7 @@ static const struct {
 
 START_TEST(every_allowed_way_through_the_states)
 {
-    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+    for (size_t i = 0; i < COUNT(ways); i++) {
         struct chat c = ts_chat(&s, &s.profile, "77");
         struct message m = ts_draft(&s, &c, "Hi"), now;
         enum message_status last = ways[i].then ? ways[i].then : ways[i].first;
@@ -311,7 +311,7 @@ mistakes(void)
 
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_loop_test_raise_signal(c, what_has_ended_does_not_move, SIGABRT, 0,
-                                     sizeof(forbidden) / sizeof(forbidden[0]));
+                                     COUNT(forbidden));
     return c;
 }
 
@@ -330,7 +330,7 @@ states(void)
     TCase *c = tcase_create("states");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+    for (size_t i = 0; i < COUNT(tests); i++)
         tcase_add_test(c, *tests[i]);
     return c;
 }

@@ -27,7 +27,7 @@ busy_chat(void)
     ts_received(&s, &c, "in-1", "first");
     ts_tick(&s, 1000);
     ts_received(&s, &c, "in-2", "second");
-    for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++) {
+    for (size_t i = 0; i < COUNT(out); i++) {
         struct message m;
 
         ts_tick(&s, 1000);
@@ -56,7 +56,7 @@ START_TEST(each_filter_lists_what_its_total_says)
 {
     struct chat c = busy_chat();
 
-    for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++)
+    for (size_t i = 0; i < COUNT(totals); i++)
         for (int64_t per_page = 2; per_page <= 100; per_page += 98) {
             struct message_filter f = { .direction = totals[i].direction, .status = totals[i].status,
                                         .per_page = per_page };

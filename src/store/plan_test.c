@@ -30,7 +30,7 @@ names_growing_table(struct str step)
     struct str name, rest;
 
     str_cut(str_from(step, strlen("SCAN ")), ' ', &name, &rest);
-    for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++)
+    for (size_t i = 0; i < COUNT(growing); i++)
         if (str_eq(name, str_of(growing[i])))
             return true;
     return false;
@@ -111,7 +111,7 @@ START_TEST(messages_and_chats)
     OK(message_mark_possible_duplicate(s.db, &m, &s.arena, &s.err));
     OK(message_apply_edit(s.db, &out, true, STR("o"), false, STR_NONE, s.now, s.now, &s.arena, &s.err));
     c = ts_chat_again(&s, &c);
-    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+    for (size_t i = 0; i < COUNT(statuses); i++)
         for (int direction = 0; direction < DIRECTIONS; direction++) {
             struct message_filter f = { .direction = direction, .status = statuses[i], .per_page = 10 };
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "base/array.h"
 #include "base/config.h"
 #include "base/id.h"
 #include "store/event.h"
@@ -379,7 +380,7 @@ profile_copy(const struct profile *p, const struct account *account, struct aren
                   && offsetof(struct profile, details) + sizeof(p->details)
                          == offsetof(struct profile, texts) + sizeof(p->texts), "`texts` is all texts");
     *p_out = *p;
-    for (size_t i = 0; i < sizeof(p->texts) / sizeof(p->texts[0]); i++)
+    for (size_t i = 0; i < COUNT(p->texts); i++)
         p_out->texts[i] = arena_copy(a, p->texts[i]);
     *account_out = account_of(p_out);
     account_out->token = arena_copy(a, account->token);

@@ -175,7 +175,7 @@ START_TEST(no_secret_is_in_the_file_as_it_is)
     if (!s.place.url[0])
         ts_pause(&s);
     ck_assert(database_holds("acme2_bot")); /* so that looking would find it */
-    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+    for (size_t i = 0; i < COUNT(secrets); i++)
         ck_assert_msg(!database_holds(secrets[i]), "%s", secrets[i]);
     if (!s.place.url[0])
         ts_resume(&s);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "base/array.h"
 #include "base/id.h"
 #include "store/message_internal.h"
 #include "store/tail.h"
@@ -360,7 +361,7 @@ const struct db_migration store_migrations[] = {
     { 8, "numbers of events", numbers_sql },
     { 9, "whether anything waits for a chat's messages", parked_sql },
 };
-const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);
+const size_t store_migration_count = COUNT(store_migrations);
 
 /* The tables where the order of ids means something. */
 static const char newest_id_sql[] =

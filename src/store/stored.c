@@ -1,6 +1,8 @@
 /* stored.c -- see stored.h. The walk goes through one table after another, in pages. */
 #include "store/stored.h"
 
+#include "base/array.h"
+
 enum { PAGE = 500 };
 
 static const char stored_attachment_sql[] =
@@ -11,7 +13,7 @@ static const char stored_replaced_sql[] =
     "SELECT chat_id, media FROM replaced_media WHERE (chat_id, media) > ($1, $3) ORDER BY chat_id, media LIMIT $2";
 
 static const char *const parts[] = { stored_attachment_sql, stored_avatar_sql, stored_replaced_sql };
-enum { PARTS = sizeof(parts) / sizeof(parts[0]), BY_NAME = PARTS - 1 };
+enum { PARTS = COUNT(parts), BY_NAME = PARTS - 1 };
 
 static bool
 next_of_part(struct db *db, struct stored_walk *walk, struct arena *a, struct str *out, size_t *count,

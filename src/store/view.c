@@ -1,6 +1,7 @@
 /* view.c -- see view.h; posts and comments are in view_post.c. */
 #include "store/view.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/config.h"
 
@@ -64,7 +65,7 @@ view_capabilities(struct json *w, const struct platform *p)
 
     json_begin(w, "capabilities");
     json_put_bool(w, "text", true);
-    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+    for (size_t i = 0; i < COUNT(list); i++)
         json_put_bool(w, list[i].name, (p->can & list[i].can) != 0);
     json_end(w);
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "base/array.h"
 #include "base/config.h"
 #include "base/id.h"
 #include "base/random.h"
@@ -178,7 +179,7 @@ webhook_copy(const struct webhook *w, struct arena *a)
     static_assert(offsetof(struct webhook, events) - offsetof(struct webhook, url) == sizeof(w->texts)
                   && offsetof(struct webhook, old_secret) + sizeof(w->old_secret)
                          == offsetof(struct webhook, texts) + sizeof(w->texts), "`texts` is all texts");
-    for (size_t i = 0; i < sizeof(w->texts) / sizeof(w->texts[0]); i++)
+    for (size_t i = 0; i < COUNT(w->texts); i++)
         copy.texts[i] = arena_copy(a, w->texts[i]);
     return copy;
 }

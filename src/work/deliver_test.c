@@ -186,7 +186,7 @@ answers(void)
     TCase *c = tcase_create("answers");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_add_loop_test(c, only_a_2xx_is_a_success, 0, sizeof(outcomes) / sizeof(outcomes[0]));
+    tcase_add_loop_test(c, only_a_2xx_is_a_success, 0, COUNT(outcomes));
     tcase_add_test(c, a_kilobyte_of_what_it_said_is_kept);
     return c;
 }
@@ -270,8 +270,8 @@ decisions(void)
     TCase *c = tcase_create("decisions");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_add_loop_test(c, the_next_try_waits, 0, sizeof(waits) / sizeof(waits[0]));
-    tcase_add_loop_test(c, an_endpoint_is_disabled_for_a_reason, 0, sizeof(verdicts) / sizeof(verdicts[0]));
+    tcase_add_loop_test(c, the_next_try_waits, 0, COUNT(waits));
+    tcase_add_loop_test(c, an_endpoint_is_disabled_for_a_reason, 0, COUNT(verdicts));
     return c;
 }
 

@@ -308,7 +308,7 @@ kinds(void)
     TCase *c = tcase_create("kinds");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+    for (size_t i = 0; i < COUNT(tests); i++)
         tcase_add_test(c, *tests[i]);
     tcase_add_loop_test(c, whatever_finds_the_token_dead_holds_the_lane, 0, 3);
     return c;

@@ -383,7 +383,7 @@ START_TEST(a_wait_that_nobody_names_doubles_up_to_twenty_minutes)
     static const int64_t minutes[] = { 1, 2, 4, 8, 16, 20, 20, 20 }; /* by tens of FIRST_MS / 45 s */
     int64_t at = 0;
 
-    for (size_t i = 0; i < sizeof(minutes) / sizeof(minutes[0]); i++, at += 3600000)
+    for (size_t i = 0; i < COUNT(minutes); i++, at += 3600000)
         ck_assert(waits(SEND, at, i < 5 ? FIRST_MS * minutes[i] : LANE_WAIT_MAX_MS));
     ck_assert(waits(OTHER, at, FIRST_MS)); /* another kind has a row of its own */
     lane_took(&l, SEND);
@@ -468,10 +468,10 @@ lanes(void)
     TCase *c = tcase_create("lane");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+    for (size_t i = 0; i < COUNT(tests); i++)
         tcase_add_test(c, *tests[i]);
-    tcase_add_loop_test(c, two_chats_within_a_second_are_the_account, 0, sizeof(refusals) / sizeof(refusals[0]));
-    tcase_add_loop_test(c, fewer_at_once_while_it_fails, 0, sizeof(courses) / sizeof(courses[0]));
+    tcase_add_loop_test(c, two_chats_within_a_second_are_the_account, 0, COUNT(refusals));
+    tcase_add_loop_test(c, fewer_at_once_while_it_fails, 0, COUNT(courses));
     return c;
 }
 

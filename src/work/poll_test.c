@@ -315,7 +315,7 @@ START_TEST(overdue_polls_are_spread_at_start)
     const char *late[] = { "1", "2", "3", "4", "5", "6", "7", "8", "9" };
 
     add_poll(w.store.profile.id, "", w.store.now - 5000, 0);
-    for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++)
+    for (size_t i = 0; i < COUNT(late); i++)
         add_poll(ts_profile(&w.store, w.store.group.id, late[i], "token").id, "", w.store.now - 5000, 0);
     tw_start(&w); /* polls are never answered here */
     ck_assert_int_eq(tw_look(&w, "SELECT COUNT(DISTINCT due_at) FROM job WHERE kind = 8"), 10);
@@ -364,8 +364,8 @@ polls(void)
     TCase *c = tcase_create("polls");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_add_loop_test(c, silence_makes_polls_rare, 0, sizeof(waits) / sizeof(waits[0]));
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+    tcase_add_loop_test(c, silence_makes_polls_rare, 0, COUNT(waits));
+    for (size_t i = 0; i < COUNT(tests); i++)
         tcase_add_test(c, *tests[i]);
     return c;
 }

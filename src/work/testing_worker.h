@@ -25,6 +25,7 @@
 
 #include <pthread.h>
 
+#include "base/array.h"
 #include "net/testing.h"
 #include "store/testing.h"
 #include "work/worker.h"
@@ -108,7 +109,7 @@ void tw_ck_sent(struct testing_worker *t, const char *const *calls, int n);
     do {                                                                     \
         static const char *const expected[] = { __VA_ARGS__ };               \
                                                                              \
-        tw_ck_sent((t), expected, sizeof(expected) / sizeof(expected[0]));   \
+        tw_ck_sent((t), expected, COUNT(expected));                          \
     } while (0)
 
 /* The account is connected again, in a transaction of its own. */

@@ -580,7 +580,7 @@ worker(void)
     TCase *c = tcase_create("worker");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+    for (size_t i = 0; i < COUNT(tests); i++)
         tcase_add_test(c, *tests[i]);
     return c;
 }

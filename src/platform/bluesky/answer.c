@@ -4,6 +4,7 @@
  * texts and servers of every age are about. A token that has run out is a 400 here as often as a 401. The chat
  * service's answers come through the account's server, which hides some of them: its 500 arrives as 502, and of a
  * 429 nothing remains but the number, beside figures that are the server's own. */
+#include "base/array.h"
 #include "platform/answer.h"
 #include "platform/bluesky/bluesky.h"
 #include "platform/mend.h"
@@ -27,7 +28,7 @@ bluesky_reason(struct op *op, struct str text)
     const struct bluesky_token *now = &bluesky_talk(op)->token, *given = &bluesky_talk(op)->given;
     const struct str secrets[] = { now->access, now->refresh, now->password, given->access, given->refresh };
 
-    return answer_reason(op->arena, text, secrets, sizeof(secrets) / sizeof(secrets[0]));
+    return answer_reason(op->arena, text, secrets, COUNT(secrets));
 }
 
 void
@@ -133,7 +134,7 @@ meaning_of(struct str name)
         { "RateLimitExceeded", "Rate Limit Exceeded" },
     };
 
-    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+    for (size_t i = 0; i < COUNT(meanings); i++)
         if (str_eq(name, str_of(meanings[i].name)))
             return str_of(meanings[i].meaning);
     return name;

@@ -164,7 +164,7 @@ START_TEST(a_did_may_name_no_place)
 
     arena_init(&a);
     op.state = arena_new(&a, struct bluesky_talk);
-    for (size_t i = 0; i < sizeof(dids) / sizeof(dids[0]); i++) {
+    for (size_t i = 0; i < COUNT(dids); i++) {
         ck_assert_msg(!bluesky_get_document(&op, str_of(dids[i]), &step), "%s", dids[i]);
         ck_assert_int_eq(step.verdict, OP_FAIL);
     }
@@ -177,7 +177,7 @@ all(void)
 {
     TCase *c = tcase_create("edges");
 
-    tcase_add_loop_test(c, what_nobody_expects_ends, 0, sizeof(edges) / sizeof(edges[0]));
+    tcase_add_loop_test(c, what_nobody_expects_ends, 0, COUNT(edges));
     tcase_add_test(c, what_no_request_can_hold_is_refused_here);
     tcase_add_test(c, an_endless_conversation_id_is_passed_over);
     tcase_add_test(c, a_did_may_name_no_place);

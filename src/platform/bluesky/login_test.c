@@ -254,7 +254,7 @@ START_TEST(renewals_are_a_minute_apart)
     };
     struct bluesky_token token = { 0 };
 
-    for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+    for (size_t i = 0; i < COUNT(tokens); i++) {
         token.expires_at = NOW_MS + tokens[i].lifetime_ms;
         ck_assert_int_eq(bluesky_refresh_at(&token, NOW_MS), NOW_MS + tokens[i].wait_ms);
     }
@@ -295,7 +295,7 @@ START_TEST(who_may_stand_in_an_address)
     };
     struct error err;
 
-    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+    for (size_t i = 0; i < COUNT(tries); i++) {
         ck_assert_int_eq(bluesky.check_participant(str_of(tries[i].text), &err), tries[i].is_did);
         ck_assert_msg(bluesky_is_did(str_of(tries[i].text)) == tries[i].is_did, "did %s", tries[i].text);
         ck_assert_msg(bluesky_is_handle(str_of(tries[i].text)) == tries[i].is_handle, "handle %s", tries[i].text);

@@ -10,6 +10,7 @@
  *
  * A kind of ours that is not shaped like it makes the batch not_understood; its neighbours are events all the same,
  * and the log goes on behind it. */
+#include "base/array.h"
 #include "platform/bluesky/bluesky.h"
 
 #define CLOCKS_MS ((int64_t)10 * 60 * 1000) /* how far apart the server's clock and ours may be */
@@ -162,7 +163,7 @@ bluesky_log_needs_convo(yyjson_val *entry)
 {
     struct str type = bluesky_type(entry);
 
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+    for (size_t i = 0; i < COUNT(kinds); i++)
         if (str_eq(type, str_of(kinds[i].type)))
             return true;
     return false;
@@ -178,7 +179,7 @@ read_log_entry(struct reader *r, yyjson_val *entry)
         r->out->not_understood = true;
         return;
     }
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+    for (size_t i = 0; i < COUNT(kinds); i++) {
         if (!str_eq(type, str_of(kinds[i].type)) || !convo || convo->peer.len == 0)
             continue;
         kinds[i].read(r, entry, convo);

@@ -4,6 +4,7 @@
  * refusal is passed on in Meta's own words. Only a send can do harm when it is repeated, so only there an unknown
  * outcome is called one. What the headers tell about usage holds the account back before Meta does: to call on while
  * throttled makes the block longer. */
+#include "base/array.h"
 #include "platform/answer.h"
 #include "platform/meta/meta.h"
 
@@ -28,7 +29,7 @@ reason_of(struct op *op, struct str text)
         op->account.token, meta_talk(op)->token, op->env->meta_app_secret, op->env->instagram_app_secret, op->code,
     };
 
-    return answer_reason(op->arena, text, secrets, sizeof(secrets) / sizeof(secrets[0]));
+    return answer_reason(op->arena, text, secrets, COUNT(secrets));
 }
 
 void
@@ -61,7 +62,7 @@ percent(yyjson_val *usage)
     static const char *const keys[] = { "call_count", "total_cputime", "total_time" };
     int64_t                  most = 0;
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+    for (size_t i = 0; i < COUNT(keys); i++) {
         yyjson_val *val = json_get(usage, keys[i]);
 
         if (yyjson_is_num(val) && yyjson_get_num(val) > (double)most)
@@ -110,7 +111,7 @@ meta_rest_ms(struct arena *a, const struct net_response *last, bool refused)
     struct error             err;
     yyjson_val              *root;
 
-    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+    for (size_t i = 0; i < COUNT(headers); i++) {
         struct str text = net_response_header(last, str_of(headers[i]));
 
         if (text.len == 0 || !json_parse(a, text, JSON_DEPTH_MAX, &root, &err))
@@ -179,7 +180,7 @@ words_of(yyjson_val *error)
 {
     static const char *const keys[] = { "error_user_msg", "message", "error_message" };
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+    for (size_t i = 0; i < COUNT(keys); i++)
         if (json_str(error, keys[i]).len > 0)
             return json_str(error, keys[i]);
     return STR_NONE;

@@ -110,7 +110,7 @@ START_TEST(usage_is_read_from_every_header)
     struct arena a;
 
     arena_init(&a);
-    for (size_t i = 0; i < sizeof(usages) / sizeof(usages[0]); i++) {
+    for (size_t i = 0; i < COUNT(usages); i++) {
         struct net_header   header = { str_of(usages[i].name), str_of(usages[i].value) };
         struct net_response last = { .status = 200, .headers = &header, .header_count = 1 };
 
@@ -193,7 +193,7 @@ table(void)
 {
     TCase *c = tcase_create("table");
 
-    tcase_add_loop_test(c, each_answer_has_its_meaning, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+    tcase_add_loop_test(c, each_answer_has_its_meaning, 0, (int)COUNT(rows));
     tcase_add_test(c, usage_is_read_from_every_header);
     tcase_add_test(c, a_limit_that_is_near_slows_down_success_alone);
     tcase_add_test(c, nobody_makes_an_account_wait_for_more_than_a_day);

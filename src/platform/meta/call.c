@@ -3,6 +3,7 @@
  * The token goes along in a header: query strings end up in logs. On Meta's own Graph API the proof that we know the
  * app's secret stands in the query, where it takes effect whatever the body is; it is worth nothing without the
  * token. Instagram's Graph API is not documented to know it. */
+#include "base/array.h"
 #include "base/crypto.h"
 #include "base/escape.h"
 #include "platform/meta/meta.h"
@@ -229,7 +230,7 @@ is_media_host(struct str url)
         return false;
     if (str_ends(host, STR(":443")))
         host.len -= 4;
-    for (size_t i = 0; i < sizeof(media_hosts) / sizeof(media_hosts[0]); i++) {
+    for (size_t i = 0; i < COUNT(media_hosts); i++) {
         struct str suffix = str_of(media_hosts[i]);
 
         if (host.len > suffix.len && str_eq_nocase(str_from(host, host.len - suffix.len), suffix))

@@ -4,6 +4,7 @@
  * comments alone, and not when they were written, so the entry's time stands for it. Who wrote a comment may be
  * missing, where the app lacks a permission. The author's id need not be the one by which they write messages: only
  * the answer to a private reply tells that one, so the event names no person. */
+#include "base/array.h"
 #include "platform/meta/inbound.h"
 
 static const struct {
@@ -20,7 +21,7 @@ static const struct {
 static bool
 find_verb(struct str name, enum comment_verb *out)
 {
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+    for (size_t i = 0; i < COUNT(verbs); i++) {
         if (!str_eq(name, str_of(verbs[i].name)))
             continue;
         *out = verbs[i].verb;
@@ -60,7 +61,7 @@ page_data(struct meta_reader *r, yyjson_val *value)
 
     buf_init(&buf, META_DATA_MAX);
     json_begin(&w, NULL);
-    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+    for (size_t i = 0; i < COUNT(kept); i++) {
         yyjson_val *val = json_get(value, kept[i]);
 
         if (!val || yyjson_is_null(val))

@@ -5,6 +5,7 @@
  * here. So both ask for the same fields, for asking replaces what was there; and whoever leaves must not silence the
  * other: a Page with an Instagram account keeps one field that never fires, and the Instagram account changes
  * nothing. What then still comes in belongs to nobody here and is dropped. */
+#include "base/array.h"
 #include "platform/meta/meta.h"
 
 /* What a Page may be asked for. The first ones are messages as such; if Meta refuses the whole list (a permission for
@@ -13,7 +14,7 @@ static const char *const page_fields[] = {
     "messages", "message_echoes", "message_deliveries", "message_reads", "message_reactions", "messaging_postbacks",
     "messaging_referrals", "message_edits", "feed", "messaging_optins", "messaging_handovers", "standby",
 };
-#define PAGE_FIELDS        (sizeof(page_fields) / sizeof(page_fields[0]))
+#define PAGE_FIELDS        COUNT(page_fields)
 #define PAGE_FIELDS_CORE   7
 #define PAGE_FIELDS_MISSED 9
 #define PAGE_FIELD_QUIET   "messaging_optins"
@@ -22,7 +23,7 @@ static const char *const login_fields[] = {
     "messages", "message_reactions", "messaging_seen", "messaging_postbacks", "messaging_referral", "message_edit",
     "messaging_optins", "messaging_handover", "standby", "comments", "live_comments",
 };
-#define LOGIN_FIELDS      (sizeof(login_fields) / sizeof(login_fields[0]))
+#define LOGIN_FIELDS      COUNT(login_fields)
 #define LOGIN_FIELDS_CORE 4
 
 #define FIRST_REFRESH_MS (META_DAY_MS + META_HOUR_MS) /* a token must be a day old for that, and may be new */

@@ -19,6 +19,7 @@
  *
  * Instagram's view-once pictures come without any content; they are unsupported, like whatever was invented after this
  * was written. */
+#include "base/array.h"
 #include "platform/meta/inbound.h"
 
 #define URL_MAX         8192
@@ -143,7 +144,7 @@ read_attachment(struct meta_reader *r, yyjson_val *message, yyjson_val *attachme
     enum shape           shape = AS_NOTHING;
     enum attachment_type file = ATTACH_FILE;
 
-    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+    for (size_t i = 0; i < COUNT(shapes); i++) {
         if (!str_eq(type, str_of(shapes[i].type)))
             continue;
         shape = shapes[i].shape;

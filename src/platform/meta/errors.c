@@ -2,6 +2,7 @@
  *
  * One code stands for many things, so the subcode decides where it is known. Numbers from 2018000 on are subcodes in
  * most answers and codes in some, and are looked for in both places. */
+#include "base/array.h"
 #include "platform/meta/meta.h"
 
 #define BARE 0 /* as code: with whichever code it comes */
@@ -104,7 +105,7 @@ static const struct entry {
 static const struct entry *
 find_entry(int64_t code, int64_t subcode)
 {
-    for (size_t i = 0; i < sizeof(catalogue) / sizeof(catalogue[0]); i++)
+    for (size_t i = 0; i < COUNT(catalogue); i++)
         if (catalogue[i].code == code && catalogue[i].subcode == subcode)
             return &catalogue[i];
     return NULL;

@@ -44,7 +44,7 @@ static const struct row {
     { 2, 2534001, META_REFUSED }, { 100, 2534001, META_REFUSED }, { 10, 2534001, META_REFUSED },
     { 123456, 0, META_REFUSED },
 };
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
+#define ROWS COUNT(rows)
 
 enum { TOKEN = 1, MAYBE = 2, WIDE = 4 };
 
@@ -131,7 +131,7 @@ START_TEST(what_is_not_in_the_catalogue_is_told_by_the_rest)
         { 1, 1357046, true, 200, META_UNSURE },
     };
 
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+    for (size_t i = 0; i < COUNT(others); i++) {
         enum meta_class class =
             meta_classify(others[i].code, others[i].subcode, others[i].is_transient, others[i].status);
 

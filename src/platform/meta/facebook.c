@@ -1,4 +1,5 @@
 /* facebook.c -- Messenger for a Facebook Page as a platform: its constants, and which reactions and files it takes. */
+#include "base/array.h"
 #include "platform/meta/meta.h"
 
 #define EMOJI_MAX 64 /* bytes; families with skin tones have 41 */
@@ -15,7 +16,7 @@ static const struct {
     { "sad",     "\U0001F622" },
     { "angry",   "\U0001F621" },
 };
-#define REACTIONS (sizeof(reactions) / sizeof(reactions[0]))
+#define REACTIONS COUNT(reactions)
 
 struct str
 meta_emoji_of(struct str reaction)

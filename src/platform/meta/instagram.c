@@ -1,4 +1,5 @@
 /* instagram.c -- Instagram Direct as a platform: its constants, and which reactions and files it takes. */
+#include "base/array.h"
 #include "platform/meta/meta.h"
 
 /* Instagram takes files of these types and refuses all others, whatever they are sent as. */
@@ -26,7 +27,7 @@ static const struct {
     { "audio/vnd.wave",  ATTACH_AUDIO },
     { "application/pdf", ATTACH_FILE },
 };
-#define TYPES     (sizeof(types) / sizeof(types[0]))
+#define TYPES     COUNT(types)
 #define IMAGE_MAX ((int64_t)8 * 1024 * 1024)
 
 static bool

@@ -7,6 +7,7 @@
  *
  * The dashboard's "Test" button sends what looks like a message as a change of entry "0": ignored. So is what opens no
  * conversation and changes none (opt-ins, hand-overs between apps, policy notices). */
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "platform/mend.h"
@@ -294,7 +295,7 @@ static const struct {
 static enum meta_reading
 read_item(struct meta_reader *r, yyjson_val *item, struct inbound_event *event)
 {
-    const size_t      n = sizeof(kinds) / sizeof(kinds[0]);
+    const size_t      n = COUNT(kinds);
     yyjson_val       *val = NULL;
     enum meta_reading people, reading;
     size_t            i;

@@ -175,7 +175,7 @@ START_TEST(only_addresses_of_files_are_fetched)
     struct arena              a;
 
     arena_init(&a);
-    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+    for (size_t i = 0; i < COUNT(urls); i++) {
         parse_attachment(&a, &env, "video", urls[i].url, &batch);
         ck_assert_uint_eq(batch.events[0].media_count, urls[i].taken);
         ck_assert(!batch.events[0].is_unsupported); /* the link can still be shown */
@@ -226,7 +226,7 @@ START_TEST(no_text_is_without_end)
     arena_init(&a);
     memset(text, 'x', 3 * MIB);
     text[3 * MIB] = '\0';
-    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+    for (size_t i = 0; i < COUNT(shapes); i++) {
         struct str payload = arena_printf(&a,
             "{\"object\":\"page\",\"entry\":[{\"id\":\"1\",\"messaging\":[{\"sender\":{\"id\":\"7\"},\"recipient\":"
             "{\"id\":\"1\"},\"timestamp\":1790000000100,%.*s%s%s}]}]}",
@@ -421,7 +421,7 @@ signed_ones(void)
     TCase *c = tcase_create("signatures");
 
     tcase_add_loop_test(c, a_signature_is_that_of_the_bytes_received, 0,
-        (int)(sizeof(signatures) / sizeof(signatures[0])));
+        (int)COUNT(signatures));
     tcase_add_test(c, what_is_not_signed_is_refused);
     return c;
 }

@@ -1,4 +1,5 @@
 /* participant.c -- who the other side is. */
+#include "base/array.h"
 #include "platform/meta/meta.h"
 
 /* What Meta may tell and the chat's `metadata` holds. */
@@ -42,7 +43,7 @@ metadata(struct arena *a, yyjson_val *person)
 
     buf_init(&buf, 4 * KIB);
     json_begin(&w, NULL);
-    for (size_t i = 0; i < sizeof(metadata_keys) / sizeof(metadata_keys[0]); i++) {
+    for (size_t i = 0; i < COUNT(metadata_keys); i++) {
         yyjson_val *val = json_get(person, metadata_keys[i]);
 
         if (!yyjson_is_bool(val) && !yyjson_is_int(val))

@@ -37,7 +37,7 @@ START_TEST(reactions_are_put_as_each_platform_takes_them)
         { &instagram, "love", "a\nb", NULL, NULL },
     };
 
-    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+    for (size_t i = 0; i < COUNT(tries); i++) {
         struct str   reaction = STR_NONE, emoji = STR_NONE;
         struct error err = { 0 };
         bool         taken = tries[i].platform->check_reaction(str_of(tries[i].reaction), str_of(tries[i].emoji),
@@ -86,7 +86,7 @@ START_TEST(files_are_of_a_size_and_a_type)
         { &instagram, ATTACH_IMAGE, NULL, 8388609, false },
     };
 
-    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+    for (size_t i = 0; i < COUNT(tries); i++) {
         struct op_file file = {
             .type = tries[i].type, .content_type = str_of(tries[i].content_type), .size = tries[i].size,
         };

@@ -2,6 +2,7 @@
  *
  * A file goes to Messenger as it is. Instagram fetches what it sends from a URL, so somebody must be able to reach
  * us there. Meta has no key that makes a repeat harmless; what got lost is looked for instead (find.c). */
+#include "base/array.h"
 #include "platform/meta/meta.h"
 
 #define BODY_MAX     (64 * KIB)
@@ -30,7 +31,7 @@ meta_attachment_type(enum meta_flavour flavour, const struct op_file *file)
     switch (file->type) {
     case ATTACH_IMAGE:
     case ATTACH_STICKER:
-        return is_page && type.len > 0 && !is_one_of(type, images, sizeof(images) / sizeof(images[0])) ? STR("file")
+        return is_page && type.len > 0 && !is_one_of(type, images, COUNT(images)) ? STR("file")
                                                                                                        : STR("image");
     case ATTACH_VIDEO:
         return STR("video");

@@ -1,4 +1,5 @@
 /* step.c -- operations, each by the file it has. `last` is NULL at the first step. */
+#include "base/array.h"
 #include "platform/meta/meta.h"
 
 #define TOKEN_MAX 4096
@@ -55,7 +56,7 @@ ids_fit(const struct op *op, const struct meta_talk *talk)
 {
     const struct str ids[] = { op->account.external_id, talk->page_id, op->participant_id, op->message_id };
 
-    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+    for (size_t i = 0; i < COUNT(ids); i++)
         if (ids[i].len > 0 && !meta_is_id(ids[i]))
             return false;
     return true;

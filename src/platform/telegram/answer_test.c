@@ -166,7 +166,7 @@ START_TEST(a_wait_is_as_long_as_telegram_says)
     struct arena a;
 
     arena_init(&a);
-    for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+    for (size_t i = 0; i < COUNT(waits); i++) {
         struct op           op = new_op(&a, OP_SEND);
         struct net_response last = { .status = 429, .retry_after_ms = waits[i].header_ms };
         struct op_step      step;
@@ -188,7 +188,7 @@ START_TEST(nobody_makes_a_bot_wait_for_longer_than_a_day)
     struct arena     a;
 
     arena_init(&a);
-    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+    for (size_t i = 0; i < COUNT(statuses); i++) {
         struct op           op = new_op(&a, OP_SEND);
         struct net_response last = { .status = statuses[i], .retry_after_ms = (int64_t)365 * 24 * 3600 * 1000 };
         struct op_step      step;
@@ -256,7 +256,7 @@ table(void)
 {
     TCase *c = tcase_create("table");
 
-    tcase_add_loop_test(c, each_answer_has_its_meaning, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+    tcase_add_loop_test(c, each_answer_has_its_meaning, 0, (int)COUNT(rows));
     tcase_add_test(c, a_wait_is_as_long_as_telegram_says);
     tcase_add_test(c, nobody_makes_a_bot_wait_for_longer_than_a_day);
     tcase_add_test(c, a_reason_fits_and_ends_with_a_whole_character);

@@ -17,6 +17,7 @@
  * The file_ids of attachments are left out: they work only with the bot's token. */
 #include <limits.h>
 
+#include "base/array.h"
 #include "platform/telegram/telegram.h"
 
 #define DETAILS_MAX 6
@@ -67,7 +68,7 @@ static const char *const common[] = {
     "forward_date",
 };
 
-#define IS_IN(key, list) is_in(key, list, sizeof(list) / sizeof((list)[0]))
+#define IS_IN(key, list) is_in(key, list, COUNT(list))
 
 static bool
 is_in(struct str key, const char *const *list, size_t n)
@@ -229,7 +230,7 @@ put_kept(struct json *w, yyjson_val *message, yyjson_val *entities)
 
     if (entities)
         json_put_val(w, "entities", entities);
-    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+    for (size_t i = 0; i < COUNT(kept); i++) {
         val = json_get(message, kept[i]);
         if (!val)
             continue;
@@ -274,7 +275,7 @@ platform_data(struct arena *a, yyjson_val *message, const struct content *c,
 static const struct content *
 find_content(struct arena *a, yyjson_val *message, struct inbound_event *event)
 {
-    for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
+    for (size_t i = 0; i < COUNT(contents); i++) {
         const struct content *c = &contents[i];
 
         if (!json_get(message, c->key))

@@ -7,6 +7,7 @@
  * not_understood; its neighbours are events all the same. */
 #include <inttypes.h>
 
+#include "base/array.h"
 #include "platform/telegram/telegram.h"
 
 #define DATE_MAX 253402300799 /* the end of the year 9999 */
@@ -224,7 +225,7 @@ read_update(struct reader *r, yyjson_val *update, struct inbound_event *event)
 
     if (!yyjson_is_obj(update) || json_int(update, "update_id", -1) < 0)
         return NOT_UNDERSTOOD;
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+    for (size_t i = 0; i < COUNT(kinds); i++) {
         val = json_get(update, kinds[i].key);
         if (val)
             return yyjson_is_obj(val) ? kinds[i].read(r, val, event) : NOT_UNDERSTOOD;

@@ -2,6 +2,7 @@
  *
  * Files are always uploaded. Telegram would also fetch a URL, but takes less that way, wants its
  * own choice of types, and remembers for days that a URL failed. */
+#include "base/array.h"
 #include "platform/telegram/telegram.h"
 
 /* The methods that send a file, and what a file is called when nobody named it. */
@@ -55,7 +56,7 @@ type_of(const struct op_file *file)
     struct str content_type, parameters;
 
     str_cut(file->content_type, ';', &content_type, &parameters);
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+    for (size_t i = 0; i < COUNT(types); i++)
         if (str_eq_nocase(str_trim(content_type), str_of(types[i].content_type)))
             return &types[i];
     return NULL;
@@ -175,7 +176,7 @@ should_go_as_document(const struct op *op, const struct op_step *refusal)
 {
     if (!op->has_file || op->stage != SEND_AS_FITS || refusal->verdict != OP_FAIL || refusal->code != 400)
         return false;
-    for (size_t i = 0; i < sizeof(about_the_form) / sizeof(about_the_form[0]); i++)
+    for (size_t i = 0; i < COUNT(about_the_form); i++)
         if (str_find_nocase(refusal->reason, str_of(about_the_form[i])) >= 0)
             return true;
     return false;

@@ -24,7 +24,7 @@ START_TEST(only_the_secret_opens_the_webhook)
         { NULL, "X-Telegram-Bot-Api-Secret-Token", "s3cret_for-hooks", false },
     };
 
-    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+    for (size_t i = 0; i < COUNT(tries); i++) {
         struct account    account = { .webhook_secret = str_of(tries[i].secret) };
         struct net_header headers[2] = {
             { STR("Content-Type"), STR("application/json") },

@@ -298,7 +298,7 @@ START_TEST(other_texts_are_no_ids)
         "2222222222221", "jzzzzzzzzzzzz" };
     int64_t n;
 
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(!bs_tid_read(str_of(bad[i]), &n), "%s", bad[i]);
 }
 END_TEST
@@ -343,7 +343,7 @@ logs(void)
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, a_truncated_log_makes_every_cursor_so_far_invalid);
     tcase_add_test(c, a_log_that_is_full_forgets_its_oldest);
-    tcase_add_loop_test(c, ids_are_thirteen_characters_in_the_order_of_numbers, 0, sizeof(tids) / sizeof(tids[0]));
+    tcase_add_loop_test(c, ids_are_thirteen_characters_in_the_order_of_numbers, 0, COUNT(tids));
     tcase_add_test(c, other_texts_are_no_ids);
     tcase_add_test(c, ids_grow_even_when_time_stands_still);
     return c;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "sandbox/bluesky/call.h"
 #include "sandbox/bluesky/control.h"
 #include "sandbox/avatar.h"
@@ -162,7 +163,7 @@ static const struct {
     { "sends_per_minute", AT(sends_per_minute), 0, 500 },
     { "log_page_size", AT(log_page), 1, 10000 },
 };
-#define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+#define NUMBERS COUNT(numbers)
 
 static const struct {
     const char *name;
@@ -176,7 +177,7 @@ static const struct {
     { "check_replies", AT(check_replies) },
     { "types_in_answers", AT(types_in_answers) },
 };
-#define FLAGS (sizeof(flags) / sizeof(flags[0]))
+#define FLAGS COUNT(flags)
 
 static const struct {
     const char *name;
@@ -185,7 +186,7 @@ static const struct {
     { "proxy", AT(proxy), sizeof(((struct bs_settings *)0)->proxy) },
     { "bad_token", AT(bad_token), sizeof(((struct bs_settings *)0)->bad_token) },
 };
-#define TEXTS (sizeof(texts) / sizeof(texts[0]))
+#define TEXTS COUNT(texts)
 
 static int64_t *
 number_at(struct bs_settings *s, size_t i)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/array.h"
 #include "sandbox/bluesky/records.h"
 
 #define LIMIT    3000 /* requests in five minutes, as the account server's headers say */
@@ -25,7 +26,7 @@ usual_name(int status)
         { 502, "UpstreamFailure" }, { 503, "NotEnoughResources" }, { 504, "UpstreamTimeout" },
     };
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < COUNT(names); i++)
         if (names[i].status == status)
             return names[i].name;
     return status < 500 ? "InvalidRequest" : "InternalServerError";

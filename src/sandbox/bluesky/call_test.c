@@ -615,7 +615,7 @@ requests(void)
     TCase *c = tcase_create("requests");
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_add_loop_test(c, a_request_has_an_answer, 0, sizeof(table) / sizeof(table[0]));
+    tcase_add_loop_test(c, a_request_has_an_answer, 0, COUNT(table));
     tcase_add_test(c, what_is_no_json_is_a_syntax_error);
     return c;
 }

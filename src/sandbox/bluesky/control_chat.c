@@ -1,4 +1,5 @@
 /* control_chat.c -- the control API's conversations: any account can be the one who acts. */
+#include "base/array.h"
 #include "sandbox/bluesky/call.h"
 #include "sandbox/bluesky/control.h"
 #include "sandbox/bluesky/draft.h"
@@ -327,7 +328,7 @@ bs_control_act(void *state, struct http_exchange *x, struct json *w, struct erro
 
     if (!m)
         return false;
-    for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+    for (size_t i = 0; i < COUNT(acts); i++) {
         if (!str_eq(wanted, str_of(acts[i].name)))
             continue;
         acts[i].act(m);

@@ -3,6 +3,8 @@
 
 #include <unigbrk.h>
 
+#include "base/array.h"
+
 #define REACTION_MAX 64
 
 /* Of at most BS_TEXT_BYTES. Looking from one character to the next would not do: a flag, or a family, is only seen from
@@ -57,7 +59,7 @@ check_feature(yyjson_val *feature, struct error *err)
 
     if (str_is_none(type))
         return error_set(err, 400, "Input/message/facets/features must have the property \"$type\"");
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+    for (size_t i = 0; i < COUNT(known); i++)
         if (str_eq(type, str_of(known[i].type)) && json_str(feature, known[i].member).len == 0)
             return error_set(err, 400, "Input/message/facets/features must have the property \"%s\"", known[i].member);
     return true;

@@ -120,8 +120,8 @@ forms(void)
     TCase *c = tcase_create("forms");
 
     tcase_add_checked_fixture(c, NULL, tear_down);
-    tcase_add_loop_test(c, a_draft_has_a_form, 0, sizeof(drafts) / sizeof(drafts[0]));
-    tcase_add_loop_test(c, length_is_counted_as_people_do_and_in_bytes, 0, sizeof(limits) / sizeof(limits[0]));
+    tcase_add_loop_test(c, a_draft_has_a_form, 0, COUNT(drafts));
+    tcase_add_loop_test(c, length_is_counted_as_people_do_and_in_bytes, 0, COUNT(limits));
     tcase_add_test(c, a_reaction_is_one_character_and_no_letter);
     return c;
 }

@@ -1,6 +1,8 @@
 /* methods.c -- the table of methods; see methods.h. */
 #include "sandbox/bluesky/methods.h"
 
+#include "base/array.h"
+
 #define CONVO "chat.bsky.convo."
 
 /* The account server looks at the permission of an app password only for the methods that were there first. */
@@ -45,4 +47,4 @@ const struct bs_method bs_methods[] = {
     { CONVO "addReaction", CHANGE, .run = bs_add_reaction },
     { CONVO "removeReaction", CHANGE, .run = bs_remove_reaction },
 };
-const size_t bs_method_count = sizeof(bs_methods) / sizeof(bs_methods[0]);
+const size_t bs_method_count = COUNT(bs_methods);

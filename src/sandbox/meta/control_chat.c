@@ -1,6 +1,7 @@
 /* control_chat.c -- what people do in chats, and the business in its own inbox; see control.h. */
 #include <stdio.h>
 
+#include "base/array.h"
 #include "sandbox/meta/control.h"
 #include "sandbox/meta/tell.h"
 
@@ -216,7 +217,7 @@ reaction_name(const struct fb_account *a, struct str emoji)
         { "\xf0\x9f\x91\x8d", "like", "like" }, { "\xf0\x9f\x91\x8e", "dislike", "other" },
     };
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < COUNT(names); i++)
         if (str_eq(emoji, str_of(names[i].emoji)))
             return str_of(fb_is_instagram(a) ? names[i].instagram : names[i].messenger);
     return STR("other");

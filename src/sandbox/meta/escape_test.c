@@ -30,7 +30,7 @@ START_TEST(what_is_not_ascii_and_slashes_are_escaped)
     struct arena a;
 
     arena_init(&a);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (size_t i = 0; i < COUNT(rows); i++)
         ck_assert_str_eq(escaped(rows[i].json, &a).ptr, rows[i].sent);
     arena_deinit(&a);
 }

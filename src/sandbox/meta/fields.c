@@ -1,6 +1,8 @@
 /* fields.c -- see fields.h. */
 #include "sandbox/meta/fields.h"
 
+#include "base/array.h"
+
 /* NULL: the object has no such field. */
 static const struct {
     const char *names[FB_OBJECTS];
@@ -28,7 +30,7 @@ static const struct {
     { { "messaging_game_plays", NULL } },
     { { NULL, "story_insights" } },
 };
-#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+#define FIELDS COUNT(fields)
 
 uint64_t
 fb_field_set(enum fb_field field)

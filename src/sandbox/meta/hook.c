@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "sandbox/meta/call.h"
 
 #define ANSWER_MS    5000 /* Meta's limit for Messenger */
@@ -119,7 +120,7 @@ static void
 event_failed(struct fb *fb, struct fb_hook *hook, struct fb_event *e)
 {
     static const int64_t delays_s[] = { 0, 5, 15, 60, 300, 600, 900, 1800, 3600 };
-    size_t               last = sizeof(delays_s) / sizeof(delays_s[0]) - 1, at = (size_t)e->fails++;
+    size_t               last = COUNT(delays_s) - 1, at = (size_t)e->fails++;
     int64_t              now_ms = fb_now_ms(fb);
 
     if (e->account && e->account->failing_ms == 0)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "sandbox/meta/call.h"
 #include "sandbox/meta/control.h"
 #include "sandbox/meta/hook.h"
@@ -45,7 +46,7 @@ owns(struct str path)
 
     if (str_starts(path, STR("/meta-cdn/")) || str_starts(path, STR("/instagram/")))
         return true;
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    for (size_t i = 0; i < COUNT(others); i++)
         if (str_eq(path, str_of(others[i])))
             return true;
     return path.len > 2 && path.ptr[1] == 'v' && path.ptr[2] >= '0' && path.ptr[2] <= '9';
@@ -111,8 +112,6 @@ static const struct {
     { "other_comment_ids", offsetof(struct fb_settings, other_comment_ids) },
     { "one_secret", offsetof(struct fb_settings, one_secret) },
 };
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static bool
 read_settings(struct fb_settings *s, yyjson_val *from, struct error *err)

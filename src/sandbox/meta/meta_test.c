@@ -203,7 +203,7 @@ messages(void)
     tcase_add_test(c, the_page_speaks_for_its_instagram_account);
     tcase_add_test(c, the_echo_can_come_before_the_answer);
     tcase_add_test(c, after_a_day_only_a_human_may_write);
-    tcase_add_loop_test(c, what_breaks_a_rule_is_refused, 0, sizeof(refused) / sizeof(refused[0]));
+    tcase_add_loop_test(c, what_breaks_a_rule_is_refused, 0, COUNT(refused));
     tcase_add_test(c, texts_have_a_limit_of_their_platform);
     tcase_add_test(c, a_blocked_account_is_told_so);
     return c;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/array.h"
+
 static void
 add(struct fb_params *p, struct str name, struct str text, yyjson_val *val)
 {
@@ -146,7 +148,7 @@ is_secret(struct str name)
     static const char *const names[] = { "access_token", "client_secret", "appsecret_proof", "fb_exchange_token",
         "code" };
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < COUNT(names); i++)
         if (str_eq(name, str_of(names[i])))
             return true;
     return false;

@@ -23,7 +23,7 @@ START_TEST(all_encodings_mean_the_same)
         { "tag=B&n=5", "application/json", "{\"recipient\":\"{\\\"id\\\":\\\"7\\\"}\",\"tag\":\"A\"}" },
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct fb_params p;
 
         take(&p, rows[i].query, rows[i].type, rows[i].body);

@@ -1,4 +1,5 @@
 /* read_media.c -- what a message carries, as the Graph API shows it when it is asked; see call.h. */
+#include "base/array.h"
 #include "sandbox/meta/call.h"
 
 /* Where the Graph API shows it, which has no types. */
@@ -10,7 +11,7 @@ shown_as(const struct fb_message *m, struct str type)
     static const char *const shares[] = { "fallback", "share", "reel", "ig_reel", "post", "ig_post", "story",
         "ig_story", "media" };
 
-    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
+    for (size_t i = 0; i < COUNT(shares); i++)
         if (str_eq(type, str_of(shares[i])))
             return AS_SHARE;
     if (str_eq(type, STR("story_mention")))

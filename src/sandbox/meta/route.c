@@ -1,4 +1,5 @@
 /* route.c -- from a path of the Graph API to the operation that it means; see call.h. */
+#include "base/array.h"
 #include "sandbox/meta/call.h"
 
 static const struct fb_op
@@ -75,7 +76,7 @@ fb_find_op(struct fb_call *c, struct fb_error *err)
         return op;
     if (c->segment_count == 1 && method == METHOD_GET)
         return find_node(c);
-    for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]) && c->segment_count == 2; i++)
+    for (size_t i = 0; i < COUNT(edges) && c->segment_count == 2; i++)
         if (str_eq(c->segments[1], str_of(edges[i].name)) && (edges[i].methods & method))
             return &edges[i].op;
     fb_fail(err, 2500, 0, "Unknown path components: /%.*s", STR_ARG(c->segments[c->segment_count > 1]));

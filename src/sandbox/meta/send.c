@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/array.h"
 #include "sandbox/meta/tell.h"
 
 #define MESSENGER_TEXT_MAX  2000 /* characters */
@@ -82,7 +83,7 @@ find_recipient(struct fb_call *c, struct fb_sending *s, struct fb_error *err)
 
     if (!yyjson_is_obj(recipient))
         return fb_fail(err, 100, 0, "(#100) The parameter recipient is required");
-    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+    for (size_t i = 0; i < COUNT(ways); i++)
         count += json_get(recipient, ways[i]) != NULL;
     if (count != 1)
         return fb_fail(err, 100, 0, "(#100) Param recipient must have exactly one of id, comment_id, post_id, user_ref,"
@@ -102,7 +103,7 @@ check_tag(struct fb_call *c, struct str type, struct str tag, struct fb_error *e
     static const char *const types[] = { "RESPONSE", "UPDATE", "MESSAGE_TAG", "UTILITY" };
     bool                     known = str_is_none(type), is_tag = str_eq(type, STR("MESSAGE_TAG"));
 
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+    for (size_t i = 0; i < COUNT(types); i++)
         known |= str_eq(type, str_of(types[i]));
     if (!known)
         return fb_fail(err, 100, 0, "(#100) Param messaging_type must be one of {RESPONSE, UPDATE, MESSAGE_TAG,"

@@ -1,4 +1,5 @@
 /* written.c -- what somebody writes, from JSON or from parts; see control.h. */
+#include "base/array.h"
 #include "sandbox/meta/control.h"
 
 #define FILES_MAX 30
@@ -17,7 +18,7 @@ is_media(struct str type)
     static const char *const media[] = { "image", "video", "audio", "file", "sticker", "story_mention", "story",
         "ig_story", "media" };
 
-    for (size_t i = 0; i < sizeof(media) / sizeof(media[0]); i++)
+    for (size_t i = 0; i < COUNT(media); i++)
         if (str_eq(type, str_of(media[i])))
             return true;
     return false;
@@ -68,7 +69,7 @@ other_members(yyjson_val *message, struct arena *a)
     while ((key = yyjson_obj_iter_next(&it)) != NULL) {
         bool known = false;
 
-        for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        for (size_t i = 0; i < COUNT(ours); i++)
             known |= str_eq(json_val_str(key), str_of(ours[i]));
         if (!known)
             json_put_val(&w, arena_copy(a, json_val_str(key)).ptr, yyjson_obj_iter_get_val(key));

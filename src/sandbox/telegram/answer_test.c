@@ -68,8 +68,8 @@ wire(void)
 {
     TCase *c = tcase_create("wire");
 
-    tcase_add_loop_test(c, json_becomes_ascii, 0, sizeof(texts) / sizeof(texts[0]));
-    tcase_add_loop_test(c, an_error_is_worded_as_the_real_server_words_it, 0, sizeof(errors) / sizeof(errors[0]));
+    tcase_add_loop_test(c, json_becomes_ascii, 0, COUNT(texts));
+    tcase_add_loop_test(c, an_error_is_worded_as_the_real_server_words_it, 0, COUNT(errors));
     return c;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/array.h"
 #include "sandbox/sniff.h"
 #include "sandbox/telegram/call.h"
 #include "sandbox/telegram/methods.h"
@@ -222,7 +223,7 @@ queue_of(struct tg_bot *bot, yyjson_val *update)
         { "message_reaction", "chat", TG_QUEUE_REACTIONS },
     };
 
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+    for (size_t i = 0; i < COUNT(known); i++) {
         int64_t id = json_int(json_obj(json_obj(update, known[i].kind), known[i].whose), "id", 0);
 
         if (id > 0 && id <= ID_MAX)

@@ -1,4 +1,5 @@
 /* edit.c -- changing and deleting what was sent. */
+#include "base/array.h"
 #include "sandbox/telegram/methods.h"
 #include "sandbox/telegram/notify.h"
 
@@ -270,7 +271,7 @@ read_reaction(struct tg_call *c, struct str *emoji, struct error *err)
 static bool
 is_reaction(struct str emoji)
 {
-    for (size_t i = 0; i < sizeof(reactions) / sizeof(reactions[0]); i++)
+    for (size_t i = 0; i < COUNT(reactions); i++)
         if (str_eq(emoji, str_of(reactions[i])))
             return true;
     return false;

@@ -37,7 +37,7 @@ edits(void)
 {
     TCase *c = tcase_create("edits");
 
-    tcase_add_loop_test(c, only_some_messages_can_be_edited_in_some_ways, 0, sizeof(rules) / sizeof(rules[0]));
+    tcase_add_loop_test(c, only_some_messages_can_be_edited_in_some_ways, 0, COUNT(rules));
     return c;
 }
 

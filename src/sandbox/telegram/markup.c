@@ -1,6 +1,8 @@
 /* markup.c -- see markup.h. The wording and the order of the checks are the real server's. */
 #include "sandbox/telegram/markup.h"
 
+#include "base/array.h"
+
 #define ROW_MAX     12  /* more buttons are silently cut */
 #define BUTTONS_MAX 300
 #define DATA_MAX    64  /* bytes */
@@ -101,7 +103,7 @@ other_action(struct inline_reader *r, yyjson_val *button, struct error *err)
     yyjson_val *val;
     struct str  text;
 
-    for (size_t i = 0; i < sizeof(other_actions) / sizeof(other_actions[0]); i++) {
+    for (size_t i = 0; i < COUNT(other_actions); i++) {
         const char *name = other_actions[i];
 
         if (!json_get(button, name))

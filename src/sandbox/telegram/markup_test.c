@@ -169,10 +169,10 @@ markups(void)
     TCase *c = tcase_create("markups");
 
     tcase_add_checked_fixture(c, NULL, tear_down);
-    tcase_add_loop_test(c, a_markup_is_taken_and_shown, 0, sizeof(good) / sizeof(good[0]));
-    tcase_add_loop_test(c, a_wrong_markup_is_told_in_the_real_words, 0, sizeof(bad) / sizeof(bad[0]));
+    tcase_add_loop_test(c, a_markup_is_taken_and_shown, 0, COUNT(good));
+    tcase_add_loop_test(c, a_wrong_markup_is_told_in_the_real_words, 0, COUNT(bad));
     tcase_add_loop_test(c, what_only_the_servers_behind_refuse_is_refused_later, 0,
-        sizeof(refused) / sizeof(refused[0]));
+        COUNT(refused));
     tcase_add_test(c, too_many_buttons_are_cut_silently);
     return c;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/array.h"
 #include "sandbox/avatar.h"
 #include "sandbox/sniff.h"
 
@@ -160,7 +161,7 @@ put_photo(struct json *w, struct tg_bot *bot, const struct tg_media *m, enum tg_
     struct tg_file      *main = tg_file_add(files, bot->id, kind, m->blob, extension), *small;
 
     json_begin_array(w, kind == TG_PHOTO ? "photo" : NULL);
-    for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]) && sides[i] < longest; i++) {
+    for (size_t i = 0; i < COUNT(sides) && sides[i] < longest; i++) {
         int64_t width = m->width * sides[i] / longest, height = m->height * sides[i] / longest;
 
         small = tg_file_add(files, bot->id, kind, m->blob, extension);
@@ -310,7 +311,7 @@ is_photo_name(struct str name)
 
     if (!memchr(name.ptr ? name.ptr : "", '.', name.len))
         return true;
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+    for (size_t i = 0; i < COUNT(endings); i++) {
         size_t len = strlen(endings[i]);
 
         if (name.len >= len && str_eq_nocase(str_from(name, name.len - len), str_of(endings[i])))

@@ -1,5 +1,6 @@
 /* methods.c -- the methods that belong to no family, and the table of all. */
 #include "sandbox/telegram/methods.h"
+#include "base/array.h"
 #include "sandbox/telegram/notify.h"
 #include "sandbox/telegram/poll.h"
 #include "sandbox/telegram/records.h"
@@ -22,7 +23,7 @@ get_me(struct tg_call *c, struct json *w, struct error *err)
     json_begin(w, "result");
     stage_put_members(w, str_slice(c->bot->user, 1, c->bot->user.len - 2));
     json_put_bool(w, "can_join_groups", true);
-    for (size_t i = 0; i < sizeof(abilities) / sizeof(abilities[0]); i++)
+    for (size_t i = 0; i < COUNT(abilities); i++)
         json_put_bool(w, abilities[i], false);
     json_end(w);
     return true;
@@ -172,4 +173,4 @@ const struct tg_method tg_methods[] = { /* the one called most comes first */
     { "getUserProfilePhotos", get_user_photos },
     { "getChat", get_chat },
 };
-const size_t tg_method_count = sizeof(tg_methods) / sizeof(tg_methods[0]);
+const size_t tg_method_count = COUNT(tg_methods);

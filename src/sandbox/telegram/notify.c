@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/array.h"
 #include "sandbox/telegram/poll.h"
 #include "sandbox/telegram/webhook.h"
 
@@ -19,7 +20,7 @@ static const struct {
     { "poll_answer", false }, { "my_chat_member", false }, { "chat_member", true }, { "chat_join_request", false },
     { "chat_boost", false }, { "removed_chat_boost", false },
 };
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+#define KINDS COUNT(kinds)
 
 static unsigned
 bit_of(struct str name)

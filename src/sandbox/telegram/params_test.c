@@ -131,12 +131,12 @@ reading(void)
     TCase *c = tcase_create("reading");
 
     tcase_add_checked_fixture(c, NULL, tear_down);
-    tcase_add_loop_test(c, a_json_body_is_read_as_far_as_it_goes, 0, sizeof(bodies) / sizeof(bodies[0]));
+    tcase_add_loop_test(c, a_json_body_is_read_as_far_as_it_goes, 0, COUNT(bodies));
     tcase_add_test(c, no_cut_of_a_body_is_read_beyond_its_end);
     tcase_add_test(c, the_first_of_several_counts);
     tcase_add_test(c, there_is_a_limit_to_their_number);
     tcase_add_loop_test(c, numbers_and_booleans_are_what_can_be_made_of_the_text, 0,
-        sizeof(values) / sizeof(values[0]));
+        COUNT(values));
     return c;
 }
 

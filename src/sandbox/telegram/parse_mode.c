@@ -4,6 +4,7 @@
  * the original. */
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "sandbox/telegram/text.h"
 
 #define DEPTH_MAX 32
@@ -100,7 +101,7 @@ static const struct {
 static const char *
 type_of_tag(struct str name)
 {
-    for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+    for (size_t i = 0; i < COUNT(tags); i++)
         if (str_eq_nocase(name, str_of(tags[i].tag)))
             return tags[i].type;
     return NULL;
@@ -139,7 +140,7 @@ html_character(struct parser *p)
     unsigned long c;
     size_t   from;
 
-    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+    for (size_t i = 0; i < COUNT(named); i++) {
         if (!looking_at(p, named[i].name))
             continue;
         emit_char(p, named[i].c);
@@ -352,7 +353,7 @@ static const struct {
     { "||", "spoiler", "Spoiler" }, { "__", "underline", "Underline" }, { "_", "italic", "Italic" },
     { "*", "bold", "Bold" }, { "~", "strikethrough", "Strikethrough" }, { "[", "text_link", "TextUrl" },
 };
-#define MARKS (sizeof(marks) / sizeof(marks[0]))
+#define MARKS COUNT(marks)
 
 static bool
 is_closing(const struct parser *p)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/random.h"
 #include "sandbox/telegram/methods.h"
 #include "sandbox/telegram/notify.h"
@@ -475,7 +476,7 @@ tg_send_chat_action(struct tg_call *c, struct json *w, struct error *err)
     struct tg_chat *chat;
     bool            known = false;
 
-    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+    for (size_t i = 0; i < COUNT(actions); i++)
         known |= str_eq_nocase(action, str_of(actions[i]));
     if (!known)
         return error_set(err, 400, "wrong parameter action in request");

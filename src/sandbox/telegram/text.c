@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
+
 #define RAW_MAX ((size_t)32768) /* bytes of a parameter */
 
 size_t
@@ -135,7 +137,7 @@ type_in(const char *const *types, size_t n, struct str name)
             return types[i];
     return NULL;
 }
-#define TYPE_IN(types, name) type_in(types, sizeof(types) / sizeof((types)[0]), name)
+#define TYPE_IN(types, name) type_in(types, COUNT(types), name)
 
 static struct str
 member_text(struct arena *a, const char *name, yyjson_val *val)
@@ -155,7 +157,7 @@ more_of(yyjson_val *given, const char *type, struct arena *a)
         { "custom_emoji", "custom_emoji_id" },
     };
 
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+    for (size_t i = 0; i < COUNT(members); i++)
         if (str_eq(str_of(type), str_of(members[i].type)))
             return member_text(a, members[i].member, json_get(given, members[i].member));
     return STR_NONE;

@@ -153,7 +153,7 @@ START_TEST(any_mixture_of_marks_is_survived)
         buf_clear(&b);
         for (uint32_t n = seed % 12; n > 0; n--) {
             seed = seed * 1664525U + 1013904223U;
-            buf_append(&b, str_of(pieces[(seed >> 16) % (sizeof(pieces) / sizeof(pieces[0]))]));
+            buf_append(&b, str_of(pieces[(seed >> 16) % COUNT(pieces)]));
         }
         seed = seed * 1664525U + 1013904223U;
         for (size_t i = 0; i < 4; i++) {
@@ -192,8 +192,8 @@ reading(void)
     TCase *c = tcase_create("reading");
 
     tcase_add_checked_fixture(c, NULL, tear_down);
-    tcase_add_loop_test(c, text_is_read, 0, sizeof(texts) / sizeof(texts[0]));
-    tcase_add_loop_test(c, entities_may_be_given, 0, sizeof(given) / sizeof(given[0]));
+    tcase_add_loop_test(c, text_is_read, 0, COUNT(texts));
+    tcase_add_loop_test(c, entities_may_be_given, 0, COUNT(given));
     tcase_add_loop_test(c, any_mixture_of_marks_is_survived, 0, 20);
     tcase_add_test(c, a_raw_text_has_a_limit_in_bytes);
     return c;

@@ -130,7 +130,7 @@ START_TEST(retries_come_at_once_then_after_2_4_8_16_32_then_60_to_120_seconds)
     ck_assert_ptr_eq(tg_updates_take(&updates, now_ms), u);
     tg_updates_failed(&updates, u, now_ms, 0);
     ck_assert_ptr_eq(tg_updates_take(&updates, now_ms), u);
-    for (size_t i = 0; i < sizeof(delays_s) / sizeof(delays_s[0]); i++) {
+    for (size_t i = 0; i < COUNT(delays_s); i++) {
         tg_updates_failed(&updates, u, now_ms, 0);
         now_ms += delays_s[i] * 1000;
         becomes_ready_at(u, now_ms);
