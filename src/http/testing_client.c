@@ -13,7 +13,7 @@ void
 testing_connect(struct testing_client *c, const struct testing_server *t)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(t->http)) };
-    struct timeval     patience = { .tv_sec = TESTING_PATIENCE_S };
+    struct timeval     patience = { .tv_sec = TESTING_PATIENCE_MS / 1000 };
     int                on = 1;
 
     memset(c, 0, sizeof(*c));

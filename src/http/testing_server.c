@@ -269,7 +269,7 @@ testing_server_stop(struct testing_server *t)
 static void
 wait_a_little(struct testing_server *t)
 {
-    int result = uv_cond_timedwait(&t->changed, &t->lock, (uint64_t)TESTING_PATIENCE_S * 1000000000);
+    int result = uv_cond_timedwait(&t->changed, &t->lock, (uint64_t)TESTING_PATIENCE_MS * 1000000);
 
     ck_assert_msg(result == 0, "what was awaited did not happen");
 }
@@ -361,7 +361,7 @@ do_nothing(struct testing_server *t, void *arg)
 void
 testing_await_connections(struct testing_server *t, int64_t count)
 {
-    uint64_t limit_ns = uv_hrtime() + (uint64_t)TESTING_PATIENCE_S * 1000000000;
+    uint64_t limit_ns = uv_hrtime() + (uint64_t)TESTING_PATIENCE_MS * 1000000;
 
     while (http_open_connections(t->http) != count) {
         ck_assert_msg(uv_hrtime() < limit_ns, "%lld connections are open", (long long)http_open_connections(t->http));

@@ -18,7 +18,7 @@
 #include "http/testing_text.h"
 
 #define BIG_SIZE (16 * MIB)
-#define TESTING_PATIENCE_S 25 /* what has not happened by then never will; below the server's own 30 s */
+#define TESTING_PATIENCE_MS 25000 /* what has not happened by then never will; below the server's own 30 s */
 
 struct testing_server {
     struct http_server   *http;

@@ -3,6 +3,8 @@
  * Events have no index by message, which every one of them would pay for: they are looked through from the newest back
  * to when the message was made. What was told before the message was redacted was committed before, and whoever tells
  * of it later has read it with its chat locked, so what is newer than the first piece shows nothing. */
+#include <assert.h>
+
 #include "base/id.h"
 #include "store/event.h"
 #include "store/message_internal.h"
@@ -21,6 +23,7 @@ static const char redact_piece_sql[] =
 static const char redact_candidates_sql[] =
     "SELECT id FROM event WHERE workspace_id = $1 AND id >= $2 AND id < $3 AND profile_id = $4 AND type <= 9"
     " AND (REPLACE(data, $5, '') <> data OR (chat_id = $6 AND REPLACE(data, $7, '') <> data)) ORDER BY id";
+static_assert(EVENT_REACTION == 9, "messages' events and reactions are the types up to 9");
 static const char redact_sql[] = "UPDATE event SET data = $2 WHERE id = $1";
 
 /* A member as events have it. */
