@@ -247,7 +247,7 @@ received(struct http_conn *c, struct str bytes)
         linger_on(c);
         return;
     case CONN_CLOSED:
-        return;
+        return; /* not reached: a closed one is not read from */
     }
     if (c->state == CONN_CLOSED || c->state == CONN_LINGERING || c->closing)
         return;

@@ -174,7 +174,7 @@ upkeep_gave(struct db_txn *txn)
         if (txn->err.status == 0 && !seat->dirty && lane_under_way(&seat->lane) == 0) {
             seat_forget(seat);
         } else {
-            /* not reached: something must begin in the lane while the database is letting go of it */
+            /* seldom reached: something must begin in the lane while the database is letting go of it */
             seat_claim(seat, SEAT_FREE);
             seat_wake(seat);
         }

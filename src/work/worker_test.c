@@ -375,6 +375,19 @@ START_TEST(a_message_unsent_meanwhile_says_nothing_of_its_file)
 }
 END_TEST
 
+START_TEST(a_file_of_a_message_unsent_meanwhile_is_forgotten)
+{
+    receive_files(1);
+    tw_gate(&w, "/media/f0");
+    tw_start(&w);
+    tw_await_calls(&w, "/media/f0", 1);
+    tw_exec(&w, "DELETE FROM attachment");
+    tw_gate(&w, "");
+    tw_await(&w, "SELECT COUNT(*) FROM job WHERE kind IN (2, 15)", 0); /* kept, and thrown away by a job of its own */
+    ck_assert_int_eq(tw_look(&w, "SELECT COUNT(*) FROM message WHERE platform_data IS NULL"), 1);
+}
+END_TEST
+
 static _Atomic int places;
 
 /* 1 for the first of the two, 10 for the second, each with what it is said to be. */
@@ -573,7 +586,8 @@ worker(void)
         &a_stop_that_cannot_wait_leaves_all_for_the_next_start,
         &a_stop_waits_for_what_is_in_flight_and_begins_nothing,
         &files_are_brought_home, &a_file_that_is_not_to_be_had_says_why,
-        &a_message_unsent_meanwhile_says_nothing_of_its_file, &a_file_is_asked_for_by_its_message_and_place,
+        &a_message_unsent_meanwhile_says_nothing_of_its_file, &a_file_of_a_message_unsent_meanwhile_is_forgotten,
+        &a_file_is_asked_for_by_its_message_and_place,
         &a_file_is_tried_eight_times_more, &files_wait_for_a_valid_token, &a_token_that_ends_at_a_file_loses_none,
         &polling_goes_on_from_where_it_stands, &a_poll_that_outlives_its_profile_stores_nothing,
     };
