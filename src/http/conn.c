@@ -246,8 +246,9 @@ received(struct http_conn *c, struct str bytes)
     case CONN_LINGERING:
         linger_on(c);
         return;
+    /* not reached: a closed one is not read from */
     case CONN_CLOSED:
-        return; /* not reached: a closed one is not read from */
+        return;
     }
     if (c->state == CONN_CLOSED || c->state == CONN_LINGERING || c->closing)
         return;
