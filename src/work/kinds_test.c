@@ -210,14 +210,6 @@ START_TEST(a_new_address_is_made_known_with_a_new_secret)
 }
 END_TEST
 
-static const char *
-token_is_over(const char *call, int nth)
-{
-    (void)call;
-    (void)nth;
-    return "token";
-}
-
 START_TEST(whatever_finds_the_token_dead_holds_the_lane)
 {
     if (_i == 0)
@@ -225,7 +217,7 @@ START_TEST(whatever_finds_the_token_dead_holds_the_lane)
     else
         subscribed();
     add(JOB_ANSWER_TAP, w.store.profile.id, "t", _i == 2 ? 100 : -INT64_C(3600000));
-    w.script = token_is_over;
+    w.script = scripted_token_is_over;
     tw_start(&w);
     tw_await(&w, EXPIRED, 1);
     ck_assert_int_ge(tw_look(&w, HELD), 2);

@@ -253,17 +253,9 @@ START_TEST(who_has_the_updates_instead_is_shown_until_they_come_again)
 }
 END_TEST
 
-static const char *
-token_is_over(const char *call, int nth)
-{
-    (void)call;
-    (void)nth;
-    return "token";
-}
-
 START_TEST(a_dead_token_ends_the_polls)
 {
-    w.script = token_is_over;
+    w.script = scripted_token_is_over;
     add_poll(w.store.profile.id, "", clock_now_ms(), 0);
     tw_start(&w);
     tw_await(&w, "SELECT COUNT(*) FROM job WHERE kind = 8 AND due_at > 4000000000000000", 1);

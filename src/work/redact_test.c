@@ -59,20 +59,12 @@ START_TEST(an_erased_message_is_nothing_to_do)
 }
 END_TEST
 
-static const char *
-token_is_over(const char *call, int nth)
-{
-    (void)call;
-    (void)nth;
-    return "token";
-}
-
 START_TEST(it_waits_for_no_account)
 {
     unsend();
     ts_exec(&w.store, "UPDATE job SET due_at = due_at + 3600000 WHERE kind = 16");
     tw_write(&w, "7", "a");
-    w.script = token_is_over;
+    w.script = scripted_token_is_over;
     tw_start(&w);
     tw_await(&w, EXPIRED, 1);
     tw_await(&w, SENDS " AND due_at > 4000000000000000", 1);

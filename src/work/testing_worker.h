@@ -43,6 +43,8 @@ void scripted_parse_poll(struct arena *a, const struct account *account, struct 
 /* When set: sees each operation as it begins. On the worker's thread. */
 extern void (*scripted_watch)(const struct op *op);
 
+const char *scripted_token_is_over(const char *call, int nth); /* a script in which every call is told so */
+
 enum { CALLS_MAX = 256 };
 
 struct testing_worker {
